@@ -39,8 +39,10 @@ type Event struct {
 	Method string `json:"method,omitempty"` // HTTP method
 	Path   string `json:"path,omitempty"`   // request target, query included
 	UA     string `json:"ua,omitempty"`
-	Head   string `json:"head,omitempty"` // request head as received, cut at the head limit
+	Head   string `json:"head,omitempty"` // request head as received; invalid UTF-8 stands in HeadB64 instead
 	Body   *Body  `json:"body,omitempty"`
+
+	HeadB64 []byte `json:"head_base64,omitempty"`
 
 	Era       string      `json:"era,omitempty"`      // legacy or modern
 	Protocol  string      `json:"protocol,omitempty"` // MCP revision in force for the request
@@ -51,6 +53,7 @@ type Event struct {
 	Class     string      `json:"class,omitempty"`    // of a known tool: read, write, exec, secret
 	Category  string      `json:"category,omitempty"` // of a known tool: datastore, source, identity, crm, docs, ci, ...
 	Args      RawJSON     `json:"args,omitempty"`
+	ArgsCut   bool        `json:"args_cut,omitempty"` // args were too large to keep; see body
 	Client    *ClientInfo `json:"client,omitempty"`
 
 	Persona     string            `json:"persona,omitempty"`

@@ -22,6 +22,14 @@ type RuleInfo struct {
 	OWASP       []string   `json:"owasp,omitempty"`
 	Dedup       *Dedup     `json:"dedup,omitempty"` // nil: by actor over 5 minutes
 	Windows     []Window   `json:"-"`               // what the rule reads; the pack declares their union
+
+	// When and Fields spare the host work. The host need not ask the pack about
+	// an event that matches no rule's When, and sends no event field that none of
+	// the rules lists. Both are optional: a rule without When is asked about every
+	// event, a rule without Fields is given every field. Windows count all events
+	// in either case, and a rule still checks what it needs.
+	When   map[string]string `json:"when,omitempty"`   // as [Window.Where]
+	Fields []string          `json:"fields,omitempty"` // event fields that Evaluate reads
 }
 
 // Dedup says which hits are one detection: those of one rule and subject, from
@@ -41,7 +49,7 @@ type Window struct {
 	Distinct string            `json:"distinct,omitempty"` // event field
 	Sum      string            `json:"sum,omitempty"`      // numeric event field
 	Last     string            `json:"last,omitempty"`     // event field
-	Where    map[string]string `json:"where,omitempty"`    // event field -> exact value
+	Where    map[string]string `json:"where,omitempty"`    // event field -> exact value, or several separated by "|"
 }
 
 // WindowValue is what a window holds for the group of the event at hand, that

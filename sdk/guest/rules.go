@@ -64,6 +64,8 @@ func writeRuleInfo(w *Writer, i sdk.RuleInfo) {
 	if i.Dedup != nil {
 		w.Key("dedup").Obj().Key("by").Str(i.Dedup.By).Key("over").Str(i.Dedup.Over).End()
 	}
+	filter(w, "when", i.When)
+	list(w, "fields", i.Fields)
 	w.End()
 }
 
@@ -75,13 +77,7 @@ func writeWindow(w *Writer, win sdk.Window) {
 	optional(w, "distinct", win.Distinct)
 	optional(w, "sum", win.Sum)
 	optional(w, "last", win.Last)
-	if len(win.Where) > 0 {
-		w.Key("where").Obj()
-		for _, k := range sortedKeys(win.Where) {
-			w.Key(k).Str(win.Where[k])
-		}
-		w.End()
-	}
+	filter(w, "where", win.Where)
 	w.End()
 }
 
@@ -104,6 +100,17 @@ func optional(w *Writer, key, value string) {
 	if value != "" {
 		w.Key(key).Str(value)
 	}
+}
+
+func filter(w *Writer, key string, fields map[string]string) {
+	if len(fields) == 0 {
+		return
+	}
+	w.Key(key).Obj()
+	for _, k := range sortedKeys(fields) {
+		w.Key(k).Str(fields[k])
+	}
+	w.End()
 }
 
 func list(w *Writer, key string, values []string) {

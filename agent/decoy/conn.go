@@ -1,0 +1,202 @@
+package decoy
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+)
+
+// refusedHead is what net/http gets to see in place of a head that it must not:
+// the handler then finds the refusal in the connection's queue.
+const refusedHead = "GET / HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n"
+
+const (
+	socketRead   = 4 << 10 // bytes asked of the socket at once
+	maxEmptyLine = 8       // bytes of blank lines tolerated before a request line, RFC 9112 §2.2
+)
+
+// wireHead is a request head as it came off the wire: order, case and spacing
+// are evidence that net/http does not keep.
+type wireHead struct {
+	raw     string
+	refusal profile.Code // "" when net/http parsed it
+}
+
+// conn sits between the socket and net/http. It keeps each request's head and
+// lets net/http read only requests that it will hand to our handler.
+//
+// net/http calls Read from one goroutine at a time and asks for the next request
+// ahead of the current handler's end, so heads queue up in wire order; the
+// handler takes exactly one per call. The mutex is for Close and the handler.
+type conn struct {
+	net.Conn
+	maxHead int
+	closed  func(c *conn, partial string)
+
+	mu      sync.Mutex
+	in      []byte // from the socket, not looked at or not passed on
+	scanned int    // how far in was searched for the end of a head
+	out     []byte // a head on its way to net/http
+	body    framing
+	chunks  chunks
+	heads   []wireHead
+	refused bool // nothing passes any more
+	once    sync.Once
+	scratch [socketRead]byte
+}
+
+func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string)) *conn {
+	return &conn{Conn: c, maxHead: maxHead, closed: closed}
+}
+
+// Read implements [net.Conn].
+func (c *conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		c.mu.Lock()
+		n, err := c.pass(p)
+		c.mu.Unlock()
+		if n > 0 || err != nil {
+			return n, err
+		}
+		n, err = c.Conn.Read(c.scratch[:])
+		c.mu.Lock()
+		c.in = append(c.in, c.scratch[:n]...)
+		c.mu.Unlock()
+		if n == 0 && err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Close implements [net.Conn]; a head that never became complete is reported.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() {
+		c.mu.Lock()
+		partial := ""
+		if !c.inBody() && !c.refused {
+			partial = string(c.in)
+		}
+		c.mu.Unlock()
+		c.closed(c, partial)
+	})
+	return err
+}
+
+// takeHead returns the head of the request that the handler is serving.
+func (c *conn) takeHead() wireHead {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.heads) == 0 {
+		return wireHead{}
+	}
+	h := c.heads[0]
+	c.heads = c.heads[1:]
+	return h
+}
+
+func (c *conn) inBody() bool { return c.body.chunked || c.body.length > 0 }
+
+// pass copies to p what net/http may see next; 0 and nil means more is needed
+// from the socket.
+func (c *conn) pass(p []byte) (int, error) {
+	if len(c.out) == 0 && !c.inBody() && !c.refused {
+		c.nextHead()
+	}
+	switch {
+	case len(c.out) > 0:
+		n := copy(p, c.out)
+		c.out = c.out[n:]
+		return n, nil
+	case c.refused:
+		return 0, io.EOF
+	case c.inBody() && len(c.in) > 0:
+		return c.passBody(p), nil
+	}
+	return 0, nil
+}
+
+func (c *conn) passBody(p []byte) int {
+	n := min(len(p), len(c.in))
+	if !c.body.chunked {
+		n = int(min(int64(n), c.body.length))
+		c.body.length -= int64(n)
+	} else {
+		n = c.chunks.scan(c.in[:n])
+		switch c.chunks.state {
+		case chunkDone:
+			c.body = framing{}
+		case chunkBroken:
+			// net/http sees the bad byte and fails the body; what follows is lost in framing.
+			c.refused = true
+		}
+	}
+	copy(p, c.in[:n])
+	c.consume(n)
+	return n
+}
+
+// nextHead moves a complete head from in to out, or a refusal in its place.
+func (c *conn) nextHead() {
+	c.skipEmptyLines()
+	if len(c.in) == 0 {
+		return
+	}
+	if !isTokenChar(c.in[0]) {
+		c.refuse(profile.BadHead)
+		return
+	}
+	end := headEnd(c.in, c.scanned)
+	c.scanned = len(c.in)
+	if end > c.maxHead || (end == 0 && len(c.in) > c.maxHead) {
+		c.refuse(profile.HeadTooLarge)
+		return
+	}
+	if end == 0 {
+		return
+	}
+	clean, body, refusal := checkHead(c.in[:end])
+	if refusal != "" {
+		c.refuse(refusal)
+		return
+	}
+	c.heads = append(c.heads, wireHead{raw: string(c.in[:end])})
+	c.out = append(c.out[:0], clean...)
+	c.body, c.chunks = body, chunks{}
+	c.consume(end)
+}
+
+func (c *conn) skipEmptyLines() {
+	n := 0
+	for n < len(c.in) && n < maxEmptyLine && (c.in[n] == '\r' || c.in[n] == '\n') {
+		n++
+	}
+	if n > 0 {
+		c.consume(n)
+	}
+}
+
+func (c *conn) refuse(code profile.Code) {
+	raw := c.in
+	if i := bytes.Index(raw, []byte("\r\n\r\n")); i >= 0 {
+		raw = raw[:i+4]
+	}
+	if len(raw) > c.maxHead {
+		raw = raw[:c.maxHead]
+	}
+	c.heads = append(c.heads, wireHead{raw: string(raw), refusal: code})
+	c.out = append(c.out[:0], refusedHead...)
+	c.refused = true
+}
+
+// consume drops n bytes of in and keeps its memory.
+func (c *conn) consume(n int) {
+	rest := copy(c.in, c.in[n:])
+	c.in, c.scanned = c.in[:rest], 0
+}

@@ -1,0 +1,248 @@
+package decoy
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// Paths of the HTTP+SSE transport of revision 2024-11-05.
+const (
+	ssePath      = "/sse"
+	messagesPath = "/messages"
+)
+
+// arrival is one HTTP request on its way to an answer.
+type arrival struct {
+	*exchange
+	w       http.ResponseWriter
+	r       *http.Request
+	written bool
+}
+
+// handle answers every HTTP request there is.
+func (s *Server) handle(c echo.Context) error {
+	s.wg.Add(1)
+	defer s.wg.Done()
+	now := time.Now()
+	r := c.Request()
+	var head wireHead
+	if wire, ok := r.Context().Value(connKey{}).(*conn); ok {
+		head = wire.takeHead()
+	}
+	a := &arrival{w: c.Response().Writer, r: r, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
+	defer s.recoverPanic(a)
+	if head.refusal != "" {
+		s.refuse(a, head.refusal, "")
+		return nil
+	}
+	s.route(a)
+	return nil
+}
+
+// recoverPanic keeps a fault of ours from the attacker.
+func (s *Server) recoverPanic(a *arrival) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.Log.Error("panic while answering a request", "panic", p, "stack", string(debug.Stack()))
+	a.event.Error = "panic"
+	if !a.written {
+		s.refuse(a, profile.Internal, "")
+	}
+}
+
+func (s *Server) route(a *arrival) {
+	switch path := a.r.URL.Path; path {
+	case s.Path:
+		s.streamable(a)
+	case ssePath:
+		s.sse(a)
+	case messagesPath:
+		s.messages(a)
+	default:
+		s.personaRoute(a, path)
+	}
+}
+
+// personaRoute serves the persona's own paths beside MCP, as /health.
+func (s *Server) personaRoute(a *arrival, path string) {
+	c, err := s.engine.catalog(a.r.Context())
+	body, ok := sdk.RawJSON(nil), false
+	if err == nil {
+		body, ok = c.routes[path]
+	}
+	_, refusal := s.readBody(a)
+	switch {
+	case refusal != "":
+		s.refuse(a, refusal, "")
+	case !ok:
+		s.refuse(a, profile.RouteNotFound, "")
+	case a.r.Method != http.MethodGet && a.r.Method != http.MethodHead:
+		s.refuse(a, profile.MethodNotAllowed, "GET, HEAD")
+	default:
+		s.finish(a, profile.Outcome{Code: profile.Route, Result: body})
+	}
+}
+
+// refuse ends a request that never became a message.
+func (s *Server) refuse(a *arrival, code profile.Code, detail string) {
+	s.finish(a, profile.Outcome{Code: code, Protocol: a.r.Header.Get(headerVersion), Detail: detail})
+}
+
+// finish answers a request that led to one outcome, and records it.
+func (s *Server) finish(a *arrival, o profile.Outcome) {
+	resp := s.Profile.HTTP(o)
+	s.write(a, resp)
+	s.record(a.exchange, o, resp.Status, len(resp.Body))
+}
+
+func (s *Server) write(a *arrival, resp profile.Response) {
+	a.written = true
+	h := a.w.Header()
+	for _, f := range resp.Header {
+		h[f[0]] = append(h[f[0]], f[1])
+	}
+	if len(resp.Body) > 0 || resp.Status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(resp.Body))}
+	}
+	a.w.WriteHeader(resp.Status)
+	if _, err := a.w.Write(resp.Body); err != nil && a.event.Error == "" && !errors.Is(err, http.ErrBodyNotAllowed) {
+		a.event.Error = "the client was gone before the answer"
+	}
+}
+
+// readBody reads the request body under its limit and puts it into the event.
+func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
+	if a.r.ContentLength == 0 {
+		return nil, ""
+	}
+	rc := http.NewResponseController(a.w)
+	if err := rc.SetReadDeadline(time.Now().Add(readBodyTimeout)); err != nil {
+		s.Log.Debug("set read deadline", "error", err)
+	}
+	defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails
+	limit := int64(s.Limits.Body)
+	var buf []byte
+	if n := a.r.ContentLength; n > 0 {
+		buf = make([]byte, 0, min(n, limit)+1)
+	}
+	body, err := readAll(io.LimitReader(a.r.Body, limit+1), buf)
+	if len(body) > 0 {
+		a.event.Body = newBody(body, s.Limits.RecordedBody)
+	}
+	switch {
+	case int64(len(body)) > limit:
+		return nil, profile.BodyTooLarge
+	case err != nil:
+		a.event.Error = "the body broke off"
+		return nil, profile.BadBody
+	}
+	return body, ""
+}
+
+// readAll is [io.ReadAll] into a buffer of the announced size.
+func readAll(r io.Reader, buf []byte) ([]byte, error) {
+	if buf == nil {
+		return io.ReadAll(r)
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return buf, err
+		}
+	}
+}
+
+// guard refuses foreign origins and, on a loopback listener, foreign host names:
+// both are how a web page reaches a local server (DNS rebinding).
+func (s *Server) guard(a *arrival) profile.Code {
+	host := hostOnly(a.r.Host)
+	if s.local && !isLoopbackName(host) && !contains(s.AllowedHosts, host) {
+		return profile.HostForbidden
+	}
+	origin := a.r.Header.Get("Origin")
+	if origin == "" || contains(s.AllowedOrigins, origin) {
+		return ""
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return profile.OriginForbidden
+	}
+	if s.local && isLoopbackName(u.Hostname()) || strings.EqualFold(u.Host, a.r.Host) {
+		return ""
+	}
+	return profile.OriginForbidden
+}
+
+func hostOnly(hostport string) string {
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		return h
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+func isLoopbackName(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func contains(list []string, v string) bool {
+	for _, e := range list {
+		if strings.EqualFold(e, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptsBoth reports whether Accept names JSON and an event stream, as a client
+// of Streamable HTTP must.
+func acceptsBoth(h http.Header) bool {
+	return accepts(h, "application/json") && accepts(h, "text/event-stream")
+}
+
+func accepts(h http.Header, want string) bool {
+	kind, _, _ := strings.Cut(want, "/")
+	for _, line := range h["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			t, _, _ := strings.Cut(part, ";")
+			t = strings.TrimSpace(t)
+			if strings.EqualFold(t, want) || t == "*/*" || strings.EqualFold(t, kind+"/*") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && t == "application/json"
+}

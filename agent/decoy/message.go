@@ -1,0 +1,123 @@
+package decoy
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// message is one JSON-RPC 2.0 message, or what could be read of it.
+type message struct {
+	id     sdk.RawJSON // nil when absent or not a string or number
+	method string
+	params guest.Object
+	fault  profile.Code // why it cannot be served: ParseError or InvalidRequest
+	detail string       // for the operator
+	answer bool         // a response to us, not a request
+}
+
+// isRequest reports whether the message must be answered.
+func (m *message) isRequest() bool { return m.fault != "" || (m.id != nil && !m.answer) }
+
+// parseBody reads a request body: one message, or a batch of at most maxBatch.
+func parseBody(body []byte, limits *Limits) (msgs []*message, batch bool, refusal profile.Code) {
+	if !utf8.Valid(body) || !json.Valid(body) || tooDeep(body, limits.Depth) {
+		return nil, false, profile.ParseError
+	}
+	if firstByte(body) != '[' {
+		return []*message{parseMessage(body)}, false, ""
+	}
+	err := guest.Elements(body, func(v []byte) {
+		if len(msgs) <= limits.Batch {
+			msgs = append(msgs, parseMessage(v))
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, true, profile.ParseError
+	case len(msgs) == 0:
+		return nil, true, profile.InvalidRequest
+	case len(msgs) > limits.Batch:
+		return nil, true, profile.BatchTooLarge
+	}
+	return msgs, true, ""
+}
+
+// parseMessage reads one message from valid JSON.
+func parseMessage(b []byte) *message {
+	m := &message{}
+	o, err := guest.ParseObject(b)
+	if err != nil {
+		return m.invalid("not an object")
+	}
+	rawID := o.Raw("id")
+	if validID(rawID) {
+		m.id = rawID
+	}
+	m.method = o.Str("method")
+	switch {
+	case o.Str("jsonrpc") != "2.0":
+		return m.invalid(`"jsonrpc" is not "2.0"`)
+	case rawID != nil && m.id == nil:
+		return m.invalid(`"id" is neither a string nor a number`)
+	case o.Raw("method") == nil && m.id != nil && (o.Raw("result") != nil || o.Raw("error") != nil):
+		m.answer = true
+		return m
+	case m.method == "":
+		return m.invalid(`"method" is not a string`)
+	}
+	params := o.Raw("params")
+	if params == nil {
+		return m
+	}
+	if m.params, err = guest.ParseObject(params); err != nil {
+		return m.invalid(`"params" is not an object`)
+	}
+	return m
+}
+
+func (m *message) invalid(why string) *message {
+	m.fault, m.detail = profile.InvalidRequest, why
+	return m
+}
+
+// validID reports whether v is an id as MCP has it: a string or a number.
+func validID(v []byte) bool {
+	return len(v) > 0 && (v[0] == '"' || v[0] == '-' || (v[0] >= '0' && v[0] <= '9'))
+}
+
+func firstByte(b []byte) byte {
+	for _, c := range b {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+// tooDeep reports whether valid JSON nests deeper than limit.
+func tooDeep(b []byte, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted:
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				quoted = false
+			}
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package profile
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// JSON-RPC and MCP error codes.
+const (
+	codeParse              = -32700
+	codeInvalidRequest     = -32600
+	codeMethodNotFound     = -32601
+	codeInvalidParams      = -32602
+	codeInternal           = -32603
+	codeHeaderMismatch     = -32020 // MCP 2026-07-28
+	codeUnsupportedVersion = -32022 // MCP 2026-07-28
+)
+
+const contentTypeJSON = "application/json"
+
+// Strict answers as the specification asks, to the letter, and resembles no
+// particular SDK.
+type Strict struct{}
+
+var _ Profile = Strict{}
+
+// Name is "strict".
+func (Strict) Name() string { return "strict" }
+
+// Message implements [Profile].
+func (Strict) Message(o Outcome) []byte {
+	switch o.Code {
+	case Accepted:
+		return nil
+	case Result, ToolError:
+		return resultMessage(o, o.Result)
+	case BadArgs:
+		// 2025-11-25 made input errors tool results, so that a model can correct itself.
+		if o.Protocol >= Rev2025_11_25 {
+			return resultMessage(o, badArgsResult(o))
+		}
+	}
+	return errorMessage(o)
+}
+
+// HTTP implements [Profile].
+func (s Strict) HTTP(o Outcome) Response {
+	switch o.Code {
+	case Accepted:
+		return Response{Status: http.StatusAccepted}
+	case Route:
+		return jsonResponse(http.StatusOK, o.Result)
+	case MethodNotAllowed:
+		return Response{Status: http.StatusMethodNotAllowed, Header: [][2]string{{"Allow", o.Detail}}}
+	case SessionEnded:
+		return Response{Status: http.StatusNoContent}
+	case TooManyStreams:
+		return Response{Status: http.StatusServiceUnavailable, Header: [][2]string{{"Retry-After", "30"}}}
+	}
+	status, isMessage := statusOf(o)
+	if !isMessage {
+		return Response{Status: status}
+	}
+	return jsonResponse(status, s.Message(o))
+}
+
+// Batch implements [Profile].
+func (Strict) Batch(messages [][]byte) Response {
+	if len(messages) == 0 {
+		return Response{Status: http.StatusAccepted}
+	}
+	body := []byte{'['}
+	for i, m := range messages {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, m...)
+	}
+	return jsonResponse(http.StatusOK, append(body, ']'))
+}
+
+// statusOf returns the HTTP status of an outcome, and whether a JSON-RPC message
+// goes with it.
+func statusOf(o Outcome) (status int, isMessage bool) {
+	switch o.Code {
+	case RouteNotFound:
+		return http.StatusNotFound, false
+	case NotAcceptable:
+		return http.StatusNotAcceptable, true
+	case WrongContentType:
+		return http.StatusUnsupportedMediaType, true
+	case BodyTooLarge:
+		return http.StatusRequestEntityTooLarge, true
+	case HeadTooLarge:
+		return http.StatusRequestHeaderFieldsTooLarge, false
+	case BadHead:
+		return http.StatusBadRequest, false
+	case OriginForbidden, HostForbidden:
+		return http.StatusForbidden, true
+	case UnknownSession:
+		return http.StatusNotFound, true
+	case ParseError, InvalidRequest, EmptyBody, BadBody, BatchRejected, BatchTooLarge,
+		BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, NoSession, Initialized:
+		return http.StatusBadRequest, true
+	case UnknownMethod:
+		if o.Era == Modern {
+			return http.StatusNotFound, true
+		}
+	}
+	return http.StatusOK, true
+}
+
+func jsonResponse(status int, body []byte) Response {
+	return Response{Status: status, Header: [][2]string{{"Content-Type", contentTypeJSON}}, Body: body}
+}
+
+func resultMessage(o Outcome, result []byte) []byte {
+	b := make([]byte, 0, len(result)+len(o.ID)+40)
+	b = append(b, `{"jsonrpc":"2.0","id":`...)
+	b = append(b, o.ID...)
+	b = append(b, `,"result":`...)
+	b = append(b, result...)
+	return append(b, '}')
+}
+
+func errorMessage(o Outcome) []byte {
+	code, text := errorOf(o)
+	var w guest.Writer
+	w.Obj().Key("jsonrpc").Str("2.0")
+	switch {
+	case len(o.ID) > 0:
+		w.Key("id").Raw(o.ID)
+	case o.Protocol < Rev2025_11_25:
+		// JSON-RPC 2.0 §5 wants null; MCP 2025-11-25 and later leave an unreadable id out.
+		w.Key("id").Null()
+	}
+	w.Key("error").Obj().Key("code").Int(int64(code)).Key("message").Str(text)
+	if o.Code == UnsupportedVersion {
+		w.Key("data").Obj().Key("supported").Arr().Str(Rev2026_07_28).End().Key("requested").Str(o.Detail).End()
+	}
+	return w.End().End().Bytes()
+}
+
+// errorOf returns the error code and text of an outcome.
+func errorOf(o Outcome) (int, string) {
+	switch o.Code {
+	case ParseError:
+		return codeParse, "Parse error"
+	case UnknownTool:
+		return codeInvalidParams, "Unknown tool: " + o.Detail
+	case BadArgs:
+		return codeInvalidParams, argsText(o)
+	case BadParams:
+		return codeInvalidParams, "Invalid params: " + o.Detail
+	case MissingMeta:
+		return codeInvalidParams, "Invalid params: missing or invalid _meta field " + strconv.Quote(o.Detail)
+	case UnknownMethod:
+		return codeMethodNotFound, "Method not found"
+	case Internal:
+		return codeInternal, "Internal error"
+	case UnsupportedVersion:
+		return codeUnsupportedVersion, "Unsupported protocol version"
+	case HeaderMismatch:
+		return codeHeaderMismatch, "Header mismatch: " + o.Detail
+	}
+	return codeInvalidRequest, requestText(o)
+}
+
+// requestText says why a request was not served before it became a message.
+func requestText(o Outcome) string {
+	switch o.Code {
+	case BatchRejected:
+		return "Invalid Request: batching is not supported in this protocol version"
+	case BatchTooLarge:
+		return "Invalid Request: batch too large"
+	case BadVersionHeader:
+		return "Invalid Request: unsupported MCP-Protocol-Version"
+	case NoSession:
+		return "Invalid Request: Mcp-Session-Id header is required"
+	case UnknownSession:
+		return "Session not found"
+	case Initialized:
+		return "Invalid Request: already initialized"
+	case NotAcceptable:
+		return "Not Acceptable: application/json and text/event-stream must both be accepted"
+	case WrongContentType:
+		return "Unsupported Media Type: Content-Type must be application/json"
+	case BodyTooLarge:
+		return "Payload Too Large"
+	case OriginForbidden:
+		return "Forbidden: origin not allowed"
+	case HostForbidden:
+		return "Forbidden: host not allowed"
+	}
+	return "Invalid Request"
+}
+
+func argsText(o Outcome) string {
+	text := "Invalid arguments for tool " + o.Detail
+	for i, p := range o.Problems {
+		if i == 0 {
+			text += ": "
+		} else {
+			text += "; "
+		}
+		text += p
+	}
+	return text
+}
+
+func badArgsResult(o Outcome) []byte {
+	var w guest.Writer
+	w.Obj()
+	if o.Era == Modern {
+		w.Key("resultType").Str("complete").Key("_meta").Raw(o.Meta)
+	}
+	w.Key("content").Arr().Obj().Key("type").Str("text").Key("text").Str(argsText(o)).End().End()
+	return w.Key("isError").Bool(true).End().Bytes()
+}

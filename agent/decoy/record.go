@@ -1,0 +1,166 @@
+package decoy
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const (
+	maxEventField = 4 << 10   // bytes kept of a user agent, a target, a method or a tool name
+	maxEventArgs  = 256 << 10 // bytes of arguments beyond which only the body's cut text is kept
+	maxForwarded  = 32        // addresses of X-Forwarded-For that are looked at
+)
+
+func (s *Server) newEvent(at time.Time, transport string) *sdk.Event {
+	id, err := uuid.NewV7()
+	if err != nil {
+		id = uuid.New() // only without a system random source
+	}
+	return &sdk.Event{
+		V: sdk.EventVersion, ID: id.String(), Kind: sdk.KindAccess, Time: at.UTC(),
+		Sensor: s.Sensor, Transport: transport, Profile: s.Profile.Name(),
+	}
+}
+
+// httpEvent starts the event of an HTTP request.
+func (s *Server) httpEvent(at time.Time, r *http.Request, head wireHead) *sdk.Event {
+	ev := s.newEvent(at, "http")
+	s.setPeer(ev, r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
+	setHead(ev, head.raw)
+	if head.refusal == "" {
+		ev.Method, ev.Path = cutString(r.Method, maxEventField), cutString(r.RequestURI, maxEventField)
+		ev.UA = cutString(r.UserAgent(), maxEventField)
+	}
+	return ev
+}
+
+// setPeer records the socket's peer and, behind trusted proxies, the client's
+// address: the last one in X-Forwarded-For that is not a trusted proxy itself.
+func (s *Server) setPeer(ev *sdk.Event, peer string, forwarded []string) {
+	ev.Peer = peer
+	at, err := netip.ParseAddrPort(peer)
+	if err != nil {
+		return
+	}
+	ip := at.Addr().Unmap()
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
+	for i := len(hops) - 1; i >= max(0, len(hops)-maxForwarded) && s.trusts(ip); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		ip = hop.Unmap()
+	}
+	ev.IP = ip.WithZone("").String()
+}
+
+func (s *Server) trusts(ip netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+func setHead(ev *sdk.Event, raw string) {
+	if utf8.ValidString(raw) {
+		ev.Head = raw
+	} else {
+		ev.HeadB64 = []byte(raw)
+	}
+}
+
+func newBody(b []byte, limit int) *sdk.Body {
+	sum := sha256.Sum256(b)
+	body := &sdk.Body{Size: len(b), SHA256: hex.EncodeToString(sum[:])}
+	kept := b
+	if len(kept) > limit {
+		kept, body.Cut = kept[:limit], true
+		for i := 0; i < utf8.UTFMax && !utf8.Valid(kept) && utf8.Valid(b); i++ {
+			kept = kept[:len(kept)-1]
+		}
+	}
+	if utf8.Valid(kept) {
+		body.Text = string(kept)
+	} else {
+		body.Base64 = base64.StdEncoding.EncodeToString(kept)
+	}
+	return body
+}
+
+// actorOf is a stable key of who is behind an event: address (/64 in IPv6), user
+// agent and client name. It survives reconnects; it proves nothing.
+func actorOf(ev *sdk.Event) string {
+	h := sha256.New()
+	source := ev.IP
+	if ip, err := netip.ParseAddr(ev.IP); err == nil {
+		source = sourceKey(ip)
+	}
+	h.Write([]byte(source + "\x00" + ev.UA + "\x00"))
+	if ev.Client != nil {
+		h.Write([]byte(ev.Client.Name))
+	}
+	var sum [sha256.Size]byte
+	return hex.EncodeToString(h.Sum(sum[:0])[:8])
+}
+
+// record completes an event with its outcome and hands it on, and beside it the
+// failure of a guest. It is called once the answer is on the wire.
+func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
+	ev := x.event
+	ev.Outcome, ev.Status, ev.ResultBytes = string(o.Code), status, size
+	ev.MCPMethod, ev.Tool = cutString(ev.MCPMethod, maxEventField), cutString(ev.Tool, maxEventField)
+	if len(ev.Args) > maxEventArgs {
+		ev.Args, ev.ArgsCut = nil, true
+	}
+	if x.era != "" {
+		ev.Era = string(x.era)
+	}
+	if ev.Error == "" && o.Code != profile.Result {
+		ev.Error = strings.Join(o.Problems, "; ")
+	}
+	if ev.Actor == "" {
+		ev.Actor = actorOf(ev)
+	}
+	ev.LatencyMS = float64(time.Since(x.arrival).Microseconds()) / 1000
+	failed := s.guestEvent(x)
+	s.Recorder.Record(ev) // ev is the recorder's from here on
+	if failed != nil {
+		s.Recorder.Record(failed)
+	}
+}
+
+// guestEvent is the event of a guest that failed while answering, nil for none.
+func (s *Server) guestEvent(x *exchange) *sdk.Event {
+	if x.guest == nil {
+		return nil
+	}
+	ev, failed := x.event, s.newEvent(x.arrival, x.event.Transport)
+	failed.Kind, failed.Guest = sdk.KindGuest, x.guest
+	failed.IP, failed.Actor, failed.Session = ev.IP, ev.Actor, ev.Session
+	failed.Tool, failed.Persona = ev.Tool, ev.Persona
+	return failed
+}
+
+// cutString shortens s to n bytes on a rune border.
+func cutString(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

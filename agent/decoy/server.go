@@ -1,0 +1,161 @@
+// Package decoy is what an attacker talks to: an MCP server over Streamable HTTP,
+// HTTP+SSE and stdio, in both eras of the protocol.
+//
+// It parses what arrives under limits, asks its [Backend] for the personas'
+// answers, has a [profile.Profile] turn every outcome into bytes, and hands one
+// event per message to its [Recorder] once the answer is on the wire. Whatever
+// arrives is an event, malformed requests included.
+//
+// It does not judge, store or deliver events, knows no persona, and serves
+// nothing for the operator: the attacker sees the persona and nothing else.
+package decoy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// Timeouts of the listener. Streams are bounded by their own write deadline.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readBodyTimeout   = 15 * time.Second
+	idleTimeout       = 60 * time.Second
+	writeTimeout      = 10 * time.Second
+)
+
+// Recorder takes events. Record must not block and must not keep its caller
+// waiting for disks or rules.
+type Recorder interface {
+	Record(ev *sdk.Event)
+}
+
+// Limits bound what one client, and all of them together, can hold or send.
+type Limits struct {
+	Body         int // bytes of a request body that are read
+	RecordedBody int // bytes of a body that an event keeps
+	Header       int // bytes of a request head
+	Depth        int // nesting of JSON
+	Batch        int // messages in a batch
+
+	Connections          int
+	ConnectionsPerSource int
+	Sessions             int
+	SessionsPerSource    int
+	StreamsPerSource     int
+	SessionIdle          time.Duration
+}
+
+// DefaultLimits are the limits of an unconfigured sensor.
+func DefaultLimits() Limits {
+	return Limits{
+		Body: 1 << 20, RecordedBody: 64 << 10, Header: 16 << 10, Depth: 64, Batch: 64,
+		Connections: 10_000, ConnectionsPerSource: 64, Sessions: 10_000, SessionsPerSource: 256,
+		StreamsPerSource: 8, SessionIdle: 30 * time.Minute,
+	}
+}
+
+// Options configure a decoy. Backend, Recorder and Profile are required.
+type Options struct {
+	Sensor         string // name that every event carries
+	Path           string // of the Streamable HTTP endpoint, "/mcp" when empty
+	Profile        profile.Profile
+	Backend        Backend
+	Recorder       Recorder
+	Limits         Limits
+	AllowedOrigins []string       // beside the server's own
+	AllowedHosts   []string       // beside loopback names, checked on a loopback listener
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Log            *slog.Logger
+}
+
+// Server is one decoy. Create it with [New].
+type Server struct {
+	Options
+	engine  *engine
+	streams *counter
+	conns   *counter
+	floods  *floods
+	http    *http.Server
+	local   bool // listening on loopback: names other than loopback's are rebinding
+	wg      sync.WaitGroup
+}
+
+// New returns a decoy that serves nothing yet.
+func New(o Options) *Server {
+	if o.Path == "" {
+		o.Path = "/mcp"
+	}
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	s := &Server{Options: o}
+	s.engine = &engine{backend: o.Backend, sessions: newSessions(&s.Limits, o.Backend.Release)}
+	s.streams = newCounter(0, o.Limits.StreamsPerSource)
+	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
+	s.floods = &floods{}
+	s.http = s.newHTTPServer()
+	return s
+}
+
+func (s *Server) newHTTPServer() *http.Server {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	// Before the router: what it does not know ("OPTIONS *", a CONNECT) it would
+	// answer by itself, and its 404 and 405 bodies would give the stack away.
+	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return s.handle })
+	e.HTTPErrorHandler = func(error, echo.Context) {}
+	return &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		// Above our own cap, which answers first.
+		MaxHeaderBytes:               2*s.Limits.Header + 4096,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+}
+
+// Serve accepts connections from l until Shutdown. It returns nil after it.
+func (s *Server) Serve(l net.Listener) error {
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		s.local = a.IP.IsLoopback()
+	}
+	err := s.http.Serve(&listener{Listener: l, server: s})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve decoy on %s: %w", l.Addr(), err)
+}
+
+// Shutdown stops accepting, lets requests that are being answered finish until
+// ctx ends, closes streams, and returns when no handler runs any more.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.engine.sessions.closeStreams()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.wg.Wait()
+	s.floods.flush(time.Now(), true, s.recordFlood)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("drain decoy: %w", err)
+	}
+	return err
+}
+
+type connKey struct{}

@@ -1,0 +1,174 @@
+package decoy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+)
+
+// stdioCalls is how many tool calls of one stdio client run at once.
+const stdioCalls = 16
+
+// ServeStdio speaks MCP over a pair of streams, one message a line, until in
+// ends or ctx is cancelled. Nothing but messages is written to out.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", time.Now())}
+	defer s.engine.sessions.end(c.session.id)
+	lines := make(chan stdioLine)
+	go c.read(ctx, in, lines) // ends with in, which the caller closes with the process
+	slots := make(chan struct{}, stdioCalls)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case l, ok := <-lines:
+			if !ok || l.err != nil {
+				return l.err
+			}
+			slots <- struct{}{}
+			done := func() { <-slots }
+			if !c.line(ctx, l, &wg, done) {
+				done()
+			}
+		}
+	}
+}
+
+type stdioClient struct {
+	s       *Server
+	session *session
+	mu      sync.Mutex // guards out
+	out     io.Writer
+}
+
+type stdioLine struct {
+	text    []byte
+	tooLong bool
+	err     error
+}
+
+// read hands on lines up to the body limit; of a longer one only its start.
+func (c *stdioClient) read(ctx context.Context, in io.Reader, lines chan<- stdioLine) {
+	defer close(lines)
+	r := bufio.NewReaderSize(in, 64<<10)
+	for {
+		l, err := readLine(r, c.s.Limits.Body)
+		if len(l.text) > 0 {
+			select {
+			case lines <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			select {
+			case lines <- stdioLine{err: fmt.Errorf("read standard input: %w", err)}:
+			case <-ctx.Done():
+			}
+		}
+		return
+	}
+}
+
+func readLine(r *bufio.Reader, limit int) (l stdioLine, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if room := limit - len(l.text); room >= len(part) {
+			l.text = append(l.text, part...)
+		} else {
+			l.text, l.tooLong = append(l.text, part[:max(room, 0)]...), true
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			if n := len(l.text); n > 0 && l.text[n-1] == '\n' {
+				l.text = l.text[:n-1]
+			}
+			return l, err
+		}
+	}
+}
+
+// line serves one line. It reports true when a goroutine took it over and will
+// call done: tool calls wait, everything else keeps its order.
+func (c *stdioClient) line(ctx context.Context, l stdioLine, wg *sync.WaitGroup, done func()) bool {
+	if firstByte(l.text) == 0 {
+		return false
+	}
+	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.id}
+	x.event = c.s.newEvent(x.arrival, "stdio")
+	x.event.Session = c.session.id
+	x.event.Body = newBody(l.text, c.s.Limits.RecordedBody)
+	x.event.Protocol, x.event.Client = c.s.engine.sessions.facts(c.session)
+	if l.tooLong {
+		c.reply(x, profile.Outcome{Code: profile.BodyTooLarge, Protocol: x.event.Protocol})
+		return false
+	}
+	msgs, batch, refusal := parseBody(l.text, &c.s.Limits)
+	if refusal == "" && batch && x.event.Protocol > profile.Rev2025_03_26 {
+		refusal = profile.BatchRejected
+	}
+	switch {
+	case refusal != "":
+		c.reply(x, profile.Outcome{Code: refusal, Protocol: x.event.Protocol})
+	case batch:
+		c.batch(ctx, x, msgs)
+	case msgs[0].method == "tools/call":
+		wg.Go(func() {
+			defer done()
+			c.reply(x, c.serve(ctx, x, msgs[0]))
+		})
+		return true
+	default:
+		c.reply(x, c.serve(ctx, x, msgs[0]))
+	}
+	return false
+}
+
+func (c *stdioClient) serve(ctx context.Context, x *exchange, m *message) profile.Outcome {
+	if eraOf(nil, m) == profile.Modern {
+		return c.s.engine.modern(ctx, x, nil, m)
+	}
+	x.era = profile.Legacy
+	return c.s.engine.serve(ctx, x, m)
+}
+
+func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
+	var answers [][]byte
+	for _, m := range msgs {
+		b := c.s.branch(x)
+		o := c.serve(ctx, b, m)
+		answer := c.s.Profile.Message(o)
+		if answer != nil {
+			answers = append(answers, answer)
+		}
+		c.s.record(b, o, 0, len(answer))
+	}
+	if len(answers) > 0 {
+		c.write(c.s.Profile.Batch(answers).Body)
+	}
+}
+
+func (c *stdioClient) reply(x *exchange, o profile.Outcome) {
+	answer := c.s.Profile.Message(o)
+	if answer != nil && !c.write(answer) {
+		x.event.Error = "the client was gone before the answer"
+	}
+	c.s.record(x, o, 0, len(answer))
+}
+
+func (c *stdioClient) write(b []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.out.Write(append(b[:len(b):len(b)], '\n'))
+	return err == nil
+}
