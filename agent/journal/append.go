@@ -1,0 +1,170 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const maxConsumer = 128 // bytes of a consumer's name
+
+// commit is what one Append writes, made ready before it is its turn. Only the
+// numbers are missing.
+type commit struct {
+	events  [][]byte // JSON without "seq"
+	ids     [][]byte
+	minutes []uint64
+	terms   map[string][]int // term -> offsets of its events, rising
+	marks   []Mark
+}
+
+func prepare(events []*sdk.Event, marks []Mark) (*commit, error) {
+	c := &commit{
+		events:  make([][]byte, len(events)),
+		ids:     make([][]byte, len(events)),
+		minutes: make([]uint64, len(events)),
+		terms:   make(map[string][]int),
+		marks:   marks,
+	}
+	for _, m := range marks {
+		if m.Consumer == "" || len(m.Consumer) > maxConsumer {
+			return nil, fmt.Errorf("mark of consumer %.140q: name must have 1 to %d bytes", m.Consumer, maxConsumer)
+		}
+	}
+	for i, ev := range events {
+		b, err := encodeEvent(ev)
+		if err != nil {
+			return nil, fmt.Errorf("encode event %d of %d: %w", i+1, len(events), err)
+		}
+		c.events[i], c.minutes[i] = b, minuteOf(writable(ev.Time))
+		if ev.ID != "" {
+			c.ids[i] = idKey(ev.ID)
+		}
+		eventTerms(ev, func(t string) { c.addTerm(t, i) })
+	}
+	return c, nil
+}
+
+func (c *commit) addTerm(t string, offset int) {
+	offsets := c.terms[t]
+	if n := len(offsets); n > 0 && offsets[n-1] == offset {
+		return // an event and its detection often share a value
+	}
+	c.terms[t] = append(offsets, offset)
+}
+
+// Append records events in order, and stores marks, in one commit that is on
+// disk when Append returns nil. It sets Seq on each event, and Sensor where an
+// event names none. When it fails no number was used; an error that wraps
+// [ErrEvent] means that one of the events can never be recorded.
+func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark) error {
+	if j.store.ro == readOnly {
+		return ErrReadOnly
+	}
+	if len(events) == 0 && len(marks) == 0 {
+		return nil
+	}
+	for _, ev := range events {
+		if ev != nil && ev.Sensor == "" {
+			ev.Sensor = j.sensor
+		}
+	}
+	c, err := prepare(events, marks)
+	if err != nil {
+		return err
+	}
+	select {
+	case j.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-j.done:
+		return ErrClosed
+	}
+	defer func() { <-j.turn }()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	base, err := j.write(c)
+	if err != nil {
+		return fmt.Errorf("append %d events: %w", len(events), err)
+	}
+	for i, ev := range events {
+		ev.Seq = base + uint64(i) + 1
+	}
+	j.advance(base + uint64(len(events)))
+	return nil
+}
+
+// write commits c and returns the number before its first event. The numbers
+// come from the file each time, never from memory: a commit that failed at its
+// very end may be on disk after all.
+func (j *Journal) write(c *commit) (base uint64, err error) {
+	tail := &j.store.tail
+	var flushed bool
+	err = j.store.update(func(tx *bolt.Tx) error {
+		base = lastSeq(tx)
+		last := base + uint64(len(c.events))
+		if last > maxSeq {
+			return errors.New("sequence numbers are used up")
+		}
+		if err := j.ceiling.cover(last); err != nil {
+			return err
+		}
+		if flushed, err = tail.flushAt(tx, base); err != nil {
+			return err
+		}
+		if err := c.putEvents(tx, base); err != nil {
+			return err
+		}
+		return c.putMarks(tx, last)
+	})
+	if err == nil {
+		tail.extend(c, base, flushed)
+	}
+	return base, err
+}
+
+func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
+	events, ids, times := tx.Bucket(bucketEvents), tx.Bucket(bucketIDs), tx.Bucket(bucketTime)
+	events.FillPercent, ids.FillPercent, times.FillPercent = appendFill, appendFill, appendFill
+	clock := clockAt(tx, base)
+	for i, b := range c.events {
+		seq := base + uint64(i) + 1
+		if err := events.Put(be64(seq), frame(b, seq)); err != nil {
+			return err
+		}
+		further, late := clock.pass(c.minutes[i])
+		if late {
+			c.addTerm(lateTerm, i)
+		}
+		if further {
+			if err := times.Put(be64(c.minutes[i]), be64(seq)); err != nil {
+				return err
+			}
+		}
+		if c.ids[i] == nil {
+			continue
+		}
+		if err := ids.Put(c.ids[i], be64(seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commit) putMarks(tx *bolt.Tx, last uint64) error {
+	bucket := tx.Bucket(bucketMarks)
+	for _, m := range c.marks {
+		if m.Seq > last {
+			return fmt.Errorf("mark of consumer %q: seq %d is above the last, %d", m.Consumer, m.Seq, last)
+		}
+		if err := bucket.Put([]byte(m.Consumer), be64(m.Seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// A posting list is the numbers of events that have one term, in the stretch
+// between two index flushes. Its key ends in the first of them; its value is the
+// distance from each to the next, as uvarints, and empty when there is only one.
+
+func postingKey(t string, first uint64) []byte {
+	k := make([]byte, 0, len(t)+9)
+	k = append(k, t...)
+	k = append(k, 0)
+	return binary.BigEndian.AppendUint64(k, first)
+}
+
+func encodePosting(seqs []uint64) []byte {
+	v := make([]byte, 0, len(seqs)*2)
+	for i := 1; i < len(seqs); i++ {
+		v = binary.AppendUvarint(v, seqs[i]-seqs[i-1])
+	}
+	return v
+}
+
+// decodePosting returns the numbers of a stored list, rising. The work is
+// bounded by the length of v.
+func decodePosting(first uint64, v []byte) ([]uint64, error) {
+	seqs := append(make([]uint64, 0, 1+len(v)), first)
+	for len(v) > 0 {
+		d, n := binary.Uvarint(v)
+		last := seqs[len(seqs)-1]
+		if n <= 0 || d == 0 || d > maxSeq || last > maxSeq-d {
+			return nil, fmt.Errorf("%w: posting list at seq %d", ErrDamaged, first)
+		}
+		seqs = append(seqs, last+d)
+		v = v[n:]
+	}
+	return seqs, nil
+}
+
+// source walks the numbers of matching events from the newest to the oldest.
+type source interface {
+	// atMost returns the largest matching number that is not above limit, and
+	// 0 when there is none. Limits never rise from call to call.
+	atMost(limit uint64) (uint64, error)
+}
+
+// termSource matches the events that have one term.
+type termSource struct {
+	c      *bolt.Cursor
+	prefix []byte   // term, 0x00
+	block  []uint64 // the list at hand, nil before the first
+	spent  bool
+}
+
+func newTermSource(tx *bolt.Tx, t string) *termSource {
+	return &termSource{c: tx.Bucket(bucketIndex).Cursor(), prefix: append([]byte(t), 0)}
+}
+
+func (s *termSource) atMost(limit uint64) (uint64, error) {
+	if s.spent {
+		return 0, nil
+	}
+	if s.block == nil || s.block[0] > limit {
+		if err := s.load(limit); err != nil || s.spent {
+			return 0, err
+		}
+	}
+	i, found := slices.BinarySearch(s.block, limit)
+	if !found {
+		i--
+	}
+	return s.block[i], nil
+}
+
+// load finds the newest list that begins at or below limit.
+func (s *termSource) load(limit uint64) error {
+	k, v := s.find(limit)
+	if k == nil || len(k) != len(s.prefix)+8 || !bytes.HasPrefix(k, s.prefix) {
+		s.spent = true
+		return nil
+	}
+	var err error
+	s.block, err = decodePosting(fromBE64(k[len(s.prefix):]), v)
+	return err
+}
+
+func (s *termSource) find(limit uint64) (k, v []byte) {
+	want := binary.BigEndian.AppendUint64(slices.Clip(s.prefix), limit)
+	k, v = s.c.Seek(want)
+	switch {
+	case k == nil:
+		return s.c.Last()
+	case !bytes.Equal(k, want):
+		return s.c.Prev()
+	}
+	return k, v
+}
+
+// listed matches the numbers in a list, which rise.
+type listed []uint64
+
+func (l listed) atMost(limit uint64) (uint64, error) {
+	i, found := slices.BinarySearch(l, limit)
+	if found {
+		return limit, nil
+	}
+	if i == 0 {
+		return 0, nil
+	}
+	return l[i-1], nil
+}
+
+// anyOf matches what one of its sources matches.
+type anyOf []source
+
+func (a anyOf) atMost(limit uint64) (uint64, error) {
+	var best uint64
+	for _, s := range a {
+		n, err := s.atMost(limit)
+		if err != nil {
+			return 0, err
+		}
+		best = max(best, n)
+	}
+	return best, nil
+}
+
+// allOf matches what all of its sources match.
+type allOf []source
+
+func (a allOf) atMost(limit uint64) (uint64, error) {
+	for agreed := 0; agreed < len(a); {
+		agreed = 0
+		for _, s := range a {
+			n, err := s.atMost(limit)
+			if err != nil || n == 0 {
+				return 0, err
+			}
+			if n == limit {
+				agreed++
+			}
+			limit = n
+		}
+	}
+	return limit, nil
+}

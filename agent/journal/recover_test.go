@@ -1,0 +1,293 @@
+package journal_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// filled returns a directory with a closed journal of n events.
+func filled(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	j := open(t, dir)
+	for i := 0; i < n; i += 100 {
+		var batch []*sdk.Event
+		for k := range min(100, n-i) {
+			batch = append(batch, sample(i+k))
+		}
+		appendAll(t, j, batch...)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestRecover(t *testing.T) {
+	file := func(name string, change func(b []byte) []byte) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(dir, name)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, change(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func(name string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	garbage := func(n int) func([]byte) []byte {
+		return func([]byte) []byte { return []byte(strings.Repeat("garbage!", n)) }
+	}
+	noise := func(b []byte) []byte { // all but the meta pages
+		for i := 2 * os.Getpagesize(); i < len(b); i++ {
+			b[i] = byte(i * 7)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name    string
+		damage  []func(*testing.T, string)
+		next    uint64 // number of the next event
+		aside   int    // files set aside
+		said    string
+		sameEra bool
+	}{
+		{"sound", nil, 301, 0, "", true},
+		{"garbage", []func(*testing.T, string){file("journal.db", garbage(9000))}, 301, 1, "after seq 300", true},
+		{"short garbage", []func(*testing.T, string){file("journal.db", garbage(3))}, 301, 1, "after seq 300", true},
+		{"zero length", []func(*testing.T, string){file("journal.db", garbage(0))}, 301, 1, "after seq 300", true},
+		{"torn", []func(*testing.T, string){file("journal.db", func(b []byte) []byte { return b[:len(b)/64] })}, 301, 1, "set aside", true},
+		{"zero pages", []func(*testing.T, string){file("journal.db", func(b []byte) []byte { clear(b[8192:]); return b })}, 301, 1, "set aside", true},
+		{"noise pages", []func(*testing.T, string){file("journal.db", noise)}, 301, 1, "set aside", true},
+		{"missing", []func(*testing.T, string){remove("journal.db")}, 301, 0, "journal.db is missing", true},
+		{"ceiling missing", []func(*testing.T, string){remove("journal.seq")}, 301, 0, "", true},
+		{"ceiling garbage", []func(*testing.T, string){file("journal.seq", garbage(9))}, 301, 0, "journal.seq", true},
+		{"both garbage", []func(*testing.T, string){file("journal.db", garbage(9000)), file("journal.seq", garbage(9))}, 1, 1, "after seq 0", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filled(t, 300)
+			for _, damage := range c.damage {
+				damage(t, dir)
+			}
+			j := open(t, dir)
+			if got := j.Recovered(); !strings.Contains(got, c.said) || (got == "") != (c.said == "") {
+				t.Errorf("Recovered() = %q, want %q in it", got, c.said)
+			}
+			ev := sample(1000)
+			appendAll(t, j, ev)
+			if ev.Seq != c.next || j.Epoch() == 0 {
+				t.Errorf("next seq = %d in epoch %d, want %d", ev.Seq, j.Epoch(), c.next)
+			}
+			if aside, _ := filepath.Glob(filepath.Join(dir, "journal.db.corrupt-*")); len(aside) != c.aside {
+				t.Errorf("set aside %q, want %d files", aside, c.aside)
+			}
+			if p, err := j.Query(t.Context(), journal.Query{Tool: ev.Tool, Limit: 1}); err != nil || len(p.Events) != 1 || p.Events[0].Seq != c.next {
+				t.Errorf("query after recovery = %v, %v", p, err)
+			}
+			if j = reopen(t, j, dir); j.Recovered() != "" || j.Last() != c.next {
+				t.Errorf("opened again: recovered %q, last %d", j.Recovered(), j.Last())
+			}
+		})
+	}
+}
+
+// A log that was lost after a crash leaves a hole in the numbers, and none of
+// them is used twice.
+func TestRecoverAfterCrash(t *testing.T) {
+	crashed := open(t, t.TempDir())
+	appendAll(t, crashed, sample(0))
+	dir := t.TempDir() // what is on disk while the journal is open
+	b, err := os.ReadFile(filepath.Join(crashed.Dir(), "journal.seq"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "journal.seq"), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, dir)
+	ev := sample(1)
+	appendAll(t, j, ev)
+	if ev.Seq < 2 || j.Epoch() != crashed.Epoch() {
+		t.Errorf("seq %d in epoch %d after losing seq 1 of epoch %d", ev.Seq, j.Epoch(), crashed.Epoch())
+	}
+	for _, q := range []journal.Query{{}, {Tool: ev.Tool}, {To: ev.Time.AddDate(1, 0, 0)}} {
+		if p, err := j.Query(t.Context(), q); err != nil || len(p.Events) != 1 {
+			t.Errorf("Query(%+v) = %d events, %v", q, len(p.Events), err)
+		}
+	}
+}
+
+// A damaged record costs that record, wherever it is.
+func TestDamagedRecord(t *testing.T) {
+	for _, seq := range []uint64{1000, 4990} { // in the index, and above it
+		t.Run(fmt.Sprint(seq), func(t *testing.T) { testDamagedRecord(t, seq) })
+	}
+}
+
+func testDamagedRecord(t *testing.T, seq uint64) {
+	dir := filled(t, 5000)
+	path := filepath.Join(dir, "journal.db")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.LastIndex(string(b), fmt.Sprintf(`{"v":1,"seq":%d,`, seq))
+	b[at] = '!'
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, dir)
+	events, err := j.Read(t.Context(), seq-10, 20)
+	var re *journal.RecordError
+	if len(events) != 9 || !errors.As(err, &re) || re.Seq != seq || !errors.Is(err, journal.ErrDamaged) {
+		t.Fatalf("read up to damage = %d events, %v", len(events), err)
+	}
+	if events, err := j.Read(t.Context(), seq, 10); err != nil || len(events) != 10 {
+		t.Errorf("read after damage = %d events, %v", len(events), err)
+	}
+	p, err := j.Query(t.Context(), journal.Query{Before: seq + 5, Limit: 10})
+	if err != nil || len(p.Events) != 10 || p.Unreadable != 1 {
+		t.Errorf("query over damage = %d events, %d unreadable, %v", len(p.Events), p.Unreadable, err)
+	}
+	appendAll(t, j, sample(1))
+}
+
+// A file that cannot grow, as on a full disk, refuses the commit whole, and
+// takes it when there is room again.
+func TestNoRoom(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	j.SetMaxSize(1 << 20)
+	var batch []*sdk.Event
+	for i := range 100 {
+		batch = append(batch, sample(i))
+	}
+	var err error
+	for range 100 {
+		if err = j.Append(t.Context(), batch, journal.Mark{Consumer: "siem", Seq: j.Last()}); err != nil {
+			break
+		}
+	}
+	last := j.Last()
+	if err == nil || last == 0 {
+		t.Fatalf("append without room = %v, last %d", err, last)
+	}
+	if n := len(readAll(t, j, 0)); uint64(n) != last {
+		t.Errorf("%d events without room, want %d", n, last)
+	}
+	j.SetMaxSize(0)
+	appendAll(t, j, batch...)
+	if batch[0].Seq != last+1 {
+		t.Errorf("first seq with room again = %d, want %d", batch[0].Seq, last+1)
+	}
+	j = reopen(t, j, dir)
+	if n := len(readAll(t, j, 0)); uint64(n) != last+100 || j.Recovered() != "" {
+		t.Errorf("%d events after reopening, want %d; recovered %q", n, last+100, j.Recovered())
+	}
+	if err := j.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What the operating system refuses is not taken for damage.
+func TestOpenRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "journal.db"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Open(dir, journal.Options{}); err == nil || errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("opened a directory as a log: %v", err)
+	}
+	if aside, _ := filepath.Glob(filepath.Join(dir, "*.corrupt-*")); len(aside) > 0 {
+		t.Errorf("set aside %q", aside)
+	}
+}
+
+func TestNewerSchemaIsLeftAlone(t *testing.T) {
+	dir := filled(t, 1)
+	path := filepath.Join(dir, "journal.db")
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{0, 0, 0, 0, 0, 0, 0, 9})
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Open(dir, journal.Options{}); err == nil || errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("opened a journal of a newer schema: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	appendAll(t, j, sample(0))
+	_, err := journal.Open(dir, journal.Options{})
+	want := fmt.Sprintf("state directory %s is in use by another killdeer (pid %d)", dir, os.Getpid())
+	if !errors.Is(err, journal.ErrLocked) || err.Error() != want {
+		t.Errorf("second open = %v, want %s", err, want)
+	}
+	if _, err := journal.OpenReader(dir); !errors.Is(err, journal.ErrLocked) {
+		t.Errorf("reader beside a writer = %v, want ErrLocked", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	second, err := journal.OpenReader(dir)
+	if err != nil {
+		t.Fatalf("second reader: %v", err)
+	}
+	defer second.Close()
+	if err := r.Append(t.Context(), []*sdk.Event{sample(1)}); !errors.Is(err, journal.ErrReadOnly) {
+		t.Errorf("append to a reader = %v, want ErrReadOnly", err)
+	}
+	if p, err := second.Query(t.Context(), journal.Query{IP: sample(0).IP}); err != nil || len(p.Events) != 1 {
+		t.Errorf("query of a reader = %v, %v", p, err)
+	}
+	if _, err := journal.Open(dir, journal.Options{}); !errors.Is(err, journal.ErrLocked) || strings.Contains(err.Error(), "pid") {
+		t.Errorf("writer beside readers = %v, want ErrLocked without a pid", err)
+	}
+}
+
+func TestModes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "state")
+	open(t, dir)
+	for name, want := range map[string]os.FileMode{"": 0o700, "journal.db": 0o600, "journal.seq": 0o600, "journal.lock": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("mode of %q = %v, %v, want %o", name, info.Mode().Perm(), err, want)
+		}
+	}
+	if _, err := journal.OpenReader(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("reader of a missing directory = %v, want not exist", err)
+	}
+}
