@@ -1,0 +1,102 @@
+package wasm
+
+import "strings"
+
+// Style is how a module is called.
+type style string
+
+const (
+	reactor style = "reactor" // exports killdeer_call, is called again and again
+	command style = "command" // exports _start, runs once per instance
+)
+
+const (
+	entryReactor = "killdeer_call"
+	entryCommand = "_start"
+	entryInit    = "_initialize"
+
+	typeReactor = "()->(i32)"
+	typeNothing = "()->()"
+)
+
+// offered holds the signatures of all host functions, by module and name.
+type offered map[string]map[string]string
+
+// check applies the load rules that need no compiler, and tells how the module
+// is to be called.
+func (s *scanned) check(host offered) (style, error) {
+	if err := s.checkImports(host); err != nil {
+		return "", err
+	}
+	if e, ok := s.exports["memory"]; !ok || e.kind != kindMemory || s.memories == 0 {
+		return "", refuse(CodeMemory, "no memory is exported as %q", "memory")
+	}
+	return s.checkEntries()
+}
+
+func (s *scanned) checkImports(host offered) error {
+	for i, im := range s.imports {
+		functions, ok := host[im.module]
+		if !ok {
+			return refuse(CodeImport, "%q %q is not offered%s", im.module, im.name, hint(im))
+		}
+		want, ok := functions[im.name]
+		if !ok {
+			return refuse(CodeImport, "%q %q is not offered%s", im.module, im.name, hint(im))
+		}
+		got, err := s.typeOf(uint32(i))
+		if err != nil {
+			return refuse(CodeCompile, "import %q %q: %v", im.module, im.name, err)
+		}
+		if got != want {
+			return refuse(CodeImportType, "%q %q has type %s, not %s", im.module, im.name, want, got)
+		}
+	}
+	return nil
+}
+
+func hint(im importedFunc) string {
+	switch {
+	case im.module == "wasi_unstable":
+		return ": built for an old WASI, build for wasip1"
+	case strings.HasPrefix(im.name, "sock_"):
+		return ": guests have no sockets"
+	case strings.HasPrefix(im.module, "wasi:"):
+		return ": built for WASI 0.2, build a core module for wasip1"
+	}
+	return ""
+}
+
+func (s *scanned) checkEntries() (style, error) {
+	_, call := s.exports[entryReactor]
+	_, start := s.exports[entryCommand]
+	switch {
+	case call && start:
+		return "", refuse(CodeEntryBoth, "%s and _start are both exported; build a reactor (Go: -buildmode=c-shared)", entryReactor)
+	case call:
+		if _, ok := s.exports[entryInit]; ok {
+			if err := s.checkEntry(entryInit, typeNothing); err != nil {
+				return "", err
+			}
+		}
+		return reactor, s.checkEntry(entryReactor, typeReactor)
+	case start:
+		return command, s.checkEntry(entryCommand, typeNothing)
+	}
+	return "", refuse(CodeEntry, "neither %s nor %s is exported", entryReactor, entryCommand)
+}
+
+func (s *scanned) checkEntry(name, want string) error {
+	e := s.exports[name]
+	if e.kind != kindFunc {
+		return refuse(CodeEntryType, "%s is not a function", name)
+	}
+	got, err := s.typeOf(e.index)
+	if err != nil {
+		return refuse(CodeCompile, "%s: %v", name, err)
+	}
+	if got != want {
+		return refuse(CodeEntryType, "%s has type %s, not %s", name, got, want)
+	}
+	return nil
+}

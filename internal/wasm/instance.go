@@ -1,0 +1,161 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// instance is one guest with its memory. One goroutine uses it at a time, and
+// only that one closes it: closing unmaps memory that running code would touch.
+type instance struct {
+	mod   api.Module
+	entry api.Function
+	mem   *mapped
+	frame *frame // of the call in progress
+	calls int
+}
+
+// build describes how a module's instances are made.
+type build struct {
+	wz       wazero.Runtime
+	compiled wazero.CompiledModule
+	style    style
+	limits   Limits
+	plain    bool // wazero's own memory instead of mapped memory
+}
+
+// instantiate makes an instance and runs its start code. All instances of a
+// module start in the same state: their start code sees a fixed frame.
+func (b *build) instantiate(ctx context.Context) (i *instance, err error) {
+	i = &instance{frame: newFrame(nil, time.Time{}, b.limits.Output, b.limits.Log)}
+	ctx, cancel := context.WithTimeout(ctx, b.limits.Instantiate)
+	defer cancel()
+	defer func() {
+		// wazero panics where memory cannot be had.
+		if p := recover(); p != nil {
+			err = failed(ErrTrap, fmt.Sprint("instantiate: ", p))
+		}
+		if err != nil {
+			i.close()
+			i = nil
+		}
+	}()
+	if !b.plain {
+		i.mem = newMemory()
+	}
+	i.mod, err = b.wz.InstantiateModule(i.context(ctx), b.compiled, i.config(b.style))
+	switch {
+	case err != nil:
+		return i, verdict(ctx, b.style, i.frame, err)
+	case ctx.Err() != nil:
+		return i, failed(ErrTimeout, "start code")
+	case i.mod.IsClosed():
+		return i, failed(ErrTrap, "start code called exit")
+	}
+	i.entry = i.mod.ExportedFunction(b.style.entry())
+	return i, nil
+}
+
+func (s style) entry() string {
+	if s == command {
+		return entryCommand
+	}
+	return entryReactor
+}
+
+func (i *instance) context(ctx context.Context) context.Context {
+	ctx = withInstance(ctx, i)
+	if i.mem != nil {
+		ctx = experimental.WithMemoryAllocator(ctx, i.mem)
+	}
+	return ctx
+}
+
+func (i *instance) config(s style) wazero.ModuleConfig {
+	c := wazero.NewModuleConfig().
+		WithName("").
+		WithStartFunctions().
+		WithStdin(stdin{i}).WithStdout(stdout{i}).WithStderr(stderr{i}).
+		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).
+		WithNanotime(i.nanotime, sys.ClockResolution(1)).
+		WithRandSource(random{i})
+	if s == reactor {
+		c = c.WithStartFunctions(entryInit)
+	}
+	return c
+}
+
+// call runs the guest once. The instance may be used again only if spent is
+// false.
+func (i *instance) call(ctx context.Context, s style, f *frame, deadline time.Duration) (spent bool, err error) {
+	i.frame = f
+	i.calls++
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	results, err := i.entry.Call(i.context(ctx))
+	f.flush()
+	// Once the context is done wazero may close the module at any moment, even
+	// though this call has returned.
+	spent = s == command || ctx.Err() != nil
+	if err != nil {
+		if err = verdict(ctx, s, f, err); err != nil {
+			return true, err
+		}
+		return spent, nil
+	}
+	if s == reactor && uint32(results[0]) != 0 {
+		return true, failed(ErrStatus, fmt.Sprintf("status %d", int32(results[0])))
+	}
+	return spent, nil
+}
+
+// verdict finds the code for what wazero returned. It is nil for a command that
+// exited with 0.
+func verdict(ctx context.Context, s style, f *frame, err error) error {
+	if f.overflow {
+		return failed(ErrOutput, fmt.Sprintf("limit is %d bytes", f.outputLimit))
+	}
+	var exit *sys.ExitError
+	if !errors.As(err, &exit) {
+		return failed(ErrTrap, err.Error())
+	}
+	code := exit.ExitCode()
+	switch {
+	case ctx.Err() != nil && (code == sys.ExitCodeDeadlineExceeded || code == sys.ExitCodeContextCanceled):
+		return failed(ErrTimeout, "")
+	case s == reactor:
+		return failed(ErrTrap, fmt.Sprintf("called exit with %d", code))
+	case code != 0:
+		return failed(ErrStatus, fmt.Sprintf("exit code %d", code))
+	}
+	return nil
+}
+
+// size is the linear memory that an idle instance holds.
+func (i *instance) size() int64 {
+	if i.mod == nil {
+		return 0
+	}
+	return int64(i.mod.Memory().Size())
+}
+
+// close frees the instance. The memory is freed here too, because wazero leaves
+// it to a call that will not come when the deadline fires as a call returns.
+func (i *instance) close() {
+	if i == nil {
+		return
+	}
+	if i.mod != nil {
+		_ = i.mod.Close(context.Background()) // only file systems can fail, and there are none
+	}
+	if i.mem != nil {
+		i.mem.Free()
+	}
+}

@@ -1,0 +1,193 @@
+package wasm
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Limits of the scanner. The compiler allocates what a module's counts
+// announce, and what an instance costs follows from these, so they are checked
+// on the raw bytes. They are far above what toolchains emit.
+const (
+	maxTypes         = 1 << 16
+	maxFunctions     = 1 << 18
+	maxImports       = 1 << 12
+	maxExports       = 1 << 16
+	maxGlobals       = 1 << 15
+	maxSegments      = 1 << 16
+	maxElements      = 1 << 18 // entries of all element segments together
+	maxSignature     = 1 << 10 // parameters, or results, of one function
+	maxLocals        = 50_000  // of one function
+	maxLocalsInAll   = 1 << 22
+	maxTables        = 16
+	maxTableElements = 1 << 16
+)
+
+// Section ids of the binary format.
+const (
+	sectionCustom = iota
+	sectionType
+	sectionImport
+	sectionFunction
+	sectionTable
+	sectionMemory
+	sectionGlobal
+	sectionExport
+	sectionStart
+	sectionElement
+	sectionCode
+	sectionData
+	sectionDataCount
+	sections
+)
+
+// sectionRank is the order in which sections must stand: the data count stands
+// before the code.
+var sectionRank = [sections]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 10}
+
+var sectionName = [sections]string{
+	"custom", "type", "import", "function", "table", "memory", "global",
+	"export", "start", "element", "code", "data", "data count",
+}
+
+const (
+	kindFunc   = 0
+	kindTable  = 1
+	kindMemory = 2
+	kindGlobal = 3
+	kindTag    = 4
+)
+
+var kindName = map[byte]string{
+	kindFunc: "function", kindTable: "table", kindMemory: "memory", kindGlobal: "global", kindTag: "tag",
+}
+
+var (
+	magic     = []byte{0, 'a', 's', 'm'}
+	coreV1    = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
+	layerCore = byte(0)
+)
+
+type importedFunc struct {
+	module, name string
+	typ          uint32
+}
+
+type export struct {
+	kind  byte
+	index uint32
+}
+
+// scanned is what the load checks need to know of a module, and the module
+// rewritten: custom sections left out, every table with a maximum.
+type scanned struct {
+	types     []string // signatures, as signature writes them
+	imports   []importedFunc
+	functions []uint32 // type indices
+	exports   map[string]export
+	memories  int
+	elements  int // entries seen so far
+	locals    int // locals seen so far
+	out       []byte
+}
+
+// checkHeader tells a core module from everything else.
+func checkHeader(code []byte) error {
+	switch {
+	case len(code) < len(coreV1) || !bytes.HasPrefix(code, magic):
+		return refuse(CodeNotWasm, "no WebAssembly header")
+	case code[6] != layerCore:
+		return refuse(CodeComponent, "this is a component; build a core module for wasip1")
+	case !bytes.HasPrefix(code, coreV1):
+		return refuse(CodeNotWasm, "WebAssembly version %d is not supported", code[4])
+	}
+	return nil
+}
+
+// scan walks a module's sections, in order and each at most once.
+func scan(code []byte) (*scanned, error) {
+	if err := checkHeader(code); err != nil {
+		return nil, err
+	}
+	s := &scanned{exports: map[string]export{}, out: make([]byte, 0, len(code)+64)}
+	s.out = append(s.out, coreV1...)
+	r := &reader{b: code[len(coreV1):]}
+	last := 0
+	for len(r.b) > 0 {
+		id := r.byte()
+		body := r.take(r.u32())
+		if r.err != nil {
+			return nil, refuse(CodeCompile, "read a section: %v", r.err)
+		}
+		if id == sectionCustom {
+			continue
+		}
+		if int(id) >= sections || sectionRank[id] <= last {
+			return nil, refuse(CodeCompile, "section %d is unknown, doubled or out of order", id)
+		}
+		last = sectionRank[id]
+		if err := s.section(id, body); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *scanned) section(id byte, body []byte) error {
+	r := &reader{b: body}
+	var err error
+	switch id {
+	case sectionType:
+		s.scanTypes(r)
+	case sectionImport:
+		err = s.scanImports(r)
+	case sectionFunction:
+		s.scanFunctions(r)
+	case sectionTable:
+		body, err = rewriteTables(r)
+	case sectionMemory:
+		s.memories = r.count(1)
+		skipLimits(r, s.memories)
+	case sectionGlobal:
+		scanGlobals(r)
+	case sectionExport:
+		s.scanExports(r)
+	case sectionStart, sectionDataCount:
+		r.u32()
+	case sectionElement:
+		s.scanElements(r)
+	case sectionCode:
+		s.scanCode(r)
+	case sectionData:
+		scanData(r)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.end(); err != nil {
+		return refuse(CodeCompile, "%s section: %v", sectionName[id], err)
+	}
+	s.out = append(s.out, id)
+	s.out = appendU32(s.out, uint32(len(body)))
+	s.out = append(s.out, body...)
+	return nil
+}
+
+// typeOf returns the signature of a function by its index over imports and own
+// functions.
+func (s *scanned) typeOf(index uint32) (string, error) {
+	var typ uint32
+	own := int64(index) - int64(len(s.imports))
+	switch {
+	case own < 0:
+		typ = s.imports[index].typ
+	case own < int64(len(s.functions)):
+		typ = s.functions[own]
+	default:
+		return "", fmt.Errorf("function %d does not exist", index)
+	}
+	if uint64(typ) >= uint64(len(s.types)) {
+		return "", fmt.Errorf("type %d does not exist", typ)
+	}
+	return s.types[typ], nil
+}

@@ -1,0 +1,17 @@
+;; Points outside of its memory: which function does so is the first byte of the input.
+(module
+  (import "killdeer" "input_read" (func $input_read (param i32 i32) (result i32)))
+  (import "killdeer" "output_write" (func $output_write (param i32 i32) (result i32)))
+  (import "killdeer" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "killdeer_call") (result i32)
+    (local $which i32)
+    (drop (call $input_read (i32.const 0) (i32.const 1)))
+    (local.set $which (i32.load8_u (i32.const 0)))
+    (if (i32.eq (local.get $which) (i32.const 114))
+      (then (drop (call $input_read (i32.const 65535) (i32.const -1)))))
+    (if (i32.eq (local.get $which) (i32.const 119))
+      (then (drop (call $output_write (i32.const 65535) (i32.const -1)))))
+    (if (i32.eq (local.get $which) (i32.const 108))
+      (then (call $log (i32.const -1) (i32.const -1) (i32.const 2))))
+    (i32.const 0)))

@@ -1,0 +1,3 @@
+(module
+  (memory 1)
+  (func (export "killdeer_call") (result i32) (i32.const 0)))

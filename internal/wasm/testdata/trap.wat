@@ -1,0 +1,5 @@
+;; Traps at once.
+(module
+  (memory (export "memory") 1)
+  (func (export "killdeer_call") (result i32)
+    unreachable))
