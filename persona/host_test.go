@@ -1,0 +1,315 @@
+package persona
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+const describeDoc = `{"abi":1,"kind":"persona","id":"t","version":"1","personas":[{"id":"t",
+ "server":{"name":"{{fake:org_slug:0}}-hub","version":"1.2.3"},
+ "tools":[{"name":"echo","inputSchema":{"type":"object"}}],
+ "tool_info":{"echo":{"service":"svc","class":"read","category":"docs"}},
+ "routes":{"/health":{"server":"{{server:name}}"}},
+ "fallback":{"text":"try later","delay_ms":[10,20]}}]}`
+
+// fakeGuest answers describe with a document and calls with a function.
+type fakeGuest struct {
+	describe string
+	call     func(in guest.Object) (string, error)
+	calls    int
+	released []string
+}
+
+func (g *fakeGuest) Digest() [32]byte { return [32]byte{1} }
+
+func (g *fakeGuest) Release(source string) { g.released = append(g.released, source) }
+
+func (g *fakeGuest) Call(_ context.Context, r wasm.Request) (wasm.Reply, error) {
+	in, err := guest.ParseObject(r.Input)
+	if err != nil {
+		return wasm.Reply{}, err
+	}
+	if in.Str("op") == "describe" {
+		return wasm.Reply{Output: []byte(g.describe)}, nil
+	}
+	g.calls++
+	out, err := g.call(in)
+	return wasm.Reply{Output: []byte(out)}, err
+}
+
+// echo answers with the arguments' "text" as the tool's text.
+func echo(in guest.Object) (string, error) {
+	text := guest.Quote(in.Object("args").Str("text"))
+	return `{"result":{"content":[{"type":"text","text":` + string(text) + `}]}}`, nil
+}
+
+func open(t testing.TB, g *fakeGuest, change func(*Options)) *Host {
+	t.Helper()
+	if g.describe == "" {
+		g.describe = describeDoc
+	}
+	o := Options{WorldSeed: []byte("seed"), Log: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&o)
+	}
+	h := NewHost(o)
+	if err := h.Open(t.Context(), []Module{{"t", g}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+var noon = time.Date(2026, 3, 4, 12, 0, 30, 0, time.UTC)
+
+func call(t testing.TB, h *Host, source, args string) *sdk.Answer {
+	t.Helper()
+	a, err := h.Call(t.Context(), sdk.ToolCall{Source: source, Persona: "t", Tool: "echo", Args: sdk.RawJSON(args), Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestCatalog(t *testing.T) {
+	h := open(t, &fakeGuest{}, nil)
+	c, err := h.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(c.Server.Name, "{{") || !strings.HasSuffix(c.Server.Name, "-hub") {
+		t.Errorf("server name = %q", c.Server.Name)
+	}
+	if got := string(c.Routes["/health"]); got != `{"server":"`+c.Server.Name+`"}` {
+		t.Errorf("route = %s", got)
+	}
+	tool := c.Tools[0]
+	if tool.Persona != "t" || tool.Service != "svc" || tool.Class != "read" || tool.Category != "docs" {
+		t.Errorf("tool = %+v", tool)
+	}
+	other := open(t, &fakeGuest{}, func(o *Options) { o.WorldSeed = []byte("another") })
+	if c2, _ := other.Catalog(t.Context()); c2.Server.Name == c.Server.Name {
+		t.Errorf("two deployments are both called %q", c.Server.Name)
+	}
+	named := open(t, &fakeGuest{}, func(o *Options) { o.ServerName = "mine" })
+	if c3, _ := named.Catalog(t.Context()); c3.Server.Name != "mine" || string(c3.Routes["/health"]) != `{"server":"mine"}` {
+		t.Errorf("catalog with a configured name = %+v", c3)
+	}
+}
+
+// Equal requests reach the guest once, whoever sends them; what the guest sees
+// names no source.
+func TestMemo(t *testing.T) {
+	var inputs []string
+	g := &fakeGuest{}
+	g.call = func(in guest.Object) (string, error) {
+		inputs = append(inputs, strings.Join(in.Keys(), " "))
+		return echo(in)
+	}
+	h := open(t, g, nil)
+	first := call(t, h, "alice", `{"text":"x"}`)
+	second := call(t, h, "bob", `{"text":"x"}`)
+	if g.calls != 1 || string(first.Result) != string(second.Result) {
+		t.Errorf("%d calls; answers %s and %s", g.calls, first.Result, second.Result)
+	}
+	call(t, h, "bob", `{"text":"y"}`)
+	if g.calls != 2 {
+		t.Errorf("%d calls after another argument", g.calls)
+	}
+	if want := "abi op persona seed now state can tool args"; inputs[0] != want {
+		t.Errorf("envelope has %q, want %q", inputs[0], want)
+	}
+}
+
+func TestStateIsPerSource(t *testing.T) {
+	g := &fakeGuest{}
+	g.call = func(in guest.Object) (string, error) {
+		n := in.Object("state").Int("n", 0) + 1
+		if in.Object("args").Str("text") == "clear" {
+			return `{"result":{"content":[]},"state":null}`, nil
+		}
+		return fmt.Sprintf(`{"result":{"content":[{"type":"text","text":"%d"}]},"state":{"n":%d}}`, n, n), nil
+	}
+	h := open(t, g, nil)
+	for i, step := range []struct{ source, args, want string }{
+		{"a", `{}`, "1"}, {"a", `{}`, "2"}, {"b", `{}`, "1"}, {"a", `{}`, "3"},
+		{"a", `{"text":"clear"}`, ""}, {"a", `{}`, "1"}, {"b", `{}`, "2"},
+	} {
+		if got := string(call(t, h, step.source, step.args).Result); !strings.Contains(got, `"`+step.want+`"`) && step.want != "" {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
+		}
+	}
+	h.Release("b")
+	if got := string(call(t, h, "b", `{}`).Result); !strings.Contains(got, `"1"`) {
+		t.Errorf("after release: %s", got)
+	}
+}
+
+// Whatever a guest does wrong, the client sees the persona's fallback.
+func TestBrokenGuest(t *testing.T) {
+	tests := []struct {
+		name, out string
+		err       error
+		code      string
+	}{
+		{"trap", "", &wasm.CallError{Code: "trap", Err: errors.New("wasm trap: unreachable")}, "trap"},
+		{"timeout", "", &wasm.CallError{Code: "timeout", Err: wasm.ErrTimeout}, "timeout"},
+		{"nothing", "", nil, "json"},
+		{"not json", "panic: oh", nil, "json"},
+		{"not utf-8", "{\"result\":{\"content\":[],\"x\":\"\xff\"}}", nil, "json"},
+		{"two outcomes", `{"result":{"content":[]},"error":{"kind":"tool","message":"x"}}`, nil, "json"},
+		{"no outcome", `{"delay_ms":1}`, nil, "json"},
+		{"two values", `{"result":{"content":[]}}{}`, nil, "json"},
+		{"result no object", `{"result":[]}`, nil, "json"},
+		{"content no list", `{"result":{"content":"x"}}`, nil, "json"},
+		{"content without type", `{"result":{"content":[{"text":"x"}]}}`, nil, "json"},
+		{"unknown error kind", `{"error":{"kind":"oops","message":"x"}}`, nil, "json"},
+		{"delay too long", `{"result":{"content":[]},"delay_ms":99999999}`, nil, "json"},
+		{"negative delay", `{"result":{"content":[]},"delay_ms":-1}`, nil, "json"},
+		{"state too large", `{"result":{"content":[]},"state":"` + strings.Repeat("x", 20000) + `"}`, nil, "json"},
+		{"note too large", `{"result":{"content":[]},"notes":{"a":"` + strings.Repeat("x", 300) + `"}}`, nil, "json"},
+		{"too deep", `{"result":{"content":[],"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}}`, nil, "json"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := open(t, &fakeGuest{call: func(guest.Object) (string, error) { return tt.out, tt.err }}, nil)
+			a := call(t, h, "s", `{}`)
+			if a.Result != nil || a.Fault == nil || a.Fault.Kind != "tool" || a.Fault.Message != "try later" {
+				t.Errorf("answer = %+v", a)
+			}
+			if a.Guest == nil || a.Guest.Code != tt.code {
+				t.Errorf("guest error = %+v, want code %s", a.Guest, tt.code)
+			}
+			if a.Delay < 10*time.Millisecond || a.Delay > 20*time.Millisecond {
+				t.Errorf("delay = %v, want the fallback's", a.Delay)
+			}
+		})
+	}
+}
+
+func TestDescribeRefused(t *testing.T) {
+	tests := []struct{ name, from, to, want string }{
+		{"abi", `"abi":1`, `"abi":2`, "abi is 2"},
+		{"kind", `"kind":"persona"`, `"kind":"rules"`, "kind is"},
+		{"id", `"personas":[{"id":"t"`, `"personas":[{"id":"T!"`, "id does not match"},
+		{"server", `"version":"1.2.3"`, `"version":""`, "server.name and server.version"},
+		{"tool name", `"name":"echo"`, `"name":"e cho"`, "tool name"},
+		{"schema", `"inputSchema":{"type":"object"}`, `"inputSchema":{"type":"string"}`, "inputSchema"},
+		{"grain", `"fallback"`, `"grain":"1ms","fallback"`, "grain"},
+		{"needs", `"fallback"`, `"needs":["auth"],"fallback"`, "needs"},
+		{"fallback", `[10,20]`, `[20,10]`, "fallback.delay_ms"},
+		{"two of a name", `[{"name":"echo"`, `[{"name":"echo","inputSchema":{"type":"object"}},{"name":"echo"`, "is offered by"},
+		{"json", `{"abi"`, `{{"abi"`, "describe"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := NewHost(Options{Log: slog.New(slog.DiscardHandler)})
+			doc := strings.Replace(describeDoc, tt.from, tt.to, 1)
+			err := h.Open(t.Context(), []Module{{"t", &fakeGuest{describe: doc}}}, nil)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDescribeCache(t *testing.T) {
+	dir := t.TempDir()
+	withCache := func(o *Options) { o.CacheDir = dir }
+	open(t, &fakeGuest{}, withCache)
+	open(t, &fakeGuest{describe: "the guest is not asked again"}, withCache)
+	files, _ := filepath.Glob(filepath.Join(dir, "describe-*"))
+	if len(files) != 1 {
+		t.Fatalf("cache has %q", files)
+	}
+	if err := os.WriteFile(files[0], []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, &fakeGuest{}, withCache)
+}
+
+// An attacker's text comes back as he sent it and expands to nothing, even when
+// the guest copies it into its answer.
+func TestEchoDoesNotExpand(t *testing.T) {
+	h := open(t, &fakeGuest{call: echo}, nil)
+	for _, text := range []string{
+		"{{fake:login:1}}", "{{canary:aws_key:x}}", "a{{{{fake:login:1}}}}", mark + "{{fake:login:1}}",
+		"{" + mark + "{fake:login:1}}", mark, mark + mark, "{{7*7}}", "plain", `"\`, "{{server:name}}",
+	} {
+		args, _ := json.Marshal(map[string]string{"text": text})
+		escaped := strings.ReplaceAll(string(args), "{", `\u007b`)
+		escaped = `{` + strings.TrimPrefix(escaped, `\u007b`)
+		for _, in := range []string{string(args), escaped} {
+			if got := echoed(t, call(t, h, "s", in)); got != text {
+				t.Errorf("%q came back as %q", text, got)
+			}
+		}
+	}
+}
+
+func echoed(t testing.TB, a *sdk.Answer) string {
+	t.Helper()
+	var r struct{ Content []struct{ Text string } }
+	if err := json.Unmarshal(a.Result, &r); err != nil || len(r.Content) != 1 {
+		t.Fatalf("result %s: %v", a.Result, err)
+	}
+	return r.Content[0].Text
+}
+
+func TestExpand(t *testing.T) {
+	out := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7))
+	if strings.Contains(out, "{{fake:login:3}}") || strings.Contains(out, "{{fake:nope") || strings.Contains(out, "{{canary") {
+		t.Errorf("not expanded: %s", out)
+	}
+	if !strings.Contains(out, "{{other:1}}") || !json.Valid([]byte(out)) {
+		t.Errorf("damaged: %s", out)
+	}
+	if again := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7)); again != out {
+		t.Error("two expansions differ")
+	}
+}
+
+func FuzzEscape(f *testing.F) {
+	f.Add(`{"a":"{{fake:x:1}}"}`)
+	f.Add(`{"\u007b{canary:a:b}}":["` + mark + `",1,{"{{fake:":null}]}`)
+	f.Fuzz(func(t *testing.T, s string) {
+		if !json.Valid([]byte(s)) {
+			return
+		}
+		escaped := escapeAttacker([]byte(s))
+		var was, is any
+		if err := json.Unmarshal([]byte(s), &was); err != nil {
+			return
+		}
+		if err := json.Unmarshal(expand(escaped, 1), &is); err != nil {
+			t.Fatalf("%s became %s: %v", s, escaped, err)
+		}
+		a, _ := json.Marshal(was)
+		b, _ := json.Marshal(is)
+		if string(a) != string(b) {
+			t.Fatalf("%s came back as %s", a, b)
+		}
+	})
+}
+
+func FuzzDecodeOutput(f *testing.F) {
+	f.Add([]byte(`{"result":{"content":[{"type":"text","text":"x"}]},"state":{},"notes":{"a":"b"},"delay_ms":5}`))
+	f.Add([]byte(`{"error":{"kind":"tool","message":"x"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out, err := decodeOutput(b)
+		if err == nil && (out.result == nil) == (out.fault == nil) {
+			t.Fatal("not exactly one outcome")
+		}
+	})
+}
