@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const (
+	judgeConsumer = "rules" // the journal's name for how far judging is
+	judgeBatch    = 256     // events judged before their detections are committed
+	markEvery     = time.Second
+)
+
+// rulebook judges events; *rules.Engine is one.
+type rulebook interface {
+	Judge(ctx context.Context, ev *sdk.Event) ([]*sdk.Event, error)
+	Observe(ev *sdk.Event)
+	Seen(detection *sdk.Event)
+	Horizon() time.Duration
+}
+
+// judge reads the journal after the fact and appends what the rules find. Its
+// place in the journal is stored in the same commit as the detections, so that a
+// crash neither loses a verdict nor gives one twice; events without a verdict
+// only move the place now and then, since judging them again finds nothing.
+type judge struct {
+	journal *journal.Journal
+	rules   rulebook
+	log     *slog.Logger
+	marked  time.Time
+}
+
+// run judges until ctx ends.
+func (j *judge) run(ctx context.Context) error {
+	at, err := j.restore(ctx)
+	if err != nil {
+		return stopped(ctx, fmt.Errorf("restore rule windows: %w", err))
+	}
+	for {
+		events, err := j.journal.Read(ctx, at, judgeBatch)
+		if err != nil {
+			return stopped(ctx, fmt.Errorf("read events to judge: %w", err))
+		}
+		if len(events) == 0 {
+			if err := j.idle(ctx, at); err != nil {
+				return stopped(ctx, err)
+			}
+			continue
+		}
+		found, judged := j.verdicts(ctx, events)
+		if judged == 0 {
+			return nil
+		}
+		at = judged
+		if err := j.commit(ctx, found, at); err != nil {
+			return stopped(ctx, err)
+		}
+	}
+}
+
+// stopped turns an error into none when the sensor is stopping.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// verdicts judges a batch and returns how far it came, 0 when ctx ended first.
+func (j *judge) verdicts(ctx context.Context, events []*sdk.Event) (found []*sdk.Event, judged uint64) {
+	for _, ev := range events {
+		if ctx.Err() != nil {
+			return found, judged
+		}
+		if ev.Kind == sdk.KindAccess {
+			hits, err := j.rules.Judge(ctx, ev)
+			if ctx.Err() != nil {
+				return found, judged // a verdict cut short is none
+			}
+			if err != nil {
+				j.log.Warn("event not judged by all rules", "seq", ev.Seq, "error", err)
+			}
+			found = append(found, hits...)
+		}
+		judged = ev.Seq
+	}
+	return found, judged
+}
+
+func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error {
+	if len(found) == 0 && time.Since(j.marked) < markEvery {
+		return nil
+	}
+	// A stop must not tear verdicts and place apart from the judging just done.
+	err := j.journal.Append(context.WithoutCancel(ctx), found, journal.Mark{Consumer: judgeConsumer, Seq: at})
+	if err != nil {
+		return fmt.Errorf("append detections: %w", err)
+	}
+	j.marked = time.Now()
+	return nil
+}
+
+func (j *judge) idle(ctx context.Context, at uint64) error {
+	return j.journal.Wait(ctx, at)
+}
+
+// restore rebuilds windows and deduplication from what was judged before, and
+// returns the place to go on from.
+func (j *judge) restore(ctx context.Context) (uint64, error) {
+	at, err := j.journal.Mark(judgeConsumer)
+	if err != nil || at == 0 {
+		return 0, err
+	}
+	from, err := j.journal.Since(ctx, time.Now().Add(-j.rules.Horizon()))
+	if err != nil {
+		return 0, err
+	}
+	for seq := max(from, 1) - 1; ; {
+		events, err := j.journal.Read(ctx, seq, judgeBatch)
+		if err != nil || len(events) == 0 {
+			return at, err
+		}
+		for _, ev := range events {
+			seq = ev.Seq
+			switch {
+			case ev.Kind == sdk.KindDetection:
+				j.rules.Seen(ev)
+			case ev.Kind == sdk.KindAccess && ev.Seq <= at:
+				j.rules.Observe(ev)
+			}
+		}
+	}
+}

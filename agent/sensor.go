@@ -1,0 +1,340 @@
+// Package agent is the running sensor: it puts the parts together, starts and
+// stops them in order, and carries events from the decoy to the journal and from
+// there to the rules.
+//
+// The parts do not know each other. The agent does no protocol, judges nothing
+// itself and formats no output; commands and their printing are cmd/killdeer.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/decoy"
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/persona"
+	"github.com/killdeer-mcp/killdeer/rules"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// drainWithin is how long requests that are being answered may take when the
+// sensor stops. The rest of a stop is for the queue and the files.
+const drainWithin = 2500 * time.Millisecond
+
+// Options configure a sensor.
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+	Listen bool // on the configured address; otherwise only ServeStdio serves
+	// CompileCommand starts a child that ends in [CompileGuest], so that a
+	// guest's compilation has bounds. Empty: guests compile in this process.
+	CompileCommand []string
+}
+
+// Status says what a sensor is doing, for whoever started it.
+type Status struct {
+	URL, SSE   string // of the decoy, "" when it does not listen
+	ServerName string // that the personas show
+	Personas   []string
+	Tools      int
+	Packs      []string
+	StateDir   string
+}
+
+// Sensor is one running sensor. Start it with [Start] and end it with Stop.
+type Sensor struct {
+	compile  []string
+	cfg      *config.Config
+	log      *slog.Logger
+	listener net.Listener
+	journal  *journal.Journal
+	writer   *journal.Writer
+	decoy    *decoy.Server
+	personas *persona.Host
+	rules    *rules.Engine
+
+	stops  []stop // newest first when stopping
+	once   sync.Once
+	err    error // of Stop
+	ready  chan struct{}
+	failed chan error // the first failure of a part, for Wait
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// stop is one named step of taking the sensor down.
+type stop struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// Start starts a sensor. When it returns, the decoy accepts connections; guests
+// are still loading, and Ready tells when they are. Nothing is left behind when
+// it fails.
+func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Sensor{compile: o.CompileCommand, cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), cancel: cancel}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	if o.Listen {
+		if err := s.listen(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.openState(); err != nil {
+		return nil, err
+	}
+	seed, err := worldSeed(o.Config.Sensor.WorldSeedFile)
+	if err != nil {
+		return nil, err
+	}
+	s.personas = persona.NewHost(persona.Options{
+		WorldSeed: seed, ServerName: o.Config.Decoy.ServerName, CacheDir: o.Config.Sensor.CacheDir,
+		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
+	})
+	s.rules = rules.New(o.Log)
+	s.startDecoy()
+	s.tasks.Go(func() { s.load(run) })
+	return s, nil
+}
+
+func (s *Sensor) onStop(name string, do func(ctx context.Context) error) {
+	s.stops = append(s.stops, stop{name, do})
+}
+
+func (s *Sensor) listen() error {
+	l, err := net.Listen("tcp", s.cfg.Decoy.Listen)
+	if err != nil {
+		return fmt.Errorf("start decoy: %w", err)
+	}
+	s.listener = l
+	s.onStop("close listener", func(context.Context) error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// openState opens everything that lives in the state directory.
+func (s *Sensor) openState() error {
+	c := s.cfg.Sensor
+	for _, dir := range []string{c.StateDir, c.CacheDir} {
+		if err := prepareDir(dir); err != nil {
+			return err
+		}
+	}
+	j, err := journal.Open(c.StateDir, journal.Options{Sensor: c.Name, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.journal = j
+	s.onStop("close journal", func(context.Context) error { return j.Close() })
+	s.onStop("stop tasks", func(context.Context) error {
+		s.cancel()
+		s.tasks.Wait()
+		return nil
+	})
+	control, err := startControl(c.StateDir, j, s.log)
+	if err != nil {
+		return err
+	}
+	s.onStop("close control socket", func(context.Context) error { return control.close(c.StateDir) })
+	s.writer = journal.NewWriter(j, journal.WriterOptions{
+		Queue: s.cfg.Journal.Queue, Delay: time.Duration(s.cfg.Journal.Delay), Log: s.log,
+	})
+	s.onStop("flush events", s.writer.Close)
+	if damage := j.Recovered(); damage != "" {
+		s.log.Error("the journal was damaged and has been set aside", "file", damage)
+		s.writer.Record(s.damageEvent(damage))
+	}
+	return nil
+}
+
+// damageEvent makes a lost journal part of the record.
+func (s *Sensor) damageEvent(file string) *sdk.Event {
+	now := time.Now().UTC()
+	return &sdk.Event{
+		V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindGap, Time: now, Sensor: s.cfg.Sensor.Name,
+		Error: "set aside as " + file, Gap: &sdk.Gap{Reason: "journal_damaged", From: now, To: now},
+	}
+}
+
+func (s *Sensor) startDecoy() {
+	c := s.cfg.Decoy
+	s.decoy = decoy.New(decoy.Options{
+		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{},
+		Backend: s.personas, Recorder: s.writer, Limits: decoyLimits(c.Limits),
+		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
+	})
+	s.onStop("drain decoy", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, drainWithin)
+		defer cancel()
+		return s.decoy.Shutdown(ctx)
+	})
+	if s.listener != nil {
+		s.tasks.Go(func() { s.fail(s.decoy.Serve(s.listener)) })
+	}
+}
+
+func decoyLimits(l config.Limits) decoy.Limits {
+	return decoy.Limits{
+		Body: int(l.Body), RecordedBody: int(l.RecordedBody), Header: int(l.Header), Depth: l.Depth, Batch: l.Batch,
+		Connections: l.Connections, ConnectionsPerSource: l.ConnectionsPerSource,
+		Sessions: l.Sessions, SessionsPerSource: l.SessionsPerSource,
+		StreamsPerSource: l.SSEPerSource, SessionIdle: time.Duration(l.SessionIdle),
+	}
+}
+
+// fail reports a part's failure to Wait; nil is none.
+func (s *Sensor) fail(err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case s.failed <- err:
+	default: // only the first one ends the sensor
+	}
+}
+
+// load loads personas, then rules, then judges until the sensor stops.
+func (s *Sensor) load(ctx context.Context) {
+	err := s.loadGuests(ctx)
+	if err != nil {
+		s.fail(err)
+		close(s.ready)
+		return
+	}
+	close(s.ready)
+	j := &judge{journal: s.journal, rules: s.rules, log: s.log}
+	s.fail(j.run(ctx))
+}
+
+func (s *Sensor) loadGuests(ctx context.Context) error {
+	limits := wasm.DefaultLimits()
+	limits.MemoryPages = uint32(s.cfg.WASM.MemoryMiB) * 16
+	limits.Spares = s.cfg.WASM.Spares
+	rt, err := wasm.New(ctx, wasm.Options{
+		CacheDir: s.cfg.Sensor.CacheDir, Engine: s.cfg.WASM.Engine,
+		CompileCommand: s.compile, Limits: limits, Log: s.log,
+	})
+	if err != nil {
+		return s.personas.Open(ctx, nil, err)
+	}
+	s.tasks.Go(func() { // the runtime goes last of the tasks that use it
+		<-ctx.Done()
+		if err := rt.Close(context.WithoutCancel(ctx)); err != nil {
+			s.log.Error("close guest runtime", "error", err)
+		}
+	})
+	if err := s.loadPersonas(ctx, rt, limits.Module); err != nil {
+		return err
+	}
+	for _, name := range s.cfg.Rules.Packs {
+		m, err := loadGuest(ctx, rt, name, limits.Module)
+		if err == nil {
+			err = s.rules.Add(ctx, name, rules.FromModule(m))
+		}
+		if err != nil {
+			return fmt.Errorf("rule pack %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Sensor) loadPersonas(ctx context.Context, rt *wasm.Runtime, limit int) error {
+	var modules []persona.Module
+	var err error
+	for _, name := range s.cfg.Decoy.Personas {
+		var m *wasm.Module
+		if m, err = loadGuest(ctx, rt, name, limit); err != nil {
+			err = fmt.Errorf("persona %q: %w", name, err)
+			break
+		}
+		modules = append(modules, persona.Module{Name: name, Guest: m})
+	}
+	return s.personas.Open(ctx, modules, err)
+}
+
+// Ready waits until all guests are loaded.
+func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.ready:
+	}
+	select {
+	case err := <-s.failed:
+		return nil, err
+	default:
+	}
+	catalog, err := s.personas.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := &Status{
+		ServerName: catalog.Server.Name, Tools: len(catalog.Tools),
+		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir,
+	}
+	for _, p := range s.rules.Packs() {
+		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))
+	}
+	if s.listener != nil {
+		base := "http://" + s.listener.Addr().String()
+		st.URL, st.SSE = base+s.cfg.Decoy.Path, base+"/sse"
+	}
+	return st, nil
+}
+
+// Addr is where the decoy listens, nil when it does not.
+func (s *Sensor) Addr() net.Addr {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// Wait returns when ctx ends, with nil, or when a part of the sensor failed.
+func (s *Sensor) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// ServeStdio serves one client on a pair of streams until in ends.
+func (s *Sensor) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	return s.decoy.ServeStdio(ctx, in, out)
+}
+
+// Stop takes the sensor down: the decoy drains, the queue is written, the files
+// are closed. It may be called twice.
+func (s *Sensor) Stop(ctx context.Context) error {
+	s.once.Do(func() {
+		for i := len(s.stops) - 1; i >= 0; i-- {
+			step := s.stops[i]
+			if err := step.do(ctx); err != nil {
+				s.err = errors.Join(s.err, fmt.Errorf("%s: %w", step.name, err))
+			}
+		}
+		s.cancel()
+	})
+	return s.err
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration",
+		Long:  "Check the configuration and print every fault in it. Nothing is started or created.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"ok": true, "state_dir": cfg.Sensor.StateDir})
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "configuration ok")
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/killdeer-mcp/killdeer/agent"
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+)
+
+// stopWithin bounds a stop: requests that are being answered, then the queue.
+const stopWithin = 4500 * time.Millisecond
+
+func (c *cli) runCommand() *cobra.Command {
+	var stdio bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the sensor",
+		Long:  "Run the sensor until it is interrupted. It prints once where it listens, what it\nloaded and where events go.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			return runSensor(cmd, cfg, stdio)
+		},
+	}
+	cmd.Flags().BoolVar(&stdio, "stdio", false, "speak MCP on standard input and output instead of listening")
+	return cmd
+}
+
+func runSensor(cmd *cobra.Command, cfg *config.Config, stdio bool) (err error) {
+	log := newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	sensor, err := agent.Start(cmd.Context(), agent.Options{
+		Config: cfg, Log: log, Listen: !stdio, CompileCommand: []string{self, compileGuest},
+	})
+	if err != nil {
+		return explain(err, cfg)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		err = errors.Join(err, sensor.Stop(ctx))
+	}()
+	status, err := sensor.Ready(cmd.Context())
+	if err != nil {
+		if cmd.Context().Err() != nil {
+			return nil
+		}
+		return explain(err, cfg)
+	}
+	out := cmd.OutOrStdout()
+	if stdio {
+		out = cmd.ErrOrStderr() // standard output belongs to the protocol
+	}
+	printStatus(out, status)
+	if stdio {
+		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+	}
+	return sensor.Wait(cmd.Context())
+}
+
+func printStatus(w io.Writer, s *agent.Status) {
+	where := "standard input and output"
+	if s.URL != "" {
+		where = s.URL + "  (SSE: " + s.SSE + ")"
+	}
+	fmt.Fprintf(w, "decoy     %s\n", where)
+	fmt.Fprintf(w, "personas  %s  (%d tools, as %q)\n", strings.Join(s.Personas, ", "), s.Tools, s.ServerName)
+	fmt.Fprintf(w, "rules     %s\n", strings.Join(s.Packs, ", "))
+	fmt.Fprintf(w, "events    %s  (read them with \"killdeer events tail\")\n", s.StateDir)
+}
+
+func newLog(w io.Writer, level string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+// explain adds what to do about the faults a start commonly meets.
+func explain(err error, cfg *config.Config) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &hinted{err, "another program has the port: stop it, or change decoy.listen"}
+	case errors.Is(err, journal.ErrLocked):
+		return &hinted{err, "stop the other sensor, or give this one its own sensor.state_dir"}
+	case errors.Is(err, syscall.EACCES):
+		return &hinted{err, "run as the user who owns " + cfg.Sensor.StateDir + ", or change sensor.state_dir"}
+	}
+	return err
+}
+
+// compileGuest is the hidden verb of the child that compiles one guest.
+const compileGuest = "compile-guest"
+
+func (c *cli) compileCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    compileGuest + " CACHE",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return agent.CompileGuest(cmd.Context(), cmd.InOrStdin(), args[0])
+		},
+	}
+}
