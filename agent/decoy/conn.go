@@ -89,6 +89,15 @@ func (c *conn) Close() error {
 	return err
 }
 
+// CloseWrite lets net/http end an answer before the client has sent everything,
+// so that a refusal of a large body arrives.
+func (c *conn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
 // takeHead returns the head of the request that the handler is serving.
 func (c *conn) takeHead() wireHead {
 	c.mu.Lock()

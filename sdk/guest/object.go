@@ -48,8 +48,9 @@ func (o Object) Str(key string) string { return String(o.Raw(key)) }
 
 // Int returns the member's number truncated to an integer, def when it is
 // absent or no number. Numbers beyond int64 saturate.
-func (o Object) Int(key string, def int64) int64 {
-	v := o.Raw(key)
+func (o Object) Int(key string, def int64) int64 { return integer(o.Raw(key), def) }
+
+func integer(v []byte, def int64) int64 {
 	if len(v) == 0 || (v[0] != '-' && (v[0] < '0' || v[0] > '9')) {
 		return def
 	}
@@ -88,36 +89,59 @@ func (o Object) Keys() []string { return o.keys }
 
 // Members calls f for each member of the JSON object b.
 func Members(b []byte, f func(key string, value []byte)) error {
-	i := space(b, 0)
+	return members(b, func(k, v []byte) { f(String(k), v) })
+}
+
+// members is Members with the keys as they are spelled, quotes included, for
+// callers to whom an allocation per key matters.
+func members(b []byte, f func(key, value []byte)) error {
+	i, err := walk(b, space(b, 0), func(key []byte, i int) (int, error) {
+		j, err := skip(b, i, 1)
+		if err == nil {
+			f(key, b[i:j])
+		}
+		return j, err
+	})
+	if err != nil {
+		return err
+	}
+	return end(b, i)
+}
+
+// walk reads the object at b[i] and returns the index after it. It calls f with
+// each key as it is spelled and with the index of its value; f returns the index
+// after the value. So an f that walks on reads the value once, not twice.
+func walk(b []byte, i int, f func(key []byte, i int) (int, error)) (int, error) {
 	if i >= len(b) || b[i] != '{' {
-		return errJSON
+		return 0, errJSON
 	}
 	i = space(b, i+1)
-	for first := true; ; first = false {
-		if i < len(b) && b[i] == '}' && first {
-			return end(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1, nil
+	}
+	for {
+		if i >= len(b) || b[i] != '"' {
+			return 0, errJSON
 		}
-		k, err := skip(b, i, 1)
-		if err != nil || b[i] != '"' {
-			return errJSON
+		k := stringEnd(b, i)
+		if k < 0 {
+			return 0, errJSON
 		}
-		key := String(b[i:k])
+		key := b[i:k]
 		i = space(b, k)
 		if i >= len(b) || b[i] != ':' {
-			return errJSON
+			return 0, errJSON
 		}
-		i = space(b, i+1)
-		j, err := skip(b, i, 1)
+		j, err := f(key, space(b, i+1))
 		if err != nil {
-			return err
+			return 0, err
 		}
-		f(key, b[i:j])
 		i = space(b, j)
 		if i >= len(b) || (b[i] != ',' && b[i] != '}') {
-			return errJSON
+			return 0, errJSON
 		}
 		if b[i] == '}' {
-			return end(b, i+1)
+			return i + 1, nil
 		}
 		i = space(b, i+1)
 	}
@@ -183,13 +207,8 @@ func skip(b []byte, i, depth int) (int, error) {
 	}
 	switch b[i] {
 	case '"':
-		for j := i + 1; j < len(b); j++ {
-			switch b[j] {
-			case '\\':
-				j++
-			case '"':
-				return j + 1, nil
-			}
+		if j := stringEnd(b, i); j > 0 {
+			return j, nil
 		}
 		return 0, errJSON
 	case '{', '[':
@@ -216,7 +235,7 @@ func skipNested(b []byte, i, depth int) (int, error) {
 			}
 			j = k - 1
 		case '{', '[':
-			if open++; depth+open > MaxDepth {
+			if open++; depth+open-closing > MaxDepth {
 				return 0, errJSON
 			}
 		case '}', ']':

@@ -3,17 +3,20 @@ package guest
 import (
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // RulesHandler returns the function that answers envelopes for a rules module,
-// for tests that need no WebAssembly.
+// for tests that need no WebAssembly. It answers one envelope at a time, and a
+// rule must not keep what Evaluate is given.
 func RulesHandler(id, version string, rules ...sdk.Rule) func(in []byte) []byte {
 	describe := describeRules(id, version, rules)
 	var w Writer
+	e := &sdk.Evaluation{Event: &sdk.Event{}, Windows: map[string]sdk.WindowValue{}}
 	return func(in []byte) []byte {
-		e, op, err := decodeEvaluation(in)
+		op, err := decodeEvaluation(in, e)
 		if err != nil {
 			return Error("internal", "bad envelope")
 		}
@@ -137,80 +140,133 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-func decodeEvaluation(in []byte) (*sdk.Evaluation, string, error) {
-	e := &sdk.Evaluation{Event: &sdk.Event{}, Windows: map[string]sdk.WindowValue{}}
-	op := ""
-	var inner error
-	err := Members(in, func(k string, v []byte) {
-		switch k {
-		case "op":
-			op = String(v)
-		case "now":
-			e.Now, _ = time.Parse(time.RFC3339Nano, String(v))
-		case "state":
-			e.State = v
+// maxWindowValues is how many values the host shows of a window.
+const maxWindowValues = 32
+
+// decodeEvaluation overwrites e, whose memory is used again for every event.
+func decodeEvaluation(in []byte, e *sdk.Evaluation) (op string, err error) {
+	*e.Event = sdk.Event{}
+	clear(e.Windows)
+	*e = sdk.Evaluation{Event: e.Event, Windows: e.Windows}
+	i, err := walk(in, space(in, 0), func(k []byte, i int) (int, error) {
+		k = name(k)
+		switch string(k) {
 		case "event":
-			inner = decodeEvent(v, e.Event)
+			return walk(in, i, func(k []byte, i int) (int, error) {
+				j, err := skip(in, i, 2)
+				if err == nil {
+					decodeField(e.Event, name(k), in[i:j])
+				}
+				return j, err
+			})
 		case "windows":
-			inner = Members(v, func(name string, v []byte) { e.Windows[name] = decodeWindow(v) })
+			return walk(in, i, func(k []byte, i int) (int, error) {
+				j, err := skip(in, i, 2)
+				if err == nil {
+					e.Windows[String(k)] = decodeWindow(in[i:j])
+				}
+				return j, err
+			})
 		}
+		j, err := skip(in, i, 1)
+		if err != nil {
+			return 0, err
+		}
+		switch string(k) {
+		case "op":
+			op = view(in[i:j])
+		case "now":
+			e.Now, _ = time.Parse(time.RFC3339Nano, view(in[i:j]))
+		case "state":
+			e.State = in[i:j]
+		}
+		return j, nil
 	})
-	if err == nil {
-		err = inner
+	if err != nil {
+		return "", err
 	}
-	return e, op, err
+	return op, end(in, i)
 }
 
 func decodeWindow(b []byte) (v sdk.WindowValue) {
-	o, err := ParseObject(b)
+	err := members(b, func(k, raw []byte) {
+		switch string(name(k)) {
+		case "n":
+			v.N = int(integer(raw, 0))
+		case "sum":
+			v.Sum, _ = strconv.ParseFloat(string(raw), 64)
+		case "values":
+			v.Values = make([]string, 0, min(max(v.N, 0), maxWindowValues))
+			_ = Elements(raw, func(s []byte) {
+				if s[0] == '"' {
+					v.Values = append(v.Values, view(s))
+				}
+			})
+		}
+	})
 	if err != nil {
-		return v
+		return sdk.WindowValue{}
 	}
-	v.N = int(o.Int("n", 0))
-	v.Sum, _ = strconv.ParseFloat(string(o.Raw("sum")), 64)
-	v.Values = Strings(o.Raw("values"))
 	return v
 }
 
-// decodeEvent reads the fields of an event that rules may see; head, body, and
-// the records that other kinds of event carry are left out by the host.
-func decodeEvent(b []byte, ev *sdk.Event) error {
-	return Members(b, func(k string, v []byte) {
-		if s := stringField(ev, k); s != nil {
-			*s = String(v)
-			return
-		}
-		switch k {
-		case "kind":
-			ev.Kind = sdk.Kind(String(v))
-		case "v":
-			ev.V, _ = strconv.Atoi(string(v))
-		case "seq":
-			ev.Seq, _ = strconv.ParseUint(string(v), 10, 64)
-		case "time":
-			ev.Time, _ = time.Parse(time.RFC3339Nano, String(v))
-		case "args":
-			ev.Args = v
-		case "rpc_id":
-			ev.RPCID = v
-		case "status":
-			ev.Status, _ = strconv.Atoi(string(v))
-		case "result_bytes":
-			ev.ResultBytes, _ = strconv.Atoi(string(v))
-		case "latency_ms":
-			ev.LatencyMS, _ = strconv.ParseFloat(string(v), 64)
-		case "client":
-			o, _ := ParseObject(v)
-			ev.Client = &sdk.ClientInfo{Name: o.Str("name"), Version: o.Str("version"), Title: o.Str("title")}
-		case "notes":
-			ev.Notes = map[string]string{}
-			_ = Members(v, func(k string, v []byte) { ev.Notes[k] = String(v) })
-		}
-	})
+// view is [String] without the copy: the text lies in the input, which the next
+// call overwrites.
+func view(v []byte) string {
+	if len(v) < 2 || v[0] != '"' || v[len(v)-1] != '"' {
+		return ""
+	}
+	if escaped(v) {
+		return String(v)
+	}
+	return unsafe.String(unsafe.SliceData(v[1:]), len(v)-2)
 }
 
-func stringField(ev *sdk.Event, key string) *string {
-	switch key {
+// name returns what a spelled key says, without a copy when it has no escapes.
+func name(key []byte) []byte {
+	if escaped(key) {
+		return []byte(String(key))
+	}
+	return key[1 : len(key)-1]
+}
+
+// decodeField reads a field of an event that rules may see; head, body, and the
+// records that other kinds of event carry are left out by the host.
+func decodeField(ev *sdk.Event, key, v []byte) {
+	if s := stringField(ev, key); s != nil {
+		*s = view(v)
+		return
+	}
+	switch string(key) {
+	case "kind":
+		ev.Kind = sdk.Kind(view(v))
+	case "v":
+		ev.V, _ = strconv.Atoi(string(v))
+	case "seq":
+		ev.Seq, _ = strconv.ParseUint(string(v), 10, 64)
+	case "time":
+		ev.Time, _ = time.Parse(time.RFC3339Nano, view(v))
+	case "args":
+		ev.Args = v
+	case "rpc_id":
+		ev.RPCID = v
+	case "status":
+		ev.Status, _ = strconv.Atoi(string(v))
+	case "result_bytes":
+		ev.ResultBytes, _ = strconv.Atoi(string(v))
+	case "latency_ms":
+		ev.LatencyMS, _ = strconv.ParseFloat(string(v), 64)
+	case "client":
+		o, _ := ParseObject(v)
+		ev.Client = &sdk.ClientInfo{Name: o.Str("name"), Version: o.Str("version"), Title: o.Str("title")}
+	case "notes":
+		ev.Notes = map[string]string{}
+		_ = Members(v, func(k string, v []byte) { ev.Notes[k] = String(v) })
+	}
+}
+
+func stringField(ev *sdk.Event, key []byte) *string {
+	switch string(key) {
 	case "id":
 		return &ev.ID
 	case "sensor":

@@ -1,0 +1,108 @@
+# Killdeer's targets; `make` alone lists them.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# What every test run adds, and what a benchmark run takes.
+TESTFLAGS ?=
+PKG       ?= ./...
+BENCH     ?= .
+BENCHTIME ?= 1s
+
+GUESTS      := internal/guests/bin
+GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid='
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/...
+
+# The linter has hundreds of dependencies: it is pinned here, not in go.mod.
+LINT_VERSION := v2.15.0
+LINT         := dist/tools/golangci-lint-$(LINT_VERSION)
+
+# The race detector needs a C compiler; the product does not.
+RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: guests ## build dist/killdeer with the built-in guests
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/killdeer ./cmd/killdeer
+
+.PHONY: guests
+guests: needs ## compile the built-in persona and rules to WebAssembly
+	$(GUEST_BUILD) -o $(GUESTS)/enterprise.wasm ./persona/enterprise/wasm
+	$(GUEST_BUILD) -o $(GUESTS)/core.wasm ./rules/core/wasm
+
+.PHONY: run
+run: build ## build, then run the sensor with agent.toml
+	dist/killdeer run -c agent.toml
+
+.PHONY: test
+test: guests vet ## vet and test everything
+	@$(if $(RACE),,echo 'make: no C compiler (gcc): testing without the race detector' >&2)
+	$(GO) test $(RACE) -shuffle=on $(TESTFLAGS) $(PKG)
+
+.PHONY: vet
+vet: needs ## vet for this machine, and for the guests
+	$(GO) vet ./...
+	GOOS=wasip1 GOARCH=wasm $(GO) vet $(GUEST_VET)
+
+.PHONY: clients
+clients: ## install the real MCP clients that tests drive (npm, python3)
+	@for tool in npm python3; do \
+		command -v $$tool >/dev/null || { echo "make clients: $$tool is needed" >&2; exit 1; }; done
+	cd internal/clients && npm ci
+	cd internal/clients && python3 -m venv .venv && \
+		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+.PHONY: bench
+bench: guests ## run benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+
+.PHONY: lint
+lint: $(LINT) ## run golangci-lint, for this machine and for the guests
+	$(LINT) run
+	GOOS=wasip1 GOARCH=wasm $(LINT) run $(GUEST_VET)
+
+$(LINT):
+	mkdir -p $(@D)
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(@D)/golangci-lint $@
+
+.PHONY: generate
+generate: guests ## renew generated files
+	$(GO) generate ./...
+
+.PHONY: check
+check: needs format tidy test reproducible ## everything that must hold before a commit
+
+.PHONY: format
+format:
+	@files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -l); \
+	test -z "$$files" || { echo "make: gofmt would change:" $$files >&2; exit 1; }
+
+.PHONY: tidy
+tidy:
+	$(GO) mod tidy -diff
+
+# A guest is checked by rebuilding it: the same source must give the same bytes.
+.PHONY: reproducible
+reproducible: guests
+	mkdir -p dist/again
+	$(GUEST_BUILD) -a -o dist/again/enterprise.wasm ./persona/enterprise/wasm
+	$(GUEST_BUILD) -a -o dist/again/core.wasm ./rules/core/wasm
+	cmp dist/again/enterprise.wasm $(GUESTS)/enterprise.wasm
+	cmp dist/again/core.wasm $(GUESTS)/core.wasm
+
+.PHONY: needs
+needs:
+	@command -v $(GO) >/dev/null || { echo 'make: Go is needed: https://go.dev/dl' >&2; exit 1; }
+	@want=$$(awk '$$1 == "go" { print $$2 }' go.mod); have=$$($(GO) env GOVERSION | sed 's/^go//; s/ .*//'); \
+	test "$$(printf '%s\n' "$$want" "$$have" | sort -V | head -n 1)" = "$$want" || \
+		{ echo "make: Go $$want or newer is needed, this is $$have" >&2; exit 1; }
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf dist $(GUESTS)/*.wasm

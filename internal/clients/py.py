@@ -1,0 +1,103 @@
+"""The Python SDK as a client: both eras over Streamable HTTP, and SSE.
+
+Lists every tool, calls each once, and prints one JSON report.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.types import Implementation
+
+from synth import synth
+
+NAME = "kd-py"
+MAX_PAGES = 100
+NEGOTIATION = {"http": "auto", "auto": "auto", "sse": "legacy", "legacy": "legacy", "modern": "2026-07-28"}
+
+
+async def session(url, mode, report):
+    headers = {"User-Agent": NAME}
+    info = Implementation(name=NAME, version="1.0.0")
+    if mode == "sse":
+        await drive(Client(sse_client(url, headers=headers), client_info=info, mode="legacy"), report)
+        return
+    async with create_mcp_http_client(headers=headers) as http:
+        transport = streamable_http_client(url, http_client=http)
+        await drive(Client(transport, client_info=info, mode=NEGOTIATION[mode]), report)
+
+
+async def drive(unentered, report):
+    given = json.loads(os.environ.get("ARGS_JSON", "{}"))
+    async with unentered as client:
+        report["protocolVersion"] = client.protocol_version
+        if client.server_info:
+            report["serverInfo"] = client.server_info.model_dump(by_alias=True, exclude_none=True, mode="json")
+        for tool in await list_tools(client):
+            report["tools"].append(tool.name)
+            await call(client, tool.name, given.get(tool.name, synth(tool.input_schema)), report)
+
+
+async def list_tools(client):
+    tools, cursor = [], None
+    for _ in range(MAX_PAGES):
+        result = await client.list_tools(cursor=cursor)
+        tools += result.tools
+        cursor = result.next_cursor
+        if not cursor:
+            return tools
+    raise RuntimeError(f"tools/list: more than {MAX_PAGES} pages")
+
+
+async def call(client, name, args, report):
+    try:
+        result = await client.call_tool(name, args)
+    except Exception as err:  # one refused call must not end the report
+        report["errors"].append(f"call {name}: {err}")
+        return
+    content = [block.model_dump(by_alias=True, exclude_none=True, mode="json") for block in result.content]
+    report["calls"].append({
+        "name": name,
+        "args": args,
+        "isError": bool(result.is_error),
+        "bytes": sum(size(block) for block in content),
+        "contentTypes": [block["type"] for block in content],
+    })
+
+
+def size(block):
+    """Count what a reader is given: text in UTF-8 and base64 as it is sent."""
+    resource = block.get("resource", {})
+    parts = (block.get("text"), block.get("data"), resource.get("text"), resource.get("blob"))
+    return sum(len(part.encode()) for part in parts if part)
+
+
+def describe(err):
+    """Flatten the exception groups that structured concurrency wraps errors in."""
+    if isinstance(err, BaseExceptionGroup):
+        return "; ".join(describe(e) for e in err.exceptions)
+    return f"{type(err).__name__}: {err}"
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[2] not in NEGOTIATION:
+        sys.exit(f"usage: py.py URL MODE; MODE is one of {', '.join(NEGOTIATION)}")
+    url, mode = sys.argv[1:]
+    report = {
+        "client": "py", "mode": mode, "protocolVersion": "", "serverInfo": None,
+        "tools": [], "calls": [], "errors": [],
+    }
+    try:
+        asyncio.run(session(url, mode, report))
+    except Exception as err:
+        report["errors"].append(f"session: {describe(err)}")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

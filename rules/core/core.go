@@ -1,0 +1,75 @@
+// Package core is the built-in rule pack: the detections every sensor starts
+// with, as ordinary Go. The guest main in the folder wasm makes a module of it.
+//
+// The rules are pure functions of one event and of the windows they declare.
+// They judge what a client asked for, not what it got: calls that reached a
+// known tool, the tool list, and calls of tools that do not exist. A request
+// that was refused before that (no session, not JSON, a bad header) raises
+// nothing here. The package keeps no memory, names no tool (it reads the
+// category that the persona gave it), and does not decide what is one detection
+// and what is a repetition: the host does.
+//
+// The code runs in WebAssembly under a deadline, where each turn of a loop
+// costs many times its native price; hence no fmt, regexp or encoding/json.
+package core
+
+import "github.com/killdeer-mcp/killdeer/sdk"
+
+// ID and Version identify the pack in its describe document.
+const (
+	ID      = "core"
+	Version = "1.0.0"
+)
+
+const (
+	methodList = "tools/list"
+	methodCall = "tools/call"
+
+	// reached are the outcomes of a call that got as far as a known tool.
+	reached = "result|tool_error|input_required|bad_args|internal|client_disconnected"
+	// unknownTool is the outcome of a call that named a tool nobody has.
+	unknownTool = "unknown_tool"
+)
+
+// All returns the rules of the pack.
+func All() []sdk.Rule {
+	return []sdk.Rule{
+		toolEnumeration, multiToolRecon, unknownToolProbe, secretHunting,
+		datastoreRecon, sourceCodeRecon, identityRecon,
+	}
+}
+
+// rule is one rule as data and a function.
+type rule struct {
+	info     sdk.RuleInfo
+	evaluate func(in *sdk.Evaluation) []sdk.Hit
+}
+
+var _ sdk.Rule = (*rule)(nil)
+
+// Info describes the rule.
+func (r *rule) Info() sdk.RuleInfo { return r.info }
+
+// Evaluate returns the rule's hits on one event.
+func (r *rule) Evaluate(in *sdk.Evaluation) []sdk.Hit {
+	if in == nil || in.Event == nil || in.Event.Kind != sdk.KindAccess {
+		return nil
+	}
+	return r.evaluate(in)
+}
+
+// onSource is the deduplication of the whole pack: one detection per rule,
+// source address and subject in five minutes.
+func onSource() *sdk.Dedup { return &sdk.Dedup{By: "ip", Over: "5m"} }
+
+// reachedTool reports whether the event is a call that reached a known tool.
+func reachedTool(ev *sdk.Event) bool {
+	if ev.MCPMethod != methodCall || ev.Tool == "" {
+		return false
+	}
+	switch ev.Outcome {
+	case "result", "tool_error", "input_required", "bad_args", "internal", "client_disconnected":
+		return true
+	}
+	return false
+}

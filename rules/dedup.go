@@ -1,0 +1,72 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// maxRemembered bounds how many detections the deduplication remembers. Beyond
+// it the least recently used is forgotten, and its next repetition is reported.
+const maxRemembered = 1 << 16
+
+// dedup remembers when a detection was first made: rule, source and subject. The
+// first hit is reported, the others are swallowed until the rule's time has
+// passed since the first; the next one then is a first again.
+type dedup struct {
+	first   *lru[fingerprint, int64] // nanoseconds of the event's time
+	limit   int
+	evicted uint64
+}
+
+type fingerprint [16]byte
+
+func newDedup() *dedup {
+	return &dedup{first: newLRU[fingerprint, int64](), limit: maxRemembered}
+}
+
+// fresh reports whether the hit is a first, and remembers it if so.
+func (d *dedup) fresh(f fingerprint, at time.Time, over time.Duration) bool {
+	now := at.UnixNano()
+	if t := d.first.peek(f); t != nil && abs(now-*t) < int64(over) {
+		d.first.use(f)
+		return false
+	}
+	d.remember(f, now)
+	return true
+}
+
+func (d *dedup) remember(f fingerprint, now int64) {
+	*d.first.use(f) = now
+	if d.first.len() > d.limit {
+		d.first.remove(d.first.oldest())
+		d.evicted++
+	}
+}
+
+// source returns the event's value for a rule's Dedup.By. An event without one is
+// told apart by its actor, then by its address.
+func source(ev *sdk.Event, by string) string {
+	for _, v := range [...]string{groupings[by](ev), ev.Actor, ev.IP} {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// digest hashes parts so that no two lists of parts look the same.
+func digest(parts ...string) [sha256.Size]byte {
+	h := sha256.New()
+	var size [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
+		h.Write([]byte(p))
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func abs(n int64) int64 { return max(n, -n) }

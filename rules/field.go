@@ -1,0 +1,225 @@
+package rules
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// Limits on the arguments that a guest is given as JSON. What is deeper, larger
+// or no JSON at all is given as a string, so that it is judged all the same.
+const (
+	maxArgsDepth = 60
+	maxArgs      = 1 << 20
+)
+
+type shape int
+
+const (
+	shapeText   shape = iota
+	shapeNumber       // JSON number
+	shapeJSON         // any JSON value
+)
+
+// field is one field of an event that rules may see: its JSON name and its value
+// as text, "" for absent.
+type field struct {
+	name  string
+	shape shape
+	value func(*sdk.Event) string
+}
+
+// fields are all of them, in the order in which they are sent. Head and body are
+// not among them, nor what only events of other kinds carry.
+var fields = []field{
+	{"v", shapeNumber, func(e *sdk.Event) string { return integer(e.V) }},
+	{"seq", shapeNumber, func(e *sdk.Event) string { return unsigned(e.Seq) }},
+	{"id", shapeText, func(e *sdk.Event) string { return e.ID }},
+	{"kind", shapeText, func(e *sdk.Event) string { return string(e.Kind) }},
+	{"time", shapeText, func(e *sdk.Event) string { return e.Time.UTC().Format(time.RFC3339Nano) }},
+	{"sensor", shapeText, func(e *sdk.Event) string { return e.Sensor }},
+	{"ip", shapeText, func(e *sdk.Event) string { return e.IP }},
+	{"peer", shapeText, func(e *sdk.Event) string { return e.Peer }},
+	{"actor", shapeText, func(e *sdk.Event) string { return e.Actor }},
+	{"session_id", shapeText, func(e *sdk.Event) string { return e.Session }},
+	{"transport", shapeText, func(e *sdk.Event) string { return e.Transport }},
+	{"event", shapeText, func(e *sdk.Event) string { return e.Event }},
+	{"method", shapeText, func(e *sdk.Event) string { return e.Method }},
+	{"path", shapeText, func(e *sdk.Event) string { return e.Path }},
+	{"ua", shapeText, func(e *sdk.Event) string { return e.UA }},
+	{"era", shapeText, func(e *sdk.Event) string { return e.Era }},
+	{"protocol", shapeText, func(e *sdk.Event) string { return e.Protocol }},
+	{"rpc_id", shapeJSON, func(e *sdk.Event) string { return string(e.RPCID) }},
+	{"mcp_method", shapeText, func(e *sdk.Event) string { return e.MCPMethod }},
+	{"tool", shapeText, func(e *sdk.Event) string { return e.Tool }},
+	{"service", shapeText, func(e *sdk.Event) string { return e.Service }},
+	{"class", shapeText, func(e *sdk.Event) string { return e.Class }},
+	{"category", shapeText, func(e *sdk.Event) string { return e.Category }},
+	{"args", shapeJSON, func(e *sdk.Event) string { return string(e.Args) }},
+	{"client", shapeJSON, clientJSON},
+	{"persona", shapeText, func(e *sdk.Event) string { return e.Persona }},
+	{"profile", shapeText, func(e *sdk.Event) string { return e.Profile }},
+	{"outcome", shapeText, func(e *sdk.Event) string { return e.Outcome }},
+	{"status", shapeNumber, func(e *sdk.Event) string { return integer(e.Status) }},
+	{"latency_ms", shapeNumber, func(e *sdk.Event) string { return number(e.LatencyMS) }},
+	{"result_bytes", shapeNumber, func(e *sdk.Event) string { return integer(e.ResultBytes) }},
+	{"error", shapeText, func(e *sdk.Event) string { return e.Error }},
+	{"notes", shapeJSON, notesJSON},
+}
+
+// lookup returns the named field.
+func lookup(name string) (field, bool) {
+	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+	if i < 0 {
+		return field{}, false
+	}
+	return fields[i], true
+}
+
+func integer(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func unsigned(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+func number(f float64) string {
+	if f == 0 || math.IsNaN(f) || math.IsInf(f, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+func clientJSON(e *sdk.Event) string {
+	if e.Client == nil {
+		return ""
+	}
+	return object(e.Client)
+}
+
+func notesJSON(e *sdk.Event) string {
+	if len(e.Notes) == 0 {
+		return ""
+	}
+	return object(e.Notes)
+}
+
+func parseNumber(s string) float64 {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return 0
+	}
+	return f
+}
+
+// finite keeps a sum expressible in JSON.
+func finite(f float64) float64 { return min(max(f, -math.MaxFloat64), math.MaxFloat64) }
+
+// object encodes a value of strings, which cannot fail.
+func object(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// write writes the field as a member of an object, nothing when it is absent.
+func (f field) write(w *guest.Writer, ev *sdk.Event) {
+	v := f.value(ev)
+	if v == "" {
+		return
+	}
+	w.Key(f.name)
+	switch {
+	case f.shape == shapeText:
+		w.Str(v)
+	case f.shape == shapeNumber || sendable(v):
+		w.Raw([]byte(v))
+	default:
+		w.Str(cut(v, maxArgs))
+	}
+}
+
+// sendable reports whether v can be a part of the envelope.
+func sendable(v string) bool {
+	return len(v) <= maxArgs && json.Valid([]byte(v)) && utf8.ValidString(v) && depth(v) <= maxArgsDepth
+}
+
+// depth is how deep a valid JSON value nests.
+func depth(v string) int {
+	deepest, now := 0, 0
+	for i := 0; i < len(v); i++ {
+		switch v[i] {
+		case '"':
+			for i++; i < len(v) && v[i] != '"'; i++ {
+				if v[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			now++
+			deepest = max(deepest, now)
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// filter says which events count: every field must have one of its values.
+type filter []condition
+
+type condition struct {
+	value  func(*sdk.Event) string
+	oneOf  []string
+	nameOf string
+}
+
+func newFilter(where map[string]string) (filter, error) {
+	var f filter
+	for name, values := range where {
+		fd, ok := lookup(name)
+		if !ok {
+			return nil, unknownField(name)
+		}
+		f = append(f, condition{value: fd.value, oneOf: strings.Split(values, "|"), nameOf: name})
+	}
+	// A fixed order, for equal cost and equal tests.
+	slices.SortFunc(f, func(a, b condition) int { return strings.Compare(a.nameOf, b.nameOf) })
+	return f, nil
+}
+
+func (f filter) match(ev *sdk.Event) bool {
+	for _, c := range f {
+		if !slices.Contains(c.oneOf, c.value(ev)) {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens s to at most n bytes without breaking a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,23 @@
+package rules
+
+import (
+	"context"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
+)
+
+// callDeadline is how long a guest may run on one event.
+const callDeadline = 500 * time.Millisecond
+
+type module struct{ m *wasm.Module }
+
+// FromModule makes a [Guest] of a WebAssembly module. What a rules module answers
+// reaches no client, so all events share its instances.
+func FromModule(m *wasm.Module) Guest { return module{m} }
+
+// Call runs the module on an input.
+func (g module) Call(ctx context.Context, input []byte, now time.Time) ([]byte, error) {
+	reply, err := g.m.Call(ctx, wasm.Request{Shared: true, Input: input, Deadline: callDeadline, Now: now})
+	return reply.Output, err
+}

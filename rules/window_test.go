@@ -1,0 +1,320 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func mustWindow(t testing.TB, spec sdk.Window) *window {
+	t.Helper()
+	spec.Name = "w"
+	w, err := parseWindow(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// shown returns what a rule would be shown of the event's group.
+func shown(t testing.TB, w *window, ev *sdk.Event) string {
+	t.Helper()
+	var out guest.Writer
+	out.Obj()
+	w.write(&out, w.observe(ev))
+	out.End()
+	b := string(out.Bytes())
+	if !json.Valid([]byte(b)) {
+		t.Fatalf("not JSON: %s", b)
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(b, `{"w":`), "}")
+}
+
+func TestWindow(t *testing.T) {
+	type step struct {
+		at   time.Duration
+		ev   sdk.Event
+		want string
+	}
+	from := func(ip, tool string) sdk.Event { return sdk.Event{IP: ip, Tool: tool} }
+	cases := []struct {
+		name  string
+		spec  sdk.Window
+		steps []step
+	}{
+		{"count", sdk.Window{By: "ip", Over: "5m", Count: true}, []step{
+			{0, from("a", ""), `{"n":1}`},
+			{time.Minute, from("b", ""), `{"n":1}`},
+			{2 * time.Minute, from("a", ""), `{"n":2}`},
+			{5*time.Minute - 1, from("a", ""), `{"n":3}`},
+			{5 * time.Minute, from("a", ""), `{"n":3}`}, // the first has left
+			{time.Hour, from("a", ""), `{"n":1}`},
+		}},
+		{"distinct", sdk.Window{By: "ip", Over: "5m", Distinct: "tool"}, []step{
+			{0, from("a", "x"), `{"n":1,"values":["x"]}`},
+			{1, from("a", "y"), `{"n":2,"values":["x","y"]}`},
+			{2, from("a", "x"), `{"n":2,"values":["y","x"]}`},
+			{3, from("a", ""), `{"n":2,"values":["y","x"]}`}, // nothing to count
+			{4, from("b", "z"), `{"n":1,"values":["z"]}`},
+			{5*time.Minute + 1, from("a", "z"), `{"n":2,"values":["x","z"]}`},
+		}},
+		{"sum", sdk.Window{By: "ip", Over: "1m", Sum: "result_bytes"}, []step{
+			{0, sdk.Event{IP: "a", ResultBytes: 100}, `{"n":1,"sum":100}`},
+			{1, sdk.Event{IP: "a", ResultBytes: 23}, `{"n":2,"sum":123}`},
+			{time.Minute, sdk.Event{IP: "a", ResultBytes: 1}, `{"n":2,"sum":24}`},
+		}},
+		{"last", sdk.Window{By: "session", Over: "1h", Last: "tool"}, []step{
+			{0, sdk.Event{Session: "s", Tool: "x"}, `{"n":1,"values":["x"]}`},
+			{1, sdk.Event{Session: "s", Tool: "x"}, `{"n":2,"values":["x","x"]}`},
+			{2, sdk.Event{Session: "s", Tool: "y"}, `{"n":3,"values":["x","x","y"]}`},
+			{3, sdk.Event{Session: "", Tool: "y"}, `{"n":0,"values":[]}`},
+		}},
+		{"where", sdk.Window{By: "ip", Over: "5m", Distinct: "tool", Where: map[string]string{"outcome": "result|tool_error"}}, []step{
+			{0, sdk.Event{IP: "a", Tool: "x", Outcome: "result"}, `{"n":1,"values":["x"]}`},
+			{1, sdk.Event{IP: "a", Tool: "y", Outcome: "unknown_tool"}, `{"n":1,"values":["x"]}`},
+			{2, sdk.Event{IP: "a", Tool: "z", Outcome: "tool_error"}, `{"n":2,"values":["x","z"]}`},
+			{3, sdk.Event{IP: "a", Tool: "v", Outcome: "result|tool_error"}, `{"n":2,"values":["x","z"]}`},
+			{5*time.Minute + 1, sdk.Event{IP: "a"}, `{"n":1,"values":["z"]}`}, // looking on makes it run out
+		}},
+		{"where on numbers", sdk.Window{By: "all", Over: "5m", Count: true, Where: map[string]string{"status": "404"}}, []step{
+			{0, sdk.Event{Status: 404}, `{"n":1}`},
+			{1, sdk.Event{Status: 40}, `{"n":1}`},
+			{2, sdk.Event{Status: 404, IP: "b"}, `{"n":2}`},
+		}},
+		{"by client", sdk.Window{By: "client", Over: "5m", Count: true}, []step{
+			{0, sdk.Event{Client: &sdk.ClientInfo{Name: "c", Version: "1"}}, `{"n":1}`},
+			{1, sdk.Event{Client: &sdk.ClientInfo{Name: "c", Version: "2"}}, `{"n":2}`},
+			{2, sdk.Event{}, `{"n":0}`},
+		}},
+		{"by tool", sdk.Window{By: "tool", Over: "5m", Distinct: "ip"}, []step{
+			{0, from("a", "x"), `{"n":1,"values":["a"]}`},
+			{1, from("b", "x"), `{"n":2,"values":["a","b"]}`},
+		}},
+		{"by actor", sdk.Window{By: "actor", Over: "5m", Distinct: "ip"}, []step{
+			{0, sdk.Event{Actor: "k", IP: "a"}, `{"n":1,"values":["a"]}`},
+			{1, sdk.Event{Actor: "k", IP: "b"}, `{"n":2,"values":["a","b"]}`},
+		}},
+		{"time that runs backwards", sdk.Window{By: "ip", Over: "5m", Count: true}, []step{
+			{10 * time.Minute, from("a", ""), `{"n":1}`},
+			{9 * time.Minute, from("a", ""), `{"n":2}`},
+			{15 * time.Minute, from("a", ""), `{"n":1}`},
+		}},
+		{"long values", sdk.Window{By: "ip", Over: "5m", Distinct: "tool"}, []step{
+			{0, from("a", strings.Repeat("ü", 100)+"1"), `{"n":1,"values":["` + strings.Repeat("ü", 64) + `"]}`},
+			{1, from("a", strings.Repeat("ü", 100)+"2"), `{"n":2,"values":["` + strings.Repeat("ü", 64) + `","` + strings.Repeat("ü", 64) + `"]}`},
+		}},
+		{"long keys", sdk.Window{By: "tool", Over: "5m", Count: true}, []step{
+			{0, from("a", strings.Repeat("x", 5000)+"1"), `{"n":1}`},
+			{1, from("a", strings.Repeat("x", 5000)+"2"), `{"n":1}`},
+			{2, from("a", strings.Repeat("x", 5000)+"1"), `{"n":2}`},
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := mustWindow(t, c.spec)
+			for i, s := range c.steps {
+				s.ev.Time = epoch.Add(s.at)
+				if got := shown(t, w, &s.ev); got != s.want {
+					t.Errorf("step %d: window shows %s, want %s", i, got, s.want)
+				}
+			}
+		})
+	}
+}
+
+func TestDistinctSaturates(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "24h", Distinct: "tool"})
+	var v sdk.WindowValue
+	for i := range 1000 {
+		ev := &sdk.Event{IP: "a", Tool: fmt.Sprint("t", i), Time: epoch.Add(time.Duration(i))}
+		if err := json.Unmarshal([]byte(shown(t, w, ev)), &v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v.N != maxDistinct || len(v.Values) != maxValues || v.Values[maxValues-1] != "t999" || v.Values[0] != "t968" {
+		t.Errorf("n = %d, %d values %v", v.N, len(v.Values), v.Values)
+	}
+	if w.entries != maxDistinct {
+		t.Errorf("entries = %d, want %d", w.entries, maxDistinct)
+	}
+}
+
+// A count stays within one slice of the truth however many events there are.
+func TestCountCoarsens(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "1h", Count: true})
+	for i := range 20_000 {
+		ev := &sdk.Event{IP: "a", Time: epoch.Add(time.Duration(i) * time.Second)}
+		n := 0
+		for _, e := range w.observe(ev) {
+			n += e.n
+		}
+		exact := min(i+1, 3600)
+		if n < exact || n > exact+3600/mergeFraction+1 {
+			t.Fatalf("after %d events n = %d, want %d to %d", i+1, n, exact, exact+3600/mergeFraction+1)
+		}
+		if w.entries > maxBuckets {
+			t.Fatalf("%d entries", w.entries)
+		}
+	}
+}
+
+func TestWindowEvicts(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "5m", Distinct: "tool"})
+	w.limit = windowLimit{groups: 100, entries: 150}
+	see := func(ip, tool string) int {
+		return len(w.observe(&sdk.Event{IP: ip, Tool: tool, Time: epoch}))
+	}
+	for i := range 1000 {
+		see(fmt.Sprint(i), "x")
+		see("busy", "x") // is used, so it stays
+	}
+	if w.groups.len() != 100 || w.entries != 100 || w.evicted != 901 {
+		t.Errorf("%d groups, %d entries, %d evicted; want 100, 100, 901", w.groups.len(), w.entries, w.evicted)
+	}
+	if n := see("busy", "y"); n != 2 {
+		t.Errorf("busy group has %d values, want 2", n)
+	}
+	for i := range 250 {
+		see("greedy", fmt.Sprint(i))
+	}
+	if w.entries > 250 || w.groups.len() > 100 {
+		t.Errorf("%d entries in %d groups", w.entries, w.groups.len())
+	}
+	see("next", "x")
+	total := 0
+	for e := w.groups.root.next; e != &w.groups.root; e = e.next {
+		total += len(e.value)
+	}
+	if total != w.entries || total > 251 {
+		t.Errorf("%d entries counted as %d", total, w.entries)
+	}
+}
+
+// Groups that ran out go without being counted as evicted.
+func TestWindowForgets(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "1m", Count: true})
+	for i := range 10_000 {
+		w.observe(&sdk.Event{IP: fmt.Sprint(i), Time: epoch.Add(time.Duration(i) * time.Second)})
+	}
+	if w.groups.len() > 60 || w.evicted != 0 {
+		t.Errorf("%d groups, %d evicted", w.groups.len(), w.evicted)
+	}
+}
+
+// A million sources cost no more memory than the limit allows.
+func TestWindowMemoryIsFlat(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "24h", Distinct: "tool"})
+	w.limit = windowLimit{groups: 1000, entries: 4000}
+	flood := func(from, to int) uint64 {
+		for i := from; i < to; i++ {
+			w.observe(&sdk.Event{IP: fmt.Sprint("2001:db8::", i), Tool: "x", Time: epoch.Add(time.Duration(i) * time.Millisecond)})
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := flood(0, 10_000)
+	after := flood(10_000, 1_000_000)
+	if after > before+1<<20 {
+		t.Errorf("heap grew from %d to %d bytes", before, after)
+	}
+	if w.groups.len() != 1000 || w.evicted != 999_000 {
+		t.Errorf("%d groups, %d evicted", w.groups.len(), w.evicted)
+	}
+}
+
+func TestEnvelope(t *testing.T) {
+	ev := &sdk.Event{
+		V: 1, Seq: 9, ID: "e", Kind: sdk.KindAccess, Time: epoch, IP: "192.0.2.1", Head: "secret head", Body: &sdk.Body{Text: "b"},
+		Tool: "t<&>\"\xff", RPCID: sdk.RawJSON(`"x"`), Args: sdk.RawJSON(`{"q": "<b>"}`), Status: 200, LatencyMS: 1.5,
+		Client: &sdk.ClientInfo{Name: "c"}, Notes: map[string]string{"lure": "k"},
+	}
+	p := &pack{fields: fields, windows: []*window{mustWindow(t, sdk.Window{By: "ip", Over: "5m", Count: true})}}
+	var w guest.Writer
+	p.envelope(&w, ev, p.observe(ev))
+	var got struct {
+		ABI     int
+		Op      string
+		Now     time.Time
+		Event   map[string]any
+		Windows map[string]sdk.WindowValue
+	}
+	if err := json.Unmarshal(w.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, w.Bytes())
+	}
+	want := map[string]any{
+		"v": 1.0, "seq": 9.0, "id": "e", "kind": "access", "time": "2026-03-01T12:00:00Z", "ip": "192.0.2.1", "tool": "t<&>\"\uFFFD",
+		"rpc_id": "x", "args": map[string]any{"q": "<b>"}, "status": 200.0, "latency_ms": 1.5,
+		"client": map[string]any{"name": "c"}, "notes": map[string]any{"lure": "k"},
+	}
+	if diff := cmp.Diff(want, got.Event); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	if got.ABI != 1 || got.Op != "evaluate" || !got.Now.Equal(epoch) || got.Windows["w"].N != 1 {
+		t.Errorf("envelope %s", w.Bytes())
+	}
+}
+
+// FuzzEnvelope holds that no event makes an envelope that is no JSON, and that
+// arguments which cannot be sent as they are are sent as text.
+func FuzzEnvelope(f *testing.F) {
+	for _, args := range []string{`{"q":1}`, `{`, strings.Repeat("[", 80) + strings.Repeat("]", 80), "\"\xff\"", `"\"[[["`, `1 2`} {
+		f.Add([]byte(args), "tool\x00", int64(0))
+	}
+	f.Fuzz(func(t *testing.T, args []byte, tool string, at int64) {
+		p := &pack{fields: fields, windows: []*window{mustWindow(t, sdk.Window{By: "ip", Over: "5m", Last: "args"})}}
+		ev := &sdk.Event{IP: "a", Tool: tool, Args: args, Session: tool, Time: time.Unix(0, at)}
+		var w guest.Writer
+		p.envelope(&w, ev, p.observe(ev))
+		if !json.Valid(w.Bytes()) {
+			t.Fatalf("envelope is no JSON: %s", w.Bytes())
+		}
+		env, err := guest.ParseObject(w.Bytes())
+		if err != nil {
+			t.Fatalf("a guest cannot read %s: %v", w.Bytes(), err)
+		}
+		if got := env.Object("event"); len(args) > 0 && !got.Has("args") && string(args) != "null" {
+			if v := strings.TrimSpace(string(args)); v != "null" {
+				t.Errorf("args %q are missing in %s", args, w.Bytes())
+			}
+		}
+	})
+}
+
+func BenchmarkWindow(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		spec    sdk.Window
+		sources int
+	}{
+		{"count/one", sdk.Window{By: "ip", Over: "5m", Count: true}, 1},
+		{"distinct/one", sdk.Window{By: "ip", Over: "5m", Distinct: "tool"}, 1},
+		{"distinct/100k", sdk.Window{By: "ip", Over: "5m", Distinct: "tool"}, 100_000},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := mustWindow(b, c.spec)
+			ips := make([]string, c.sources)
+			for i := range ips {
+				ips[i] = fmt.Sprint("192.0.2.", i)
+			}
+			tools := [...]string{"a", "b", "c", "d"}
+			ev := &sdk.Event{}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				ev.IP, ev.Tool, ev.Time = ips[i%len(ips)], tools[i%4], epoch.Add(time.Duration(i)*time.Millisecond)
+				w.observe(ev)
+			}
+		})
+	}
+}
