@@ -15,6 +15,9 @@ const (
 	judgeConsumer = "rules" // the journal's name for how far judging is
 	judgeBatch    = 256     // events judged before their detections are committed
 	markEvery     = time.Second
+	// Where events come as fast as they are judged, judging rests this many times
+	// as long as it works: a flood delays verdicts, not answers.
+	paceFactor = 3
 )
 
 // rulebook judges events; *rules.Engine is one.
@@ -48,11 +51,12 @@ func (j *judge) run(ctx context.Context) error {
 			return stopped(ctx, fmt.Errorf("read events to judge: %w", err))
 		}
 		if len(events) == 0 {
-			if err := j.idle(ctx, at); err != nil {
+			if err := j.journal.Wait(ctx, at); err != nil {
 				return stopped(ctx, err)
 			}
 			continue
 		}
+		began, newest := time.Now(), j.journal.Last()
 		found, judged := j.verdicts(ctx, events)
 		if judged == 0 {
 			return nil
@@ -61,6 +65,26 @@ func (j *judge) run(ctx context.Context) error {
 		if err := j.commit(ctx, found, at); err != nil {
 			return stopped(ctx, err)
 		}
+		pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), len(events)))
+	}
+}
+
+// rest is how long to leave the processor to those who answer, after judging n
+// events while others arrived.
+func rest(worked time.Duration, arrived, n int) time.Duration {
+	return paceFactor * worked * time.Duration(min(arrived, n)) / time.Duration(n)
+}
+
+// pause waits, but not past the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	if d < time.Millisecond {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -104,10 +128,6 @@ func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error
 	}
 	j.marked = time.Now()
 	return nil
-}
-
-func (j *judge) idle(ctx context.Context, at uint64) error {
-	return j.journal.Wait(ctx, at)
 }
 
 // restore rebuilds windows and deduplication from what was judged before, and

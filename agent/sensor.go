@@ -212,7 +212,7 @@ func (s *Sensor) fail(err error) {
 	}
 }
 
-// load loads personas, then rules, then judges until the sensor stops.
+// load loads personas, then rules, then starts judging.
 func (s *Sensor) load(ctx context.Context) {
 	err := s.loadGuests(ctx)
 	if err != nil {
@@ -222,7 +222,7 @@ func (s *Sensor) load(ctx context.Context) {
 	}
 	close(s.ready)
 	j := &judge{journal: s.journal, rules: s.rules, log: s.log}
-	s.fail(j.run(ctx))
+	s.tasks.Go(func() { s.fail(j.run(ctx)) })
 }
 
 func (s *Sensor) loadGuests(ctx context.Context) error {

@@ -220,7 +220,7 @@ func (p *loaded) answer(out *output) *sdk.Answer {
 		a.Fault = &sdk.Fault{Kind: out.fault.Kind, Message: string(unescapeAttacker([]byte(out.fault.Message)))}
 		return a
 	}
-	a.Result = expand(out.result, p.seed)
+	a.Result, a.Failed = expand(out.result, p.seed), out.failed
 	return a
 }
 

@@ -14,6 +14,7 @@ import (
 // output is a guest's reply to a call, checked.
 type output struct {
 	result sdk.RawJSON
+	failed bool // result has isError
 	fault  *sdk.Fault
 	delay  time.Duration
 	state  sdk.RawJSON // nil: unchanged; null: cleared
@@ -42,7 +43,7 @@ func decodeOutput(b []byte) (*output, error) {
 		if out.fault, err = decodeFault(fault); err != nil {
 			return nil, err
 		}
-	} else if err := checkResult(result); err != nil {
+	} else if out.failed, err = checkResult(result); err != nil {
 		return nil, err
 	}
 	if len(out.state) > maxState {
@@ -65,11 +66,12 @@ func decodeFault(b []byte) (*sdk.Fault, error) {
 	return &sdk.Fault{Kind: o.Str("kind"), Message: o.Str("message")}, nil
 }
 
-// checkResult refuses a result that could not be an MCP CallToolResult.
-func checkResult(b []byte) error {
+// checkResult refuses a result that could not be an MCP CallToolResult, and says
+// whether it reports a failure.
+func checkResult(b []byte) (failed bool, err error) {
 	o, err := guest.ParseObject(b)
 	if err != nil {
-		return errors.New(`"result" is not an object`)
+		return false, errors.New(`"result" is not an object`)
 	}
 	n := 0
 	err = guest.Elements(o.Raw("content"), func(v []byte) {
@@ -80,9 +82,9 @@ func checkResult(b []byte) error {
 		}
 	})
 	if err != nil || n < 0 {
-		return errors.New(`"result.content" is not a list of content objects`)
+		return false, errors.New(`"result.content" is not a list of content objects`)
 	}
-	return nil
+	return o.Bool("isError"), nil
 }
 
 func decodeNotes(o guest.Object) (map[string]string, error) {

@@ -42,6 +42,7 @@ type ToolCall struct {
 // Answer is what a persona made of a call: Result, or Fault when Result is nil.
 type Answer struct {
 	Result RawJSON // body of an MCP CallToolResult
+	Failed bool    // Result has isError
 	Fault  *Fault
 	Delay  time.Duration // answer no earlier than this after arrival
 	Notes  map[string]string

@@ -194,7 +194,7 @@ func (e *engine) call(ctx context.Context, c *catalog, x *exchange, m *message) 
 func (c *catalog) answer(ctx context.Context, x *exchange, name string, a *sdk.Answer) profile.Outcome {
 	x.event.Notes, x.guest = a.Notes, a.Guest
 	waitUntil(ctx, x.arrival.Add(a.Delay))
-	result, code := a.Result, profile.Result
+	result, failed := a.Result, a.Failed
 	if a.Fault != nil {
 		switch a.Fault.Kind {
 		case "unknown_tool":
@@ -202,14 +202,13 @@ func (c *catalog) answer(ctx context.Context, x *exchange, name string, a *sdk.A
 		case "bad_args":
 			return profile.Outcome{Code: profile.BadArgs, Detail: name, Problems: []string{a.Fault.Message}, Meta: c.meta}
 		case "tool":
-			result = toolError(a.Fault.Message)
+			result, failed = toolError(a.Fault.Message), true
 		default:
 			return profile.Outcome{Code: profile.Internal}
 		}
 	}
-	if o, err := guest.ParseObject(result); err != nil {
-		return profile.Outcome{Code: profile.Internal}
-	} else if o.Bool("isError") {
+	code := profile.Result
+	if failed {
 		code = profile.ToolError
 	}
 	if x.era == profile.Modern {

@@ -247,15 +247,3 @@ func (r *Runtime) loaded() []*Module {
 	}
 	return list
 }
-
-// enterRun waits for one of the places in which guests run.
-func (r *Runtime) enterRun(ctx context.Context) error {
-	select {
-	case r.running <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return failed(ErrBusy, "")
-	}
-}
-
-func (r *Runtime) leaveRun() { <-r.running }

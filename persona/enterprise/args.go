@@ -1,0 +1,110 @@
+package enterprise
+
+import (
+	"strings"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+const (
+	maxQuery = 8 << 10 // bytes of a query that are looked at
+	maxWords = 32
+)
+
+// args reads arguments that the host has checked against the schema, and takes
+// anything else for absent.
+type args struct{ o guest.Object }
+
+func (a args) text(key string) string {
+	s := strings.TrimSpace(a.o.Str(key))
+	return s[:min(len(s), maxQuery)]
+}
+
+// limit is a count between lo and hi, def when absent or not positive.
+func (a args) limit(key string, def, hi int) int {
+	n := a.o.Int(key, int64(def))
+	if n < 1 {
+		return def
+	}
+	return int(min(n, int64(hi)))
+}
+
+// offset is a number from 0 that is small enough to add to.
+func (a args) offset(key string) int { return int(min(max(a.o.Int(key, 0), 0), 1<<30)) }
+
+// words are what a search has to find: all of them, in lower case.
+type words []string
+
+// parseWords splits a query at white space, quotes kept together. Qualifiers
+// (name:value) that take knows are left out of the words.
+func parseWords(query string, take func(name, value string) bool) words {
+	var out words
+	for _, token := range tokens(strings.ToLower(query)) {
+		if name, value, ok := strings.Cut(token, ":"); ok && take != nil && take(name, strings.Trim(value, `"'`)) {
+			continue
+		}
+		if token = strings.Trim(token, `"'*()`); token != "" && token != "and" {
+			out = append(out, token)
+		}
+	}
+	return out
+}
+
+func tokens(s string) []string {
+	var out []string
+	for len(out) < maxWords {
+		s = strings.TrimLeft(s, " \t\r\n,")
+		if s == "" {
+			break
+		}
+		end := tokenEnd(s)
+		out = append(out, s[:end])
+		s = s[end:]
+	}
+	return out
+}
+
+// tokenEnd finds the white space that is not inside double quotes.
+func tokenEnd(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			quoted = !quoted
+		case ' ', '\t', '\r', '\n':
+			if !quoted {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+func (ws words) in(lower string) bool {
+	for _, w := range ws {
+		if !strings.Contains(lower, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// page cuts the slice that a page number and size ask for.
+func page[T any](list []T, start, size int) []T {
+	start = min(max(start, 0), len(list))
+	return list[start:min(start+size, len(list))]
+}
+
+// Times as the services write them.
+const (
+	githubTime = "2006-01-02T15:04:05Z"
+	gitlabTime = "2006-01-02T15:04:05.000+00:00"
+	bitTime    = "2006-01-02T15:04:05.000000+00:00"
+	jiraTime   = "2006-01-02T15:04:05.000+0000"
+	milliTime  = "2006-01-02T15:04:05.000Z"
+)
+
+func stamp(w *guest.Writer, key string, t time.Time, layout string) *guest.Writer {
+	return w.Key(key).Str(t.Format(layout))
+}

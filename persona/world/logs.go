@@ -1,0 +1,117 @@
+package world
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LogRetention is how long log lines are kept.
+const LogRetention = 7 * day * time.Second
+
+// LogLine is one line that a service wrote.
+type LogLine struct {
+	Time    time.Time
+	Service string
+	Host    string
+	Level   string
+	Message string
+	lower   string
+	id      roll
+}
+
+// Text is what a search looks at, lower case.
+func (l *LogLine) Text() string {
+	if l.lower == "" {
+		l.lower = lower(l.Message, l.Service, l.Host, l.Level)
+	}
+	return l.lower
+}
+
+// ID is the line's document id.
+func (l *LogLine) ID() string {
+	r := l.id
+	return r.text(base64url, 20)
+}
+
+// LogRange returns the ordinals [from, to) of the lines that are kept at now.
+func (w *World) LogRange(now time.Time) (from, to int) {
+	return w.logs.count(now.Add(-LogRetention).Unix()), w.logs.count(now.Unix())
+}
+
+// LogsBy is the ordinal that the first line after t has.
+func (w *World) LogsBy(t time.Time) int { return w.logs.count(t.Unix()) }
+
+// Log returns line n.
+func (w *World) Log(n int) *LogLine {
+	if l := w.cache.log[n]; l != nil {
+		return l
+	}
+	if len(w.cache.log) >= maxLogs {
+		clear(w.cache.log)
+	}
+	l := w.makeLog(n)
+	w.cache.log[n] = l
+	return l
+}
+
+var troubles = []string{
+	"connection pool exhausted after 5000ms", "upstream returned 503", "context deadline exceeded", "could not acquire lock", "broken pipe",
+	"too many open files", "retry budget spent", "read: connection reset by peer",
+}
+
+func (w *World) makeLog(n int) *LogLine {
+	r := w.sub("log").at(n)
+	t := w.logs.time(n)
+	s := w.Services[r.below(len(w.Services))]
+	if s.Repo.Created.Unix() > t {
+		s = w.Services[0]
+	}
+	l := &LogLine{id: w.sub("log id").at(n), Time: at(t).Add(time.Duration(r.below(1000)) * time.Millisecond), Service: s.Name, Host: r.pick(s.Hosts), Level: "INFO"}
+	if i := w.incidentAt(t); i != nil && r.chance(60) {
+		l.Service, l.Host, l.Level = i.Service.Name, i.Host, "ERROR"
+		l.Message = i.Symptom + ": " + r.pick(troubles)
+	} else {
+		w.quietLog(&r, l, t)
+	}
+	return l
+}
+
+func (w *World) incidentAt(t int64) *Incident {
+	for n := w.incidents.count(t) - 1; n >= 0; n-- {
+		i := w.incident(n)
+		if i.Open(at(t)) {
+			return i
+		}
+		return nil
+	}
+	return nil
+}
+
+var routes = []string{"/v2/orders", "/v2/orders/search", "/v2/customers", "/v2/invoices", "/healthz", "/v1/webhooks", "/v2/sessions", "/v2/documents", "/v2/quotes"}
+
+func (w *World) quietLog(r *roll, l *LogLine, t int64) {
+	request := r.hex(16)
+	p := w.Staff[r.below(len(w.Staff))]
+	if p.Joined.Unix() > t {
+		p = w.Staff[0]
+	}
+	switch k := r.below(100); {
+	case k < 62:
+		l.Message = r.pick([]string{"GET ", "GET ", "POST ", "PUT "}) + r.pick(routes) + " 200 " + strconv.Itoa(r.between(3, 480)) + "ms request_id=" + request
+	case k < 72:
+		l.Level, l.Message = "WARN", "slow query "+strconv.Itoa(r.between(900, 6400))+"ms table=orders request_id="+request
+	case k < 80:
+		l.Message = "login ok user=" + p.Login + " method=sso request_id=" + request
+	case k < 84:
+		l.Level, l.Message = "WARN", "token expired user="+p.Login+" request_id="+request
+	case k < 89:
+		l.Message = "job finished name=" + r.pick([]string{"reconcile", "digest", "export", "cleanup", "reindex"}) + " took=" + strconv.Itoa(r.between(2, 190)) + "s"
+	case k < 92:
+		l.Level, l.Message = "ERROR", r.pick(troubles)+" request_id="+request
+	case k < 96:
+		l.Level, l.Message = "DEBUG", "cache miss key="+strings.ToLower(r.pick(routes)[1:])+" ttl="+strconv.Itoa(r.between(30, 900))
+	default:
+		l.Message = "configuration reloaded from /etc/" + l.Service + "/app.yaml"
+	}
+}

@@ -1,0 +1,228 @@
+package world
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Pull is a pull or merge request. Once merged it is one commit on the
+// repository's branch, as with squash merges.
+type Pull struct {
+	Repo    *Repo
+	ID      int
+	Number  int // from 1, dense
+	Title   string
+	Issue   *Issue // nil for housekeeping
+	Author  *Person
+	Merger  *Person
+	Head    string // branch
+	SHA     string // of the commit, once merged
+	Files   []string
+	Created time.Time
+
+	merged, closed int64 // 0: never
+}
+
+// Comment is a review comment on a line of a pull request.
+type Comment struct {
+	ID      int
+	Author  *Person
+	Body    string
+	Path    string
+	Line    int // 0: on the request as a whole
+	Created time.Time
+}
+
+// maxMergeDelay bounds how long a merge can follow its request.
+const maxMergeDelay = 7 * day
+
+var upkeep = []string{
+	"Bump dependencies", "Fix flaky test", "Clean up unused imports", "Update CODEOWNERS", "Refresh lock file", "Tidy configuration defaults",
+	"Shorten build by caching modules", "Reword log messages", "Correct typos in README", "Move constants next to their use",
+	"Raise timeout of integration tests", "Drop support for the old config file", "Make error messages consistent", "Sort imports",
+	"Replace deprecated calls", "Split the long handler", "Ignore editor files", "Log the build version at start", "Add missing metrics labels",
+	"Rename internal package", "Use the shared retry helper", "Remove dead branch in parser", "Pin linter version", "Trim the container image",
+	"Return early on empty input", "Lower log level of expected errors", "Group related settings", "Quote variables in scripts",
+}
+
+func (w *World) pull(n int) *Pull {
+	if p := w.cache.pulls[n]; p != nil {
+		return p
+	}
+	if len(w.cache.pulls) >= maxPulls {
+		clear(w.cache.pulls)
+	}
+	p := w.makePull(n)
+	w.cache.pulls[n] = p
+	return p
+}
+
+func (w *World) makePull(n int) *Pull {
+	owner, num := w.pulls.of(n)
+	repo := w.Repos[owner]
+	r := w.sub("pull").at(n)
+	created := w.pulls.time(n)
+	p := &Pull{Repo: repo, Number: num + 1, Created: at(created), SHA: r.hex(40)}
+	p.ID = hostID(repo.SCM, created, 0)*3 + n%3
+	if end := inHours(w.start, created+int64(r.between(1500, 4*day))); r.chance(92) {
+		p.merged = end
+	} else {
+		p.closed = end
+	}
+	p.Issue = w.issueFor(&r, repo, created, p.merged)
+	if p.Issue != nil {
+		p.Title, p.Author = p.Issue.Key+" "+p.Issue.Summary, p.Issue.Assignee
+		p.Head = p.Issue.Key + "-" + slug(p.Issue.Summary, 40)
+	} else {
+		p.Title, p.Author = r.pick(upkeep), repo.Team.present(&r, created)
+		p.Head = "chore/" + slug(p.Title, 40)
+	}
+	p.Merger = repo.Team.present(&r, created)
+	files := w.Files(repo)
+	for range r.between(1, 3) {
+		if f := files[r.below(len(files))].Path; !slices.Contains(p.Files, f) {
+			p.Files = append(p.Files, f)
+		}
+	}
+	return p
+}
+
+// issueFor finds an issue that was being worked on when the request was made, if
+// possible one about the repository.
+func (w *World) issueFor(r *roll, repo *Repo, created, merged int64) *Issue {
+	p := repo.Project
+	var other *Issue
+	num := w.issues.countOf(p.Index, created) - 1
+	for range 14 {
+		if num < 0 {
+			break
+		}
+		n := w.issues.nth(p.Index, num)
+		if plan := w.plan(n); plan.started != 0 && plan.started <= created && plan.done >= max(created, merged) {
+			i := w.issue(n)
+			if i.Component == repo {
+				return i
+			}
+			other = i
+		}
+		num--
+	}
+	if r.chance(40) {
+		return other
+	}
+	return nil
+}
+
+func slug(s string, limit int) string {
+	b := make([]byte, 0, limit)
+	for i := 0; i < len(s) && len(b) < limit; i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+			b = append(b, c)
+		case c >= 'A' && c <= 'Z':
+			b = append(b, c+32)
+		case len(b) > 0 && b[len(b)-1] != '-':
+			b = append(b, '-')
+		}
+	}
+	for len(b) > 0 && b[len(b)-1] == '-' {
+		b = b[:len(b)-1]
+	}
+	return string(b)
+}
+
+// Merged returns when the request was merged, and whether it is by now.
+func (p *Pull) Merged(now time.Time) (time.Time, bool) {
+	return at(p.merged), p.merged != 0 && p.merged <= now.Unix()
+}
+
+// Message is the message of the commit that the request became.
+func (p *Pull) Message() string {
+	if p.Repo.SCM == GitLab {
+		return p.Title + "\n\nSee merge request " + p.Repo.FullName() + "!" + strconv.Itoa(p.Number)
+	}
+	return p.Title + " (#" + strconv.Itoa(p.Number) + ")"
+}
+
+// PullBy finds a request by its number; nil if there is none at now.
+func (w *World) PullBy(repo *Repo, number int, now time.Time) *Pull {
+	if number < 1 || number > w.pulls.countOf(repo.Index, now.Unix()) {
+		return nil
+	}
+	return w.pull(w.pulls.nth(repo.Index, number-1))
+}
+
+// PullCount is how many requests the repository has had by now.
+func (w *World) PullCount(repo *Repo, now time.Time) int {
+	return w.pulls.countOf(repo.Index, now.Unix())
+}
+
+// Commits returns the newest n commits of the repository's branch, newest first.
+func (w *World) Commits(repo *Repo, n int, now time.Time) []*Pull {
+	t := now.Unix()
+	var found []*Pull
+	oldest := int64(1 << 62)
+	for num := w.pulls.countOf(repo.Index, t) - 1; num >= 0; num-- {
+		p := w.pull(w.pulls.nth(repo.Index, num))
+		if len(found) >= n && p.Created.Unix()+maxMergeDelay < oldest {
+			break // whatever is older was merged earlier, too
+		}
+		if p.merged == 0 || p.merged > t {
+			continue
+		}
+		found = append(found, p)
+		if len(found) <= n {
+			oldest = min(oldest, p.merged)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Pull) int {
+		return cmp.Or(cmp.Compare(b.merged, a.merged), cmp.Compare(b.Number, a.Number))
+	})
+	return found[:min(n, len(found))]
+}
+
+// Pushed is when the repository last changed.
+func (w *World) Pushed(repo *Repo, now time.Time) time.Time {
+	if head := w.Commits(repo, 1, now); len(head) > 0 {
+		return at(head[0].merged)
+	}
+	return repo.Created
+}
+
+var remarks = []string{
+	"Can we keep the old name until the next release? The client still reads it.", "This runs inside the transaction, please move the call out.",
+	"Nice, much easier to follow now.", "What happens when the list is empty?", "We have a helper for this in the shared package.",
+	"Please add a test for the timeout path.", "The default was 30 seconds before, is the change intended?", "I would log the request id here.",
+	"Looks good, one nit: wrap the error with the account id.", "Should this be behind the flag?", "Let's not retry on 4xx.",
+	"Does the migration lock the table? It has a few million rows.", "Agreed, done in the last push.", "Could you link the dashboard in the description?",
+	"Rebased, CI is green again.", "The index on created_at should cover this.",
+}
+
+// Comments returns the review comments of a request, oldest first.
+func (w *World) Comments(p *Pull, now time.Time) []Comment {
+	r := w.sub("comments").at(p.Repo.Index<<20 | p.Number)
+	end := max(p.merged, p.closed)
+	span := int(end - p.Created.Unix())
+	n := r.between(0, 6)
+	times := make([]int64, n)
+	for i := range times {
+		times[i] = min(end, inHours(w.start, p.Created.Unix()+int64(span*i/n)+int64(r.below(max(1, span/n)))))
+	}
+	slices.Sort(times)
+	var out []Comment
+	for i, t := range times {
+		c := Comment{ID: p.ID + 1000 + i*7 + r.below(7), Author: p.Repo.Team.present(&r, t), Body: r.pick(remarks), Created: at(t)}
+		if f := w.file(p.Repo, p.Files[r.below(len(p.Files))]); r.chance(80) && f != nil {
+			c.Path, c.Line = f.Path, r.between(1, max(1, f.Lines()))
+		}
+		if i == 1 && n > 2 {
+			c.Author = p.Author
+		}
+		if t <= now.Unix() {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,206 @@
+package world
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Team is a group of people with one line of work.
+type Team struct {
+	Name    string
+	Slug    string
+	Builds  bool // writes code
+	Members []*Person
+	titles  []string
+}
+
+// Person is one member of staff. The same person is the author of commits, the
+// Slack user, the assignee and the row in the users table.
+type Person struct {
+	Index   int
+	First   string
+	Last    string
+	Name    string
+	Login   string // local part of the mail address
+	Email   string
+	GitHub  string
+	SlackID string
+	JiraID  string
+	CRMID   string // Salesforce user id
+	UserID  int    // id in the application's users table
+	Title   string
+	Phone   string
+	Avatar  string // path of the Slack avatar
+	Zone    string
+	Team    *Team
+	Joined  time.Time
+	Admin   bool
+	MFA     bool
+}
+
+type teamPlan struct {
+	name   string
+	builds bool
+	titles []string
+}
+
+var coreTeams = []teamPlan{
+	{"Platform", true, []string{"Engineering Manager", "Staff Engineer", "Platform Engineer", "Senior Platform Engineer", "Software Engineer"}},
+	{"Site Reliability", true, []string{"SRE Lead", "Site Reliability Engineer", "Senior Site Reliability Engineer"}},
+	{"Data", true, []string{"Head of Data", "Data Engineer", "Analytics Engineer", "Senior Data Engineer", "Data Scientist"}},
+	{"Sales", false, []string{"VP Sales", "Account Executive", "Senior Account Executive", "Sales Engineer"}},
+	{"Customer Success", false, []string{"Head of Customer Success", "Customer Success Manager", "Support Engineer", "Implementation Consultant"}},
+	{"Finance", false, []string{"Chief Financial Officer", "Financial Controller", "Accounts Payable Specialist"}},
+	{"People", false, []string{"Head of People", "People Partner", "Talent Acquisition Partner"}},
+}
+
+var moreTeams = []teamPlan{
+	{"Security", true, []string{"Head of Security", "Security Engineer", "Application Security Engineer"}},
+	{"IT", false, []string{"IT Manager", "Systems Administrator", "IT Support Specialist"}},
+	{"Product", false, []string{"VP Product", "Product Manager", "Senior Product Manager", "Product Analyst"}},
+	{"Design", false, []string{"Design Lead", "Product Designer", "UX Researcher"}},
+	{"Marketing", false, []string{"Head of Marketing", "Content Strategist", "Demand Generation Manager"}},
+	{"Legal", false, []string{"General Counsel", "Contracts Manager"}},
+	{"Quality", true, []string{"QA Lead", "QA Engineer", "Test Automation Engineer"}},
+}
+
+var squadTitles = []string{"Engineering Manager", "Software Engineer", "Senior Software Engineer", "Staff Engineer", "Software Engineer", "Frontend Engineer"}
+
+func (w *World) makeTeams() {
+	r := w.sub("teams").at(0)
+	for _, p := range w.Products {
+		w.Teams = append(w.Teams, &Team{Name: p.Name, Slug: p.Code, Builds: true, titles: squadTitles})
+	}
+	plans := append([]teamPlan(nil), coreTeams...)
+	for _, p := range moreTeams {
+		if r.chance(55) {
+			plans = append(plans, p)
+		}
+	}
+	for _, p := range plans {
+		slug := strings.ReplaceAll(strings.ToLower(p.name), " ", "-")
+		w.Teams = append(w.Teams, &Team{Name: p.name, Slug: slug, Builds: p.builds, titles: p.titles})
+	}
+}
+
+func (w *World) makeStaff() {
+	r := w.sub("staff").at(0)
+	n := max(r.between(34, 80), 3*len(w.Teams))
+	loginStyle, hubStyle := r.below(3), r.below(4)
+	seen := map[string]bool{}
+	for attempt := 0; len(w.Staff) < n; attempt++ {
+		p := w.newPerson(attempt, len(w.Staff), loginStyle, hubStyle)
+		if seen[p.Name] || seen[p.Login] || seen[p.GitHub] {
+			continue
+		}
+		p.Team.Members = append(p.Team.Members, p)
+		seen[p.Name], seen[p.Login], seen[p.GitHub] = true, true, true
+		w.Staff = append(w.Staff, p)
+	}
+	slices.SortStableFunc(w.Staff, func(a, b *Person) int { return a.Joined.Compare(b.Joined) })
+	id := r.between(3, 9)
+	for i, p := range w.Staff {
+		p.Index, p.UserID = i, id
+		id += r.between(1, 3)
+		p.CRMID = salesforceID("005", w.crmPod(), 4200+i*17)
+	}
+}
+
+func (w *World) newPerson(attempt, i, loginStyle, hubStyle int) *Person {
+	r := w.sub("person").at(attempt)
+	p := &Person{First: firstNames[r.below(len(firstNames))], Last: lastNames[r.below(len(lastNames))]}
+	p.Name = p.First + " " + p.Last
+	first, last := ascii(p.First), ascii(p.Last)
+	p.Login = [...]string{first + "." + last, first[:1] + last, first + last[:1]}[loginStyle]
+	p.Email = p.Login + "@" + w.Org.Domain
+	p.GitHub = hubLogin(&r, first, last, w.Org.Slug, hubStyle)
+	p.Team = w.Teams[i%len(w.Teams)]
+	if r.chance(40) && i >= 2*len(w.Teams) { // squads are larger
+		p.Team = w.Teams[r.below(len(w.Products)+2)]
+	}
+	p.Title = p.Team.titles[0]
+	p.Joined = at(w.start - int64(r.between(60, 1400))*day)
+	if len(p.Team.Members) > 0 {
+		p.Title = r.pick(p.Team.titles[1:])
+		p.Joined = p.Joined.Add(time.Duration(r.between(0, 380)) * 24 * time.Hour)
+		if limit := at(start2024 - 7*day); p.Joined.After(limit) {
+			p.Joined = limit
+		}
+	}
+	p.Zone = w.Org.Zone
+	p.SlackID, p.JiraID = r.slackID("U"), "712020:"+r.uuid()
+	p.Phone = w.Org.Phone + " x" + strconv.Itoa(2000+i*3+r.below(3))
+	p.Avatar = p.Joined.Format("2006-01-02") + "/" + strconv.Itoa(r.between(4_000_000, 6_999_999)) + pad(r.between(0, 999_999), 6) + "_" + r.hex(20)
+	p.Admin, p.MFA = r.chance(6), r.chance(88)
+	return p
+}
+
+func hubLogin(r *roll, first, last, org string, style int) string {
+	switch style {
+	case 0:
+		return first + last[:min(3, len(last))] + pad(r.below(100), 2)
+	case 1:
+		return first[:1] + last + "-" + strings.SplitN(org, "-", 2)[0]
+	case 2:
+		return last + first[:1] + r.pick([]string{"", "-dev", "1", "7"})
+	}
+	return first + "-" + last
+}
+
+// ascii lowers a name and drops what a login cannot hold.
+func ascii(s string) string {
+	b := make([]byte, 0, len(s))
+	for _, c := range strings.ToLower(s) {
+		switch {
+		case c >= 'a' && c <= 'z':
+			b = append(b, byte(c))
+		case c == 'ö':
+			b = append(b, 'o')
+		}
+	}
+	return string(b)
+}
+
+// crmPod is the part of every Salesforce id that names the company's instance.
+func (w *World) crmPod() string {
+	r := w.sub("crm pod").at(0)
+	return r.text("45678", 1) + r.text("JKLMNPQRSTx", 1) + "0"
+}
+
+// PersonBy finds a person by login, mail address, Slack id, GitHub login, Jira
+// account or full name, without regard to case; nil if there is none.
+func (w *World) PersonBy(key string) *Person {
+	key = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(key), "@"))
+	for _, p := range w.Staff {
+		for _, k := range [...]string{p.Login, p.Email, p.SlackID, p.GitHub, p.JiraID, p.Name} {
+			if strings.EqualFold(k, key) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// team returns the team of that name, else the first.
+func (w *World) team(name string) *Team {
+	for _, t := range w.Teams {
+		if t.Name == name {
+			return t
+		}
+	}
+	return w.Teams[0]
+}
+
+// anybody picks a member, whenever they joined.
+func (t *Team) anybody(r *roll) *Person { return t.Members[r.below(len(t.Members))] }
+
+// present picks somebody of the team who had joined by t.
+func (t *Team) present(r *roll, when int64) *Person {
+	p := t.Members[r.below(len(t.Members))]
+	if p.Joined.Unix() > when {
+		return t.Members[0]
+	}
+	return p
+}

@@ -1,0 +1,266 @@
+package world
+
+import (
+	"strings"
+	"time"
+)
+
+// World is one company. Its base (people, repositories, channels, ...) is fixed;
+// see the methods for what happens in it over time.
+type World struct {
+	Org      Org
+	Teams    []*Team
+	Staff    []*Person // in the order they joined
+	Products []Product
+	Projects []*Project
+	Repos    []*Repo
+	Services []*Service
+	Jobs     []*Job
+	Channels []*Channel
+	Rooms    []*Channel // Google Chat spaces
+	Spaces   []*Space
+	Accounts []*Account
+
+	d         dice
+	start     int64 // where the streams begin
+	issues    *stream
+	pulls     *stream
+	builds    *stream
+	messages  *stream
+	chats     *stream
+	incidents *stream
+	logs      *stream
+	orders    *stream
+	cases     *stream
+	cache     cache
+}
+
+// cache holds pure values that are costly to make again.
+type cache struct {
+	dice      map[string]dice
+	incidents []*Incident
+	deals     [][]*Opportunity // by account
+	issues    []*Issue
+	pulls     map[int]*Pull
+	message   map[int]*Message
+	log       map[int]*LogLine
+	pages     []*Page
+	cases     []*Case
+	drive     []*DriveFile
+	quarters  int // of drive files made
+	databases []*Database
+	keyspaces []*Keyspace
+	// postMortems has the page of each incident, nil for none.
+	postMortems []*Page
+}
+
+// limits of the caches, in items; a cache that is full is emptied.
+const (
+	maxPulls    = 4096
+	maxMessages = 16384
+	maxLogs     = 16384
+)
+
+// Org is the company itself.
+type Org struct {
+	Name     string // as people say it
+	Legal    string // with its legal form
+	Slug     string // [a-z0-9-]+
+	Domain   string
+	Industry string
+	City     string
+	Country  string
+	Zone     string // IANA name of the head office
+	Founded  time.Time
+	Phone    string
+	offset   int64 // seconds east of UTC
+}
+
+// New returns the world of a seed.
+func New(seed uint64) *World {
+	w := &World{d: newDice(seed)}
+	w.cache.dice, w.cache.pulls = map[string]dice{}, map[int]*Pull{}
+	w.cache.message, w.cache.log = map[int]*Message{}, map[int]*LogLine{}
+	w.makeOrg()
+	w.makeProducts()
+	w.makeTeams()
+	w.makeStaff()
+	w.makeProjects()
+	w.makeRepos()
+	w.makeServices()
+	w.makeChannels()
+	w.makeSpaces()
+	w.makeAccounts()
+	w.makeStreams()
+	return w
+}
+
+// sub derives the function of a label, once. Labels are few: whatever has many
+// names or numbers draws by number.
+func (w *World) sub(label string) dice {
+	d, ok := w.cache.dice[label]
+	if !ok {
+		d = w.d.sub(label)
+		w.cache.dice[label] = d
+	}
+	return d
+}
+
+// start2024 is Monday 2024-01-01: by then every world has a past.
+const start2024 = 1704067200
+
+type zone struct {
+	name, city, country, dial string
+	offset                    int64
+}
+
+var zones = [...]zone{
+	{"America/Los_Angeles", "San Mateo", "US", "+1 650 555 01", -8 * 3600},
+	{"America/Denver", "Boulder", "US", "+1 303 555 01", -7 * 3600},
+	{"America/Chicago", "Minneapolis", "US", "+1 612 555 01", -6 * 3600},
+	{"America/New_York", "Stamford", "US", "+1 203 555 01", -5 * 3600},
+	{"America/Toronto", "Waterloo", "CA", "+1 519 555 01", -5 * 3600},
+	{"Europe/London", "Reading", "GB", "+44 118 496 0", 0},
+	{"Europe/Dublin", "Dublin", "IE", "+353 20 913 0", 0},
+	{"Europe/Amsterdam", "Haarlem", "NL", "+31 85 555 01", 3600},
+	{"Europe/Berlin", "Potsdam", "DE", "+49 30 23125 0", 3600},
+	{"Europe/Stockholm", "Uppsala", "SE", "+46 8 465 004 ", 3600},
+}
+
+var industries = [...]string{
+	"Freight logistics", "Payments", "Clinical software", "Property management", "Energy trading", "Insurance", "Field service",
+	"Retail analytics", "Travel booking", "Payroll", "Wholesale ordering", "Fleet telematics", "Warehouse automation", "Lending",
+	"Laboratory information", "Ticketing", "Subscription billing", "Procurement", "Building automation", "Customs brokerage",
+	"Credit control", "Food distribution", "Pharmacy supply", "Event management",
+}
+
+func (w *World) makeOrg() {
+	r := w.sub("org").at(0)
+	z := zones[r.below(len(zones))]
+	name := capital(coin(&r, 2))
+	o := Org{Name: name, Zone: z.name, City: z.city, Country: z.country, offset: z.offset}
+	o.Slug = strings.ToLower(name)
+	switch r.below(4) {
+	case 0:
+		second := trades[r.below(len(trades))]
+		o.Name = name + " " + second
+		o.Slug += "-" + strings.ToLower(second)
+	case 1:
+		o.Slug += r.pick([]string{"hq", "-group", "-tech", "-eng", "corp"})
+	}
+	o.Legal = o.Name + " " + r.pick(legalForms(z.country))
+	o.Domain = strings.ReplaceAll(o.Slug, "-", r.pick([]string{"", "-"})) + r.pick([]string{".io", ".com", ".net", ".co", ".cloud", ".systems"})
+	o.Industry = industries[r.below(len(industries))]
+	w.start = start2024 - int64(r.between(54, 150))*week - z.offset
+	o.Founded = at(w.start - int64(r.between(400, 3000))*day)
+	o.Phone = z.dial + pad(r.between(10, 90), 2)
+	w.Org = o
+}
+
+func legalForms(country string) []string {
+	switch country {
+	case "GB", "IE":
+		return []string{"Ltd", "Limited", "plc"}
+	case "NL":
+		return []string{"B.V."}
+	case "DE":
+		return []string{"GmbH"}
+	case "SE":
+		return []string{"AB"}
+	}
+	return []string{"Inc.", "LLC", "Corp."}
+}
+
+// coin makes a word of n syllables and an ending.
+func coin(r *roll, n int) string {
+	word := heads[r.below(len(heads))]
+	for range n - 1 {
+		word += joint(r, word) + heads[r.below(len(heads))]
+	}
+	return word + tails[r.below(len(tails))]
+}
+
+// joint is now and then a consonant between a vowel and the next syllable.
+func joint(r *roll, word string) string {
+	if strings.ContainsRune("aeiou", rune(word[len(word)-1])) && r.chance(40) {
+		return middles[r.below(len(middles))]
+	}
+	return ""
+}
+
+func capital(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return string(s[0]-32) + s[1:]
+}
+
+// Product is one of the things the company makes, known by a code name.
+type Product struct {
+	Code string // lower case
+	Name string
+	What string
+}
+
+var purposes = [...]string{
+	"order intake", "billing", "scheduling", "document exchange", "pricing", "customer portal", "inventory", "notifications", "settlement",
+	"partner integrations", "claims", "reporting", "identity", "routing", "forecasting", "onboarding", "risk scoring", "contract management",
+}
+
+func (w *World) makeProducts() {
+	r := w.sub("products").at(0)
+	what := append([]string(nil), purposes[:]...)
+	r.shuffle(len(what), func(i, j int) { what[i], what[j] = what[j], what[i] })
+	seen := map[string]bool{}
+	for i, n := 0, r.between(4, 7); i < n; {
+		code := coin(&r, r.between(1, 2))
+		if seen[code] || seen[code[:2]] || len(code) < 5 || len(code) > 10 {
+			continue
+		}
+		seen[code], seen[code[:2]] = true, true
+		w.Products = append(w.Products, Product{Code: code, Name: capital(code), What: what[i]})
+		i++
+	}
+}
+
+// makeStreams fixes how much happens in a week.
+func (w *World) makeStreams() {
+	r := w.sub("quota").at(0)
+	w.issues = newStream(w.sub("issues"), w.start, true, quotas(&r, len(w.Projects), 1, 3))
+	w.pulls = newStream(w.sub("pulls"), w.start, true, quotas(&r, len(w.Repos), 1, 3))
+	for i, repo := range w.Repos {
+		w.pulls.from[i] = repo.from
+	}
+	w.builds = newStream(w.sub("builds"), w.start, true, quotas(&r, len(w.Jobs), 2, 9))
+	for i, job := range w.Jobs {
+		w.builds.from[i] = job.Repo.from
+	}
+	w.messages = newStream(w.sub("messages"), w.start, true, quotas(&r, len(w.Channels), 3, 11))
+	w.chats = newStream(w.sub("chats"), w.start, true, quotas(&r, len(w.Rooms), 3, 9))
+	w.incidents = newStream(w.sub("incidents"), w.start, false, []int{1})
+	w.logs = newStream(w.sub("logs"), w.start, false, []int{r.between(1500, 2300)})
+	w.orders = newStream(w.sub("orders"), w.start, true, []int{r.between(40, 90)})
+	w.cases = newStream(w.sub("cases"), w.start, true, caseQuotas(&r, len(w.Accounts)))
+}
+
+func quotas(r *roll, n, lo, hi int) []int {
+	q := make([]int, n)
+	for i := range q {
+		q[i] = r.between(lo, hi)
+	}
+	if n > 0 {
+		q[0] = max(1, q[0]) // a stream has at least one slot a week
+	}
+	return q
+}
+
+// caseQuotas gives a case a week to the accounts that keep support busy.
+func caseQuotas(r *roll, n int) []int {
+	q := make([]int, n)
+	for i := range q {
+		if i == 0 || r.chance(22) {
+			q[i] = 1
+		}
+	}
+	return q
+}
