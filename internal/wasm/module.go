@@ -29,6 +29,8 @@ type Module struct {
 	life context.Context
 	end  context.CancelFunc
 
+	running chan struct{} // a token per call of this module that runs
+
 	spares chan *instance
 	need   chan struct{} // holds a token while spares may be missing
 	warm   sync.Once
@@ -43,8 +45,9 @@ func newModule(r *Runtime, name string, digest [32]byte, b *build) *Module {
 	return &Module{
 		name: name, digest: digest, build: b, rt: r,
 		calls: newActivity(), life: life, end: end,
-		spares: make(chan *instance, r.limits.Spares),
-		need:   make(chan struct{}, 1),
+		running: make(chan struct{}, max(1, r.limits.Concurrent/2)),
+		spares:  make(chan *instance, r.limits.Spares),
+		need:    make(chan struct{}, 1),
 	}
 }
 
