@@ -6,15 +6,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/killdeer-mcp/killdeer/internal/guests"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 )
 
+// guestSuffix is how the configuration tells a file from a built-in guest.
+const guestSuffix = ".wasm"
+
 // readGuest returns the module that a name of the configuration stands for: a
 // built-in guest, or a file.
 func readGuest(name string, limit int) ([]byte, error) {
-	if guests.Known(name) {
+	if !strings.HasSuffix(name, guestSuffix) {
 		return guests.Open(name)
 	}
 	f, err := os.Open(name)
@@ -38,11 +42,7 @@ func loadGuest(ctx context.Context, rt *wasm.Runtime, name string, limit int) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := rt.Load(ctx, filepath.Base(name), code)
-	if err != nil {
-		return nil, fmt.Errorf("guest %s: %w", name, err)
-	}
-	return m, nil
+	return rt.Load(ctx, filepath.Base(name), code)
 }
 
 // CompileGuest is what a compile child does: it compiles the module on in into

@@ -53,6 +53,10 @@ type pack struct {
 	when    []filter // an event that matches none is of no interest; empty: all are
 	fields  []field  // of an event, that the guest is sent
 	windows []*window
+	// timeless says that every rule names its fields and none is time: then the
+	// guest is not told the moment either, and equal inputs recur.
+	timeless bool
+	verdicts *verdicts
 }
 
 type rule struct {
@@ -130,6 +134,7 @@ func (p *pack) addRules(infos []sdk.RuleInfo) (faults []error) {
 			p.fields = append(p.fields, f)
 		}
 	}
+	p.timeless, p.verdicts = !all && !wanted["time"], newVerdicts()
 	return faults
 }
 

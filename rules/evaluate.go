@@ -23,10 +23,25 @@ func (p *pack) interested(ev *sdk.Event) bool {
 	return len(p.when) == 0 || slices.ContainsFunc(p.when, func(f filter) bool { return f.match(ev) })
 }
 
-// evaluate asks the guest.
+// evaluate asks the guest, unless it was asked the same before.
 func (p *pack) evaluate(ctx context.Context, w *guest.Writer, ev *sdk.Event, groups []group) ([]sdk.Hit, error) {
 	p.envelope(w, ev, groups)
-	out, err := p.guest.Call(ctx, w.Bytes(), ev.Time)
+	if !p.timeless {
+		return p.call(ctx, w.Bytes(), ev)
+	}
+	key, hits, ok := p.verdicts.recall(w.Bytes())
+	if ok {
+		return hits, nil
+	}
+	hits, err := p.call(ctx, w.Bytes(), ev)
+	if err == nil {
+		p.verdicts.remember(key, hits)
+	}
+	return hits, err
+}
+
+func (p *pack) call(ctx context.Context, input []byte, ev *sdk.Event) ([]sdk.Hit, error) {
+	out, err := p.guest.Call(ctx, input, p.moment(ev))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +56,9 @@ func (p *pack) evaluate(ctx context.Context, w *guest.Writer, ev *sdk.Event, gro
 func (p *pack) envelope(w *guest.Writer, ev *sdk.Event, groups []group) {
 	w.Reset()
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str("evaluate")
-	w.Key("now").Str(ev.Time.UTC().Format(time.RFC3339Nano))
+	if !p.timeless {
+		w.Key("now").Str(ev.Time.UTC().Format(time.RFC3339Nano))
+	}
 	w.Key("event").Obj()
 	for _, f := range p.fields {
 		f.write(w, ev)
@@ -51,4 +68,13 @@ func (p *pack) envelope(w *guest.Writer, ev *sdk.Event, groups []group) {
 		win.write(w, groups[i])
 	}
 	w.End().End()
+}
+
+// moment is the guest's wall clock. One that is not told the time must not read
+// it there either.
+func (p *pack) moment(ev *sdk.Event) time.Time {
+	if p.timeless {
+		return time.Time{}
+	}
+	return ev.Time
 }

@@ -56,7 +56,7 @@ type PackInfo struct {
 // Stats counts what the engine did since it was made.
 type Stats struct {
 	Judged     uint64 // events that some pack was asked about or could have been
-	Calls      uint64 // guest calls
+	Calls      uint64 // evaluations, remembered ones included
 	Detections uint64 // detections reported
 	Repeated   uint64 // hits that repeated a detection
 	Failures   uint64 // guest calls that failed

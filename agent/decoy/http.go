@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -107,7 +108,7 @@ func (s *Server) refuse(a *arrival, code profile.Code, detail string) {
 func (s *Server) finish(a *arrival, o profile.Outcome) {
 	resp := s.Profile.HTTP(o)
 	s.write(a, resp)
-	s.record(a.exchange, o, resp.Status, len(resp.Body))
+	s.record(a.exchange, o, resp.Status, resp.Size())
 }
 
 func (s *Server) write(a *arrival, resp profile.Response) {
@@ -116,11 +117,18 @@ func (s *Server) write(a *arrival, resp profile.Response) {
 	for _, f := range resp.Header {
 		h[f[0]] = append(h[f[0]], f[1])
 	}
-	if len(resp.Body) > 0 || resp.Status != http.StatusNoContent {
-		h["Content-Length"] = []string{strconv.Itoa(len(resp.Body))}
+	if resp.Status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(resp.Size())}
 	}
 	a.w.WriteHeader(resp.Status)
-	if _, err := a.w.Write(resp.Body); err != nil && a.event.Error == "" && !errors.Is(err, http.ErrBodyNotAllowed) {
+	// One write: net/http would flush the pieces of a large answer one by one.
+	joined := s.buffers.Get().(*bytes.Buffer)
+	defer s.buffers.Put(joined)
+	joined.Reset()
+	for _, piece := range resp.Body {
+		joined.Write(piece)
+	}
+	if _, err := a.w.Write(joined.Bytes()); err != nil && a.event.Error == "" && !errors.Is(err, http.ErrBodyNotAllowed) {
 		a.event.Error = "the client was gone before the answer"
 	}
 }

@@ -11,6 +11,7 @@
 package decoy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,8 @@ type Server struct {
 	conns   *counter
 	floods  *floods
 	http    *http.Server
-	local   bool // listening on loopback: names other than loopback's are rebinding
+	buffers sync.Pool // of *bytes.Buffer, for answers on their way out
+	local   bool      // listening on loopback: names other than loopback's are rebinding
 	wg      sync.WaitGroup
 }
 
@@ -105,6 +107,7 @@ func New(o Options) *Server {
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
 	s.floods = &floods{}
+	s.buffers.New = func() any { return new(bytes.Buffer) }
 	s.http = s.newHTTPServer()
 	return s
 }

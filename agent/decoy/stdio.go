@@ -2,6 +2,7 @@ package decoy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,7 @@ func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
 		c.s.record(b, o, 0, len(answer))
 	}
 	if len(answers) > 0 {
-		c.write(c.s.Profile.Batch(answers).Body)
+		c.write(bytes.Join(c.s.Profile.Batch(answers).Body, nil))
 	}
 }
 

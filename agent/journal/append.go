@@ -92,9 +92,12 @@ func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark
 	if err != nil {
 		return fmt.Errorf("append %d events: %w", len(events), err)
 	}
+	size := 0
 	for i, ev := range events {
 		ev.Seq = base + uint64(i) + 1
+		size += len(c.events[i])
 	}
+	j.touch(size)
 	j.advance(base + uint64(len(events)))
 	return nil
 }

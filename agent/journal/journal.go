@@ -39,12 +39,14 @@ type Journal struct {
 	lock      *dirLock
 	ceiling   *ceiling // nil when open for reading only
 	sensor    string
+	log       *slog.Logger
 	recovered string
 
-	turn   chan struct{} // holds one token: whoever has it may write
-	closed atomic.Bool
-	done   chan struct{} // closed by Close
-	last   atomic.Uint64
+	turn    chan struct{} // holds one token: whoever has it may write
+	closed  atomic.Bool
+	done    chan struct{} // closed by Close
+	last    atomic.Uint64
+	touched atomic.Int64 // bytes of records read or written since the last forget
 
 	mu    sync.Mutex
 	grown chan struct{} // closed and replaced when last rises; guarded by mu
@@ -79,7 +81,7 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	if err := lock.sign(); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
-	j := newJournal(st, lock)
+	j := newJournal(st, lock, log)
 	j.ceiling, j.sensor, j.recovered = ceil, o.Sensor, r.said()
 	return j, nil
 }
@@ -96,12 +98,12 @@ func OpenReader(dir string) (_ *Journal, err error) {
 		lock.release()
 		return nil, fmt.Errorf("open journal in %s: %w", dir, lockedBy(dir, err))
 	}
-	return newJournal(st, lock), nil
+	return newJournal(st, lock, slog.New(slog.DiscardHandler)), nil
 }
 
-func newJournal(st *store, lock *dirLock) *Journal {
+func newJournal(st *store, lock *dirLock, log *slog.Logger) *Journal {
 	j := &Journal{
-		store: st, lock: lock,
+		store: st, lock: lock, log: log,
 		turn: make(chan struct{}, 1), done: make(chan struct{}), grown: make(chan struct{}),
 	}
 	j.last.Store(st.last)
@@ -118,6 +120,20 @@ func (j *Journal) Epoch() uint64 { return j.store.epoch }
 // Recovered says what Open found damaged or missing and what it did about it,
 // for the caller to record; it is empty when all was well.
 func (j *Journal) Recovered() string { return j.recovered }
+
+// maxResident is about how many bytes of the log may stay mapped in.
+const maxResident = 32 << 20
+
+// touch counts bytes that went through the mapping, and lets go of it in time.
+func (j *Journal) touch(bytes int) {
+	if j.touched.Add(int64(bytes)) < maxResident {
+		return
+	}
+	j.touched.Store(0)
+	if err := j.store.forget(); err != nil {
+		j.log.Debug("journal stays resident", "error", err)
+	}
+}
 
 // Wait returns nil as soon as an event with a number above after exists.
 func (j *Journal) Wait(ctx context.Context, after uint64) error {

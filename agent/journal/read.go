@@ -62,7 +62,10 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Eve
 		return nil, fmt.Errorf("read events after %d: %w", after, err)
 	}
 	events := make([]*sdk.Event, 0, len(found))
+	size := 0
+	defer func() { j.touch(size) }()
 	for _, s := range found {
+		size += len(s.rec)
 		ev, err := s.event()
 		if err != nil {
 			return events, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"pro
 
 // client is one keep-alive connection with a session.
 type client struct {
+	path    string
 	conn    net.Conn
 	r       *bufio.Reader
 	buf     bytes.Buffer
@@ -29,7 +31,7 @@ func dial(addr string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
+	return &client{path: "/mcp", conn: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
 }
 
 func (c *client) close() { _ = c.conn.Close() }
@@ -37,8 +39,8 @@ func (c *client) close() { _ = c.conn.Close() }
 // post sends a message and reads the whole answer.
 func (c *client) post(body string) (*http.Response, int64, error) {
 	c.buf.Reset()
-	fmt.Fprintf(&c.buf, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json, text/event-stream\r\nContent-Length: %d\r\n", len(body))
+	fmt.Fprintf(&c.buf, "POST %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1\r\nContent-Type: application/json\r\n"+
+		"Accept: application/json, text/event-stream\r\nContent-Length: %d\r\n", c.path, len(body))
 	if c.session != "" {
 		c.buf.WriteString("Mcp-Session-Id: " + c.session + "\r\nMcp-Protocol-Version: 2025-11-25\r\n")
 	}
@@ -161,22 +163,26 @@ func cases() []testCase {
 }
 
 func runCases(sensor, bare *server) error {
-	fmt.Printf("%-30s %10s %9s %9s %10s %9s %9s %7s\n", "", "sensor/s", "p50", "p99", "bare/s", "p50", "p99", "ratio")
+	fmt.Printf("%-29s %8s %10s %9s %9s %10s %9s %9s %6s\n", "", "bytes", "sensor/s", "p50", "p99", "bare/s", "p50", "p99", "ratio")
 	for _, c := range cases() {
 		ours, theirs := &result{}, &result{}
 		for range *rounds {
 			for _, side := range []struct {
 				of   *server
 				into *result
-			}{{bare, theirs}, {sensor, ours}} {
-				r, err := turn(side.of, c)
+			}{{sensor, ours}, {bare, theirs}} {
+				path := "/mcp"
+				if side.of == bare {
+					path += "?" + strconv.FormatInt(ours.bytes/int64(ours.n), 10)
+				}
+				r, err := turn(side.of, c, path)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
 				}
 				side.into.add(r)
 			}
 		}
-		fmt.Printf("%-30s %10.0f %9v %9v %10.0f %9v %9v %7.2f\n", c.name,
+		fmt.Printf("%-29s %8d %10.0f %9v %9v %10.0f %9v %9v %6.2f\n", c.name, ours.bytes/int64(ours.n),
 			ours.rate(), ours.quantile(.5).Round(time.Microsecond), ours.quantile(.99).Round(time.Microsecond),
 			theirs.rate(), theirs.quantile(.5).Round(time.Microsecond), theirs.quantile(.99).Round(time.Microsecond),
 			ours.rate()/theirs.rate())
@@ -185,7 +191,7 @@ func runCases(sensor, bare *server) error {
 }
 
 // turn loads one server for a round, on fresh connections.
-func turn(s *server, c testCase) (*result, error) {
+func turn(s *server, c testCase, path string) (*result, error) {
 	var clients []*client
 	defer func() {
 		for _, c := range clients {
@@ -197,6 +203,7 @@ func turn(s *server, c testCase) (*result, error) {
 		if err != nil {
 			return nil, err
 		}
+		cl.path = path
 		clients = append(clients, cl)
 		if err := cl.initialize(); err != nil {
 			return nil, err
@@ -214,7 +221,7 @@ func memory(s *server, state string) error {
 		for _, c := range cases()[1:] {
 			old := *round
 			*round = *soak / 3
-			_, err := turn(s, c)
+			_, err := turn(s, c, "/mcp")
 			*round = old
 			if err != nil {
 				return err

@@ -15,6 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,6 +30,9 @@ var (
 	starts  = flag.Int("starts", 5, "starts that are timed")
 	bareArg = "serve-bare"
 )
+
+// envelopeSize is about what stands around the text in the bare handler's answer.
+const envelopeSize = 75
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == bareArg {
@@ -70,8 +76,20 @@ func bench() error {
 	return memory(sensor, filepath.Join(dir, "state"))
 }
 
-// serveBare is what the sensor is compared with: parse, look, answer.
+// serveBare is what the sensor is compared with: parse, look, answer with a text
+// as long as the sensor's answer, which the size parameter tells.
 func serveBare() {
+	texts := map[string]string{}
+	var mu sync.Mutex
+	text := func(size string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, ok := texts[size]; !ok {
+			n, _ := strconv.Atoi(size)
+			texts[size] = strings.Repeat("x", max(n-envelopeSize, 0))
+		}
+		return texts[size]
+	}
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req struct {
 			JSONRPC string          `json:"jsonrpc"`
@@ -86,7 +104,7 @@ func serveBare() {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"jsonrpc": "2.0", "id": req.ID,
-			"result": map[string]any{"content": []any{map[string]any{"type": "text", "text": req.Method}}},
+			"result": map[string]any{"content": []any{map[string]any{"type": "text", "text": text(r.URL.RawQuery)}}},
 		})
 	})
 	l, err := listenPrinted()

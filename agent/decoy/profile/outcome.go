@@ -88,11 +88,21 @@ type Outcome struct {
 	Problems []string
 }
 
-// Response is an HTTP answer. Header keeps its order and spelling.
+// Response is an HTTP answer. Header keeps its order and spelling. Body is in
+// pieces, so that a large result is not copied to put its envelope around it.
 type Response struct {
 	Status int
 	Header [][2]string
-	Body   []byte
+	Body   [][]byte
+}
+
+// Size is the length of the body.
+func (r Response) Size() int {
+	n := 0
+	for _, piece := range r.Body {
+		n += len(piece)
+	}
+	return n
 }
 
 // Profile is an imitated server stack.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 
@@ -35,11 +36,11 @@ func (Strict) Message(o Outcome) []byte {
 	case Accepted:
 		return nil
 	case Result, ToolError:
-		return resultMessage(o, o.Result)
+		return bytes.Join(resultMessage(o, o.Result), nil)
 	case BadArgs:
 		// 2025-11-25 made input errors tool results, so that a model can correct itself.
 		if o.Protocol >= Rev2025_11_25 {
-			return resultMessage(o, badArgsResult(o))
+			return bytes.Join(resultMessage(o, badArgsResult(o)), nil)
 		}
 	}
 	return errorMessage(o)
@@ -50,6 +51,8 @@ func (s Strict) HTTP(o Outcome) Response {
 	switch o.Code {
 	case Accepted:
 		return Response{Status: http.StatusAccepted}
+	case Result, ToolError:
+		return jsonResponse(http.StatusOK, resultMessage(o, o.Result)...)
 	case Route:
 		return jsonResponse(http.StatusOK, o.Result)
 	case MethodNotAllowed:
@@ -112,18 +115,20 @@ func statusOf(o Outcome) (status int, isMessage bool) {
 	return http.StatusOK, true
 }
 
-func jsonResponse(status int, body []byte) Response {
+func jsonResponse(status int, body ...[]byte) Response {
 	return Response{Status: status, Header: [][2]string{{"Content-Type", contentTypeJSON}}, Body: body}
 }
 
-func resultMessage(o Outcome, result []byte) []byte {
-	b := make([]byte, 0, len(result)+len(o.ID)+40)
-	b = append(b, `{"jsonrpc":"2.0","id":`...)
-	b = append(b, o.ID...)
-	b = append(b, `,"result":`...)
-	b = append(b, result...)
-	return append(b, '}')
+// resultMessage returns the message in pieces: envelope, result, end.
+func resultMessage(o Outcome, result []byte) [][]byte {
+	head := make([]byte, 0, len(o.ID)+40)
+	head = append(head, `{"jsonrpc":"2.0","id":`...)
+	head = append(head, o.ID...)
+	head = append(head, `,"result":`...)
+	return [][]byte{head, result, closing}
 }
+
+var closing = []byte("}")
 
 func errorMessage(o Outcome) []byte {
 	code, text := errorOf(o)

@@ -1,0 +1,100 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// toolRule hits on every call of the tool "bad".
+type toolRule struct{ fields []string }
+
+func (r toolRule) Info() sdk.RuleInfo {
+	return sdk.RuleInfo{
+		ID: "BAD_TOOL", Title: "t", Severity: sdk.SeverityLow, Fields: r.fields,
+		Dedup: &sdk.Dedup{By: "ip", Over: "1s"},
+	}
+}
+
+func (toolRule) Evaluate(in *sdk.Evaluation) []sdk.Hit {
+	if in.Event.Tool != "bad" {
+		return nil
+	}
+	return []sdk.Hit{{Reason: "called " + in.Event.Tool}}
+}
+
+type countingGuest struct {
+	handle func([]byte) []byte
+	inputs []string
+}
+
+func (g *countingGuest) Call(_ context.Context, in []byte, _ time.Time) ([]byte, error) {
+	if !strings.Contains(string(in), "describe") {
+		g.inputs = append(g.inputs, string(in))
+	}
+	return append([]byte(nil), g.handle(in)...), nil
+}
+
+// A pack that reads no time is asked once about equal events; one that does is
+// asked about each, and both find the same.
+func TestVerdictsAreRemembered(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		fields []string
+		asked  int
+	}{
+		{"fields without time", []string{"tool"}, 2},
+		{"fields with time", []string{"tool", "time"}, 20},
+		{"all fields", nil, 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := &countingGuest{handle: guest.RulesHandler("p", "1", toolRule{tt.fields})}
+			e := New(slog.New(slog.DiscardHandler))
+			if err := e.Add(t.Context(), "p", g); err != nil {
+				t.Fatal(err)
+			}
+			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			found := 0
+			for i := range 20 {
+				tool := []string{"good", "bad"}[i%2]
+				ev := &sdk.Event{Kind: sdk.KindAccess, ID: fmt.Sprint(i), IP: "10.0.0.1", Tool: tool, MCPMethod: "tools/call", Time: at.Add(time.Duration(i) * time.Second)}
+				out, err := e.Judge(t.Context(), ev)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range out {
+					if d.Detection == nil || d.Detection.Events[0] != ev.ID || !d.Time.Equal(ev.Time) {
+						t.Errorf("event %d gave %+v", i, d)
+					}
+					found++
+				}
+			}
+			if len(g.inputs) != tt.asked || found != 10 {
+				t.Errorf("asked %d times, want %d; found %d, want 10", len(g.inputs), tt.asked, found)
+			}
+			if told := strings.Contains(g.inputs[0], `"now"`); told != (tt.asked == 20) {
+				t.Errorf("now is in the input: %v", told)
+			}
+		})
+	}
+}
+
+func TestVerdictsAreBounded(t *testing.T) {
+	v := newVerdicts()
+	for i := range 3 * maxVerdicts {
+		key, _, ok := v.recall([]byte(fmt.Sprint(i)))
+		if ok {
+			t.Fatal("remembered what it never saw")
+		}
+		v.remember(key, nil)
+	}
+	if v.by.len() != maxVerdicts {
+		t.Errorf("%d verdicts are kept, want %d", v.by.len(), maxVerdicts)
+	}
+}
