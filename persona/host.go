@@ -220,7 +220,9 @@ func (p *loaded) answer(out *output) *sdk.Answer {
 		a.Fault = &sdk.Fault{Kind: out.fault.Kind, Message: string(unescapeAttacker([]byte(out.fault.Message)))}
 		return a
 	}
-	a.Result, a.Failed = expand(out.result, p.seed), out.failed
+	if a.Result, a.Failed = out.result, out.failed; !out.plain {
+		a.Result = expand(out.result, p.seed)
+	}
 	return a
 }
 

@@ -15,6 +15,7 @@ import (
 type output struct {
 	result sdk.RawJSON
 	failed bool // result has isError
+	plain  bool // result has neither placeholder nor mark
 	fault  *sdk.Fault
 	delay  time.Duration
 	state  sdk.RawJSON // nil: unchanged; null: cleared
@@ -46,6 +47,7 @@ func decodeOutput(b []byte) (*output, error) {
 	} else if out.failed, err = checkResult(result); err != nil {
 		return nil, err
 	}
+	out.plain = isPlain(result)
 	if len(out.state) > maxState {
 		return nil, fmt.Errorf("state is over %d bytes", maxState)
 	}

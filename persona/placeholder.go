@@ -103,6 +103,11 @@ func unescapeAttacker(b []byte) []byte {
 	}
 }
 
+// isPlain reports whether expand would give back what it got.
+func isPlain(raw []byte) bool {
+	return !bytes.Contains(raw, []byte("{{")) && !bytes.Contains(raw, []byte(mark))
+}
+
 // expand replaces the placeholders in the strings of a JSON value and takes the
 // marks out. Values are plain words, so that they need no escape at any level of
 // nesting.
