@@ -58,7 +58,11 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 
 .PHONY: bench
-bench: guests ## run benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s
+bench: build ## measure the built sensor beside a bare net/http handler
+	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
+
+.PHONY: benchmarks
+benchmarks: guests ## run Go benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
 
 .PHONY: lint
