@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,7 +187,12 @@ func (s *Sensor) startDecoy() {
 	s.onStop("drain decoy", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, drainWithin)
 		defer cancel()
-		return s.decoy.Shutdown(ctx)
+		err := s.decoy.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			s.log.Warn("answers that took too long were cut off by the stop", "waited", drainWithin)
+			return nil
+		}
+		return err
 	})
 	if s.listener != nil {
 		s.tasks.Go(func() { s.fail(s.decoy.Serve(s.listener)) })
@@ -331,8 +337,7 @@ func (s *Sensor) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 // are closed. It may be called twice.
 func (s *Sensor) Stop(ctx context.Context) error {
 	s.once.Do(func() {
-		for i := len(s.stops) - 1; i >= 0; i-- {
-			step := s.stops[i]
+		for _, step := range slices.Backward(s.stops) {
 			if err := step.do(ctx); err != nil {
 				s.err = errors.Join(s.err, fmt.Errorf("%s: %w", step.name, err))
 			}

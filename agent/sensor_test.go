@@ -293,9 +293,9 @@ func TestDetectionsSurviveRestart(t *testing.T) {
 	c.post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	c.call("slack_channels_list", `{}`)
 	c.call("confluence_search", `{"cql":"text ~ \"pass\u0077ord\""}`)
-	all := settled(t, second.log(), journal.Query{Kind: sdk.KindDetection}, 4)
-	time.Sleep(200 * time.Millisecond)
-	all = events(t, second.log(), journal.Query{Kind: sdk.KindDetection})
+	settled(t, second.log(), journal.Query{Kind: sdk.KindDetection}, 4)
+	time.Sleep(200 * time.Millisecond) // for a fifth that must not come
+	all := events(t, second.log(), journal.Query{Kind: sdk.KindDetection})
 	var got []string
 	for _, ev := range all {
 		got = append(got, ev.Detection.RuleID+" "+ev.Detection.Subject)

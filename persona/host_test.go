@@ -143,8 +143,13 @@ func TestStateIsPerSource(t *testing.T) {
 	}
 	h := open(t, g, nil)
 	for i, step := range []struct{ source, args, want string }{
-		{"a", `{}`, "1"}, {"a", `{}`, "2"}, {"b", `{}`, "1"}, {"a", `{}`, "3"},
-		{"a", `{"text":"clear"}`, ""}, {"a", `{}`, "1"}, {"b", `{}`, "2"},
+		{"a", `{}`, "1"},
+		{"a", `{}`, "2"},
+		{"b", `{}`, "1"},
+		{"a", `{}`, "3"},
+		{"a", `{"text":"clear"}`, ""},
+		{"a", `{}`, "1"},
+		{"b", `{}`, "2"},
 	} {
 		if got := string(call(t, h, step.source, step.args).Result); !strings.Contains(got, `"`+step.want+`"`) && step.want != "" {
 			t.Errorf("step %d: %s, want %s", i, got, step.want)

@@ -150,10 +150,25 @@ func BenchmarkWholeEvent(b *testing.B) {
 	w.Obj().Key("abi").Int(1).Key("op").Str("evaluate").Key("now").Str("2026-03-01T12:00:00.123456789Z").Key("event")
 	w.Obj().Key("v").Int(1).Key("id").Str(ev.ID).Key("kind").Str("access").Key("time").Str("2026-03-01T12:00:00.123456789Z")
 	for _, kv := range [][2]string{
-		{"sensor", "dmz-1"}, {"ip", ev.IP}, {"peer", "192.0.2.1:51515"}, {"actor", "0123456789abcdef"}, {"session_id", "01900000-0000-7000-8000-000000000000"},
-		{"transport", "http"}, {"method", "POST"}, {"path", "/mcp"}, {"ua", ev.UA}, {"era", "legacy"}, {"protocol", "2025-11-25"},
-		{"mcp_method", ev.MCPMethod}, {"tool", ev.Tool}, {"service", "postgresql"}, {"class", "read"}, {"category", ev.Category},
-		{"persona", "enterprise"}, {"profile", "strict"}, {"outcome", "result"},
+		{"sensor", "dmz-1"},
+		{"ip", ev.IP},
+		{"peer", "192.0.2.1:51515"},
+		{"actor", "0123456789abcdef"},
+		{"session_id", "01900000-0000-7000-8000-000000000000"},
+		{"transport", "http"},
+		{"method", "POST"},
+		{"path", "/mcp"},
+		{"ua", ev.UA},
+		{"era", "legacy"},
+		{"protocol", "2025-11-25"},
+		{"mcp_method", ev.MCPMethod},
+		{"tool", ev.Tool},
+		{"service", "postgresql"},
+		{"class", "read"},
+		{"category", ev.Category},
+		{"persona", "enterprise"},
+		{"profile", "strict"},
+		{"outcome", "result"},
 	} {
 		w.Key(kv[0]).Str(kv[1])
 	}

@@ -29,8 +29,14 @@ var sizeUnits = []struct {
 	name string
 	size Size
 }{
-	{"GiB", GiB}, {"MiB", MiB}, {"KiB", KiB},
-	{"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
+	{"GiB", GiB},
+	{"MiB", MiB},
+	{"KiB", KiB},
+	{"GB", 1e9},
+	{"MB", 1e6},
+	{"KB", 1e3},
+	{"kB", 1e3},
+	{"B", 1},
 }
 
 // UnmarshalText reads a size, which is never negative.

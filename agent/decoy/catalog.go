@@ -2,6 +2,7 @@ package decoy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -141,7 +142,7 @@ func (t *tool) check(args []byte) ([]string, error) {
 	if err == nil {
 		return nil, nil
 	}
-	invalid, ok := err.(*jsonschema.ValidationError)
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return nil, fmt.Errorf("validate arguments of %s: %w", t.Name, err)
 	}

@@ -449,14 +449,20 @@ func TestModern(t *testing.T) {
 		status                            int
 		want                              string
 	}{
-		{"discover", "2026-07-28", "server/discover", "", `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{` + meta + `}}`, 200,
-			`{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"instructions":"Use the tools.","ttlMs":300000,"cacheScope":"public",` + serverMeta + `}}`},
-		{"call", "2026-07-28", "tools/call", "echo", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"},` + meta + `}}`, 200,
-			`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"text\":\"x\"}"}],` + serverMeta + `}}`},
+		{
+			"discover", "2026-07-28", "server/discover", "", `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{` + meta + `}}`, 200,
+			`{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"instructions":"Use the tools.","ttlMs":300000,"cacheScope":"public",` + serverMeta + `}}`,
+		},
+		{
+			"call", "2026-07-28", "tools/call", "echo", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"},` + meta + `}}`, 200,
+			`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"text\":\"x\"}"}],` + serverMeta + `}}`,
+		},
 		{"base64 name", "2026-07-28", "tools/call", "=?base64?ZWNobw==?=", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"},` + meta + `}}`, 200, ``},
 		{"bad base64 name", "2026-07-28", "tools/call", "=?base64?ZWN?=", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"},` + meta + `}}`, 400, `-32020`},
-		{"bad arguments", "2026-07-28", "tools/call", "echo", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",` + meta + `}}`, 200,
-			`{"jsonrpc":"2.0","id":1,"result":{` + serverMeta + `,"content":[{"type":"text","text":"Invalid arguments for tool echo: text: required"}],"isError":true}}`},
+		{
+			"bad arguments", "2026-07-28", "tools/call", "echo", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",` + meta + `}}`, 200,
+			`{"jsonrpc":"2.0","id":1,"result":{` + serverMeta + `,"content":[{"type":"text","text":"Invalid arguments for tool echo: text: required"}],"isError":true}}`,
+		},
 		{"unknown tool", "2026-07-28", "tools/call", "nope", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"nope",` + meta + `}}`, 200, `-32602`},
 		{"name mismatch", "2026-07-28", "tools/call", "other", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",` + meta + `}}`, 400, `-32020`},
 		{"no name", "2026-07-28", "tools/call", "", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",` + meta + `}}`, 400, `-32020`},
@@ -465,8 +471,10 @@ func TestModern(t *testing.T) {
 		{"meta only", "", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + meta + `}}`, 400, `-32020`},
 		{"header only", "2026-07-28", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 400, `-32602`},
 		{"no capabilities", "2026-07-28", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`, 400, `-32602`},
-		{"future revision", "2030-01-01", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"}}}`, 400,
-			`{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2030-01-01"}}}`},
+		{
+			"future revision", "2030-01-01", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"}}}`, 400,
+			`{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2030-01-01"}}}`,
+		},
 		{"legacy revision in meta", "2025-06-18", "tools/list", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-06-18"}}}`, 400, `-32022`},
 		{"ping", "2026-07-28", "ping", "", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{` + meta + `}}`, 404, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}`},
 		{"initialize", "2026-07-28", "initialize", "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{` + meta + `}}`, 404, `-32601`},

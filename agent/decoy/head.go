@@ -3,6 +3,7 @@ package decoy
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
@@ -92,9 +93,7 @@ func (h *headFields) drop(line []byte, end int) {
 		eol = 2
 	}
 	keep := len(h.clean) - tail - len(line) - eol
-	out := make([]byte, 0, len(h.clean))
-	out = append(out, h.clean[:keep]...)
-	h.clean = append(out, h.whole[end:]...)
+	h.clean = slices.Concat(h.clean[:keep], h.whole[end:])
 }
 
 func (h *headFields) consistent(http11 bool) bool {

@@ -6,7 +6,7 @@ import (
 )
 
 func parsePrefixes(list string) (out []netip.Prefix) {
-	for _, p := range strings.Fields(list) {
+	for p := range strings.FieldsSeq(list) {
 		out = append(out, netip.MustParsePrefix(p))
 	}
 	return out

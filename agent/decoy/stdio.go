@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,6 +171,6 @@ func (c *stdioClient) reply(x *exchange, o profile.Outcome) {
 func (c *stdioClient) write(b []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err := c.out.Write(append(b[:len(b):len(b)], '\n'))
+	_, err := c.out.Write(append(slices.Clip(b), '\n'))
 	return err == nil
 }

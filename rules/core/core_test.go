@@ -61,10 +61,14 @@ func TestReconRules(t *testing.T) {
 		want    []string
 	}{
 		{"list", list(sdk.KindAccess, "result"), nil, []string{"MCP_TOOL_ENUMERATION tools/list"}},
-		{"list, second page", &sdk.Event{Kind: sdk.KindAccess, MCPMethod: "tools/list", Outcome: "result", RPCID: sdk.RawJSON("2")}, nil,
-			[]string{"MCP_TOOL_ENUMERATION tools/list"}},
-		{"list with a tool name put in", &sdk.Event{Kind: sdk.KindAccess, MCPMethod: "tools/list", Outcome: "result", Tool: "x"}, nil,
-			[]string{"MCP_TOOL_ENUMERATION tools/list"}},
+		{
+			"list, second page", &sdk.Event{Kind: sdk.KindAccess, MCPMethod: "tools/list", Outcome: "result", RPCID: sdk.RawJSON("2")}, nil,
+			[]string{"MCP_TOOL_ENUMERATION tools/list"},
+		},
+		{
+			"list with a tool name put in", &sdk.Event{Kind: sdk.KindAccess, MCPMethod: "tools/list", Outcome: "result", Tool: "x"}, nil,
+			[]string{"MCP_TOOL_ENUMERATION tools/list"},
+		},
 		{"list without a session", list(sdk.KindAccess, "no_session"), nil, nil},
 		{"list as a notification", notification, nil, nil},
 		{"list in another kind of event", list(sdk.KindGuest, "result"), nil, nil},
@@ -82,8 +86,10 @@ func TestReconRules(t *testing.T) {
 		{"unknown tool", call("vault_read", "", "unknown_tool", `{}`), nil, []string{"MCP_UNKNOWN_TOOL_PROBE vault_read"}},
 		{"unknown tool, third of its kind", call("x", "", "unknown_tool", `{}`), tools(3), []string{"MCP_UNKNOWN_TOOL_PROBE x"}},
 		{"unknown tool that is markup", call("<b>", "", "unknown_tool", `{}`), nil, []string{"MCP_UNKNOWN_TOOL_PROBE <b>"}},
-		{"unknown tool, name of its own size", call(strings.Repeat("é", 4000), "", "unknown_tool", `{}`), nil,
-			[]string{"MCP_UNKNOWN_TOOL_PROBE " + strings.Repeat("é", 128)}},
+		{
+			"unknown tool, name of its own size", call(strings.Repeat("é", 4000), "", "unknown_tool", `{}`), nil,
+			[]string{"MCP_UNKNOWN_TOOL_PROBE " + strings.Repeat("é", 128)},
+		},
 		{"unknown method", &sdk.Event{Kind: sdk.KindAccess, MCPMethod: "tools/cal", Outcome: "unknown_method"}, nil, nil},
 		{"known tool, wrong arguments", call("a", "docs", "bad_args", `{}`), nil, nil},
 		{"unknown tool in another kind of event", &sdk.Event{Kind: sdk.KindDetection, MCPMethod: "tools/call", Outcome: "unknown_tool"}, nil, nil},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -204,13 +205,8 @@ func requestText(o Outcome) string {
 
 func argsText(o Outcome) string {
 	text := "Invalid arguments for tool " + o.Detail
-	for i, p := range o.Problems {
-		if i == 0 {
-			text += ": "
-		} else {
-			text += "; "
-		}
-		text += p
+	if len(o.Problems) > 0 {
+		text += ": " + strings.Join(o.Problems, "; ")
 	}
 	return text
 }
