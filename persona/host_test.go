@@ -161,6 +161,17 @@ func TestStateIsPerSource(t *testing.T) {
 	}
 }
 
+// A message is one line, however a guest lays out its JSON.
+func TestResultIsOneLine(t *testing.T) {
+	h := open(t, &fakeGuest{call: func(guest.Object) (string, error) {
+		return "{\n \"result\": {\r\n  \"content\": [ {\"type\": \"text\", \"text\": \"a\\nb\"} ]\n }\n}\n", nil
+	}}, nil)
+	want := `{"content":[{"type":"text","text":"a\nb"}]}`
+	if got := string(call(t, h, "s", `{}`).Result); got != want {
+		t.Errorf("result = %q, want %q", got, want)
+	}
+}
+
 // Whatever a guest does wrong, the client sees the persona's fallback.
 func TestBrokenGuest(t *testing.T) {
 	tests := []struct {

@@ -1,6 +1,7 @@
 package persona
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ func decodeOutput(b []byte) (*output, error) {
 	if (result == nil) == (fault == nil) {
 		return nil, errors.New(`output needs exactly one of "result" and "error"`)
 	}
+	if result, err = oneLine(result); err != nil {
+		return nil, err
+	}
 	out := &output{result: result, state: o.Raw("state")}
 	if fault != nil {
 		if out.fault, err = decodeFault(fault); err != nil {
@@ -58,6 +62,19 @@ func decodeOutput(b []byte) (*output, error) {
 	out.delay = delay
 	out.notes, err = decodeNotes(o)
 	return out, err
+}
+
+// oneLine takes line breaks between tokens out: a message is one line on stdio
+// and in an event stream. Everything else stays as the guest wrote it.
+func oneLine(b []byte) ([]byte, error) {
+	if !bytes.ContainsAny(b, "\r\n") {
+		return b, nil
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, b); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	return line.Bytes(), nil
 }
 
 func decodeFault(b []byte) (*sdk.Fault, error) {
