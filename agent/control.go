@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/journal"
@@ -36,7 +37,8 @@ type Log interface {
 	Query(ctx context.Context, q journal.Query) (journal.Page, error)
 	Get(ctx context.Context, id string) (*sdk.Event, error)
 	// Follow calls f for every event after seq, oldest first, as they come. It
-	// returns when f fails, ctx ends or the sensor stops.
+	// returns an error when f fails, ctx ends or no sensor runs, and nil when
+	// the sensor stops.
 	Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error
 	Last(ctx context.Context) (uint64, error)
 	Close() error
@@ -272,16 +274,20 @@ func (c *controlClient) Follow(ctx context.Context, after uint64, f func(*sdk.Ev
 	for lines.Scan() {
 		var ev sdk.Event
 		if err := json.Unmarshal(lines.Bytes(), &ev); err != nil {
+			if lines.Err() != nil {
+				break // the sensor went away in the middle of a line
+			}
 			return fmt.Errorf("read event: %w", err)
 		}
 		if err := f(&ev); err != nil {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("follow events: %w", err)
+	err = lines.Err()
+	if err == nil || ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return ctx.Err() // a sensor that stops does not end its streams first
 	}
-	return ctx.Err()
+	return fmt.Errorf("follow events: %w", err)
 }
 
 func (c *controlClient) Close() error {

@@ -15,6 +15,7 @@ const (
 	judgeConsumer = "rules" // the journal's name for how far judging is
 	judgeBatch    = 256     // events judged before their detections are committed
 	markEvery     = time.Second
+	retryEvery    = time.Second // to append what the journal did not take
 	// Where events come as fast as they are judged, judging rests this many times
 	// as long as it works: a flood delays verdicts, not answers.
 	paceFactor = 3
@@ -117,17 +118,34 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event) (found []*sdk
 	return found, judged
 }
 
+// commit stores verdicts and place. While the journal takes none, as on a full
+// disk, judging waits: what is not judged now is judged later.
 func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error {
 	if len(found) == 0 && time.Since(j.marked) < markEvery {
 		return nil
 	}
-	// A stop must not tear verdicts and place apart from the judging just done.
-	err := j.journal.Append(context.WithoutCancel(ctx), found, journal.Mark{Consumer: judgeConsumer, Seq: at})
-	if err != nil {
-		return fmt.Errorf("append detections: %w", err)
+	for failing := false; ; failing = true {
+		// A stop must not tear verdicts and place apart from the judging just done.
+		err := j.journal.Append(context.WithoutCancel(ctx), found, journal.Mark{Consumer: judgeConsumer, Seq: at})
+		switch {
+		case err == nil:
+			if failing {
+				j.log.Info("journal takes detections again")
+			}
+			j.marked = time.Now()
+			return nil
+		case hopeless(err) || ctx.Err() != nil:
+			return fmt.Errorf("append detections: %w", err)
+		case !failing:
+			j.log.Error("journal does not take detections, will try again", "error", err)
+		}
+		pause(ctx, retryEvery)
 	}
-	j.marked = time.Now()
-	return nil
+}
+
+// hopeless reports whether appending again cannot help.
+func hopeless(err error) bool {
+	return errors.Is(err, journal.ErrEvent) || errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrReadOnly)
 }
 
 // restore rebuilds windows and deduplication from what was judged before, and

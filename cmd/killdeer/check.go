@@ -12,7 +12,7 @@ func (c *cli) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration",
 		Long:  "Check the configuration and print every fault in it. Nothing is started or created.",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
@@ -21,8 +21,8 @@ func (c *cli) checkCommand() *cobra.Command {
 			if c.json {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"ok": true, "state_dir": cfg.Sensor.StateDir})
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "configuration ok")
-			return nil
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration ok")
+			return err
 		},
 	}
 	c.jsonFlag(cmd)

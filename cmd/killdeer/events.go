@@ -18,7 +18,8 @@ func (c *cli) eventsCommand() *cobra.Command {
 		Use:   "events",
 		Short: "Read recorded events",
 		Long:  "Read recorded events, beside a running sensor or without one.",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(c.eventsList(), c.eventsTail(), c.eventsShow())
 	return cmd
@@ -42,13 +43,13 @@ func (c *cli) eventsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List events, newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.list(cmd, &q, newEventPrinter)
 		},
 	}
 	q.add(cmd)
-	cmd.Flags().StringVar((*string)(&q.Kind), "kind", "", "only events of this kind: access, detection, gap, guest_error")
+	cmd.Flags().StringVar((*string)(&q.Kind), "kind", "", "only events of this kind: "+choice(kinds))
 	c.jsonFlag(cmd)
 	return cmd
 }
@@ -57,13 +58,14 @@ func (c *cli) detectionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detections",
 		Short: "Read detections",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
+		RunE:  showHelp,
 	}
 	q := queryFlags{Query: journal.Query{Kind: sdk.KindDetection}}
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List detections, newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.list(cmd, &q, newDetectionPrinter)
 		},
@@ -76,7 +78,7 @@ func (c *cli) detectionsCommand() *cobra.Command {
 
 // list prints pages of a query until the limit is reached.
 func (c *cli) list(cmd *cobra.Command, q *queryFlags, printer func(*cobra.Command, bool) printer) error {
-	if err := q.times(time.Now()); err != nil {
+	if err := q.check(time.Now()); err != nil {
 		return err
 	}
 	log, err := c.openLog(cmd.Context())
@@ -84,8 +86,8 @@ func (c *cli) list(cmd *cobra.Command, q *queryFlags, printer func(*cobra.Comman
 		return err
 	}
 	defer log.Close()
-	p := printer(cmd, c.json)
-	for left := q.limit; left > 0; {
+	p, left := printer(cmd, c.json), q.limit
+	for left > 0 {
 		q.Limit = min(left, 1000)
 		page, err := log.Query(cmd.Context(), q.Query)
 		if err != nil {
@@ -101,28 +103,34 @@ func (c *cli) list(cmd *cobra.Command, q *queryFlags, printer func(*cobra.Comman
 			break
 		}
 	}
+	if left == q.limit && !c.json {
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing recorded that matches")
+	}
 	return p.flush()
 }
 
 func (c *cli) eventsTail() *cobra.Command {
 	var last int
-	var kind string
+	var kind sdk.Kind
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Show events as they are recorded",
 		Long:  "Show the newest events, then every new one until interrupted.",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(oneOf("--kind", kind, kinds), inRange("--last", last, 0, maxLast)); err != nil {
+				return &usageError{err}
+			}
 			log, err := c.openLog(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer log.Close()
-			return c.tail(cmd, log, sdk.Kind(kind), last)
+			return c.tail(cmd, log, kind, last)
 		},
 	}
-	cmd.Flags().IntVarP(&last, "last", "n", 10, "how many earlier events to show first, at most 1000")
-	cmd.Flags().StringVar(&kind, "kind", "", "only events of this kind")
+	cmd.Flags().IntVarP(&last, "last", "n", 10, fmt.Sprintf("how many earlier events to show first, at most %d", maxLast))
+	cmd.Flags().StringVar((*string)(&kind), "kind", "", "only events of this kind: "+choice(kinds))
 	c.jsonFlag(cmd)
 	return cmd
 }
@@ -135,7 +143,7 @@ func (c *cli) tail(cmd *cobra.Command, log agent.Log, kind sdk.Kind, last int) e
 	}
 	p := newEventPrinter(cmd, c.json)
 	if last > 0 {
-		page, err := log.Query(ctx, journal.Query{Kind: kind, Before: after + 1, Limit: min(last, 1000)})
+		page, err := log.Query(ctx, journal.Query{Kind: kind, Before: after + 1, Limit: last})
 		if err != nil {
 			return err
 		}
@@ -157,6 +165,8 @@ func (c *cli) tail(cmd *cobra.Command, log agent.Log, kind sdk.Kind, last int) e
 	switch {
 	case ctx.Err() != nil:
 		return nil // interrupted: that is how a tail ends
+	case err == nil:
+		return errors.New("the sensor has stopped")
 	case errors.Is(err, agent.ErrNoSensor):
 		return &hinted{err, `nothing new will come: start the sensor with "killdeer run"`}
 	}
@@ -167,7 +177,7 @@ func (c *cli) eventsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one event whole, by id or sequence number",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, err := c.openLog(cmd.Context())
 			if err != nil {
@@ -188,6 +198,13 @@ func (c *cli) eventsShow() *cobra.Command {
 	return cmd
 }
 
+func oneID(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return misused(cmd, "want the id or the sequence number of one event, got %d arguments", len(args))
+	}
+	return nil
+}
+
 // queryFlags are the filters of the list commands.
 type queryFlags struct {
 	journal.Query
@@ -204,33 +221,10 @@ func (q *queryFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.Actor, "actor", "", "only this actor")
 	f.StringVar(&q.Outcome, "outcome", "", "only this outcome, as parse_error")
 	f.StringVar(&q.Rule, "rule", "", "only detections of this rule")
-	f.StringVar((*string)(&q.Severity), "severity", "", "only detections of this severity")
+	f.StringVar((*string)(&q.Severity), "severity", "", "only detections of this severity: "+choice(severities))
 	f.StringVar((*string)(&q.MinSeverity), "min-severity", "", "only detections of this severity or higher")
 	f.StringVar(&q.from, "from", "", "not before this time: RFC 3339, or a duration ago as 90m")
 	f.StringVar(&q.to, "to", "", "before this time")
 	f.IntVarP(&q.limit, "limit", "n", 50, "how many at the most")
 	f.Uint64Var(&q.Before, "before", 0, "only events with a lower sequence number")
-}
-
-// times parses the time flags.
-func (q *queryFlags) times(now time.Time) (err error) {
-	if q.From, err = parseTime("--from", q.from, now); err != nil {
-		return err
-	}
-	q.To, err = parseTime("--to", q.to, now)
-	return err
-}
-
-func parseTime(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil {
-		return now.Add(-ago), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, &usageError{fmt.Errorf("%s: %q is neither a time as 2026-11-20T14:00:00Z nor a duration as 90m", flag, text)}
-	}
-	return t, nil
 }

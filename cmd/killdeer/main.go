@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,8 +26,11 @@ const (
 	exitUsage = 2 // the command line or the configuration is wrong; nothing was started
 )
 
-// systemConfig is read when there is no agent.toml in the working directory.
-const systemConfig = "/etc/killdeer/agent.toml"
+// Where the configuration is sought when no flag names it, in this order.
+const (
+	localConfig  = "agent.toml"
+	systemConfig = "/etc/killdeer/agent.toml"
+)
 
 // version is set by the build.
 var version = "dev"
@@ -57,7 +61,9 @@ func report(errs io.Writer, err error) int {
 		fmt.Fprintln(errs, faults.Error())
 		return exitUsage
 	}
-	fmt.Fprintf(errs, "killdeer: %v\n", err)
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(errs, "killdeer: %s\n", line)
+	}
 	if h, ok := errors.AsType[*hinted](err); ok {
 		fmt.Fprintf(errs, "hint: %s\n", h.hint)
 	}
@@ -75,8 +81,15 @@ type hinted struct {
 
 func (h *hinted) Unwrap() error { return h.error }
 
-// usageError is a fault of the command line.
+// usageError is a fault of the command line or of the choice of configuration.
 type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
+
+// misused is a usageError that points at the help of its command.
+func misused(cmd *cobra.Command, format string, args ...any) error {
+	return &usageError{&hinted{fmt.Errorf(format, args...), fmt.Sprintf("see %q", cmd.CommandPath()+" --help")}}
+}
 
 // cli holds the flags that all commands share.
 type cli struct {
@@ -92,15 +105,35 @@ func (c *cli) root() *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
+		RunE:          showHelp,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{&hinted{err, fmt.Sprintf("see %q", cmd.CommandPath()+" --help")}}
-	})
+	root.SetVersionTemplate(versionLine() + "\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%w", err) })
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
-		"configuration file (default agent.toml here, else "+systemConfig+")")
+		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
 	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.versionCommand(), c.compileCommand())
 	return root
+}
+
+// showHelp is what a command does that only holds others. Without a function of
+// its own cobra would take any unknown word after it for a call for help.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// noArgs refuses words that no command takes.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return misused(cmd, "unexpected argument %q", args[0])
+	}
+	cmd.SuggestionsMinimumDistance = 2 // letters; cobra's own default does not reach here
+	err := fmt.Errorf("unknown command %q", cmd.CommandPath()+" "+args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return &usageError{&hinted{err, fmt.Sprintf("did you mean %q?", cmd.CommandPath()+" "+near[0])}}
+	}
+	return misused(cmd, "%w", err)
 }
 
 // jsonFlag adds --json to a command whose output a program may read.
@@ -110,9 +143,9 @@ func (c *cli) jsonFlag(cmd *cobra.Command) {
 
 // load reads the configuration.
 func (c *cli) load() (*config.Config, error) {
-	file := c.configFile
+	file, missing := c.configFile, c.configFile+" does not exist"
 	if file == "" {
-		file = "agent.toml"
+		file, missing = localConfig, "there is neither "+localConfig+" here nor "+systemConfig
 		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 			file = systemConfig
 		}
@@ -120,9 +153,12 @@ func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &usageError{&hinted{
-			fmt.Errorf("no configuration: %w", err),
+			fmt.Errorf("no configuration: %s", missing),
 			"name one with --config, or start from the agent.toml in the repository",
 		}}
 	}
-	return cfg, err
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return cfg, nil
 }

@@ -4,15 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const (
+	maxCell = 60   // characters of one cell of a table
+	maxRows = 1000 // of a table that are held to align them
 )
 
 // printer writes events one by one. Everything an attacker chose goes through
@@ -23,51 +30,94 @@ type printer interface {
 }
 
 type jsonPrinter struct {
-	enc  *json.Encoder
+	w    io.Writer
 	pick func(*sdk.Event) any
 }
 
-func newJSONPrinter(w io.Writer, pick func(*sdk.Event) any) *jsonPrinter {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return &jsonPrinter{enc, pick}
-}
-
-func (p *jsonPrinter) print(ev *sdk.Event) error { return p.enc.Encode(p.pick(ev)) }
+func (p *jsonPrinter) print(ev *sdk.Event) error { return writeJSON(p.w, p.pick(ev), "") }
 func (p *jsonPrinter) flush() error              { return nil }
 
-type tablePrinter struct {
-	w      *tabwriter.Writer
-	header string
-	row    func(*sdk.Event) []string
-}
-
-func (p *tablePrinter) print(ev *sdk.Event) error {
-	if p.header != "" {
-		fmt.Fprintln(p.w, p.header)
-		p.header = ""
+// writeJSON writes v as JSON in which every character prints, since it too may
+// end on a terminal. Those that do not are in strings, where an escape is the
+// same character.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
 	}
-	cells := p.row(ev)
-	for i, c := range cells {
-		if cells[i] = visible(c, 60); c == "" {
-			cells[i] = "-"
+	var b []byte
+	for _, r := range text.String() {
+		switch {
+		case r == '\n' || prints(r):
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff: // RFC 8259 §7: as a surrogate pair
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
 		}
 	}
-	_, err := fmt.Fprintln(p.w, strings.Join(cells, "\t"))
+	_, err := w.Write(b)
 	return err
 }
 
-func (p *tablePrinter) flush() error { return p.w.Flush() }
+// tablePrinter aligns columns over everything it printed: a column only grows,
+// so that a tail that prints row by row stays a table.
+type tablePrinter struct {
+	w      io.Writer
+	row    func(*sdk.Event) []string
+	rows   [][]string // not printed yet; the header first
+	widths []int
+}
 
-func newTable(w io.Writer, header string, row func(*sdk.Event) []string) *tablePrinter {
-	return &tablePrinter{tabwriter.NewWriter(w, 0, 8, 2, ' ', 0), header, row}
+func newTable(w io.Writer, row func(*sdk.Event) []string, header ...string) *tablePrinter {
+	return &tablePrinter{w: w, row: row, rows: [][]string{header}, widths: make([]int, len(header))}
+}
+
+func (p *tablePrinter) print(ev *sdk.Event) error {
+	cells := p.row(ev)
+	for i, c := range cells {
+		if cells[i] = visible(c, maxCell); c == "" {
+			cells[i] = "-"
+		}
+	}
+	p.rows = append(p.rows, cells)
+	if len(p.rows) > maxRows {
+		return p.flush()
+	}
+	return nil
+}
+
+func (p *tablePrinter) flush() error {
+	if len(p.rows) == 1 && slices.Max(p.widths) == 0 {
+		return nil // a header over nothing
+	}
+	for _, row := range p.rows {
+		for i, c := range row {
+			p.widths[i] = max(p.widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	var text strings.Builder
+	for _, row := range p.rows {
+		last := len(row) - 1
+		for i, c := range row[:last] {
+			fmt.Fprintf(&text, "%-*s", p.widths[i]+2, c)
+		}
+		text.WriteString(row[last] + "\n")
+	}
+	p.rows = nil
+	_, err := io.WriteString(p.w, text.String())
+	return err
 }
 
 func newEventPrinter(cmd *cobra.Command, asJSON bool) printer {
 	if asJSON {
-		return newJSONPrinter(cmd.OutOrStdout(), func(ev *sdk.Event) any { return ev })
+		return &jsonPrinter{cmd.OutOrStdout(), func(ev *sdk.Event) any { return ev }}
 	}
-	return newTable(cmd.OutOrStdout(), "SEQ\tTIME\tIP\tCLIENT\tREQUEST\tOUTCOME\tSTATUS", eventRow)
+	return newTable(cmd.OutOrStdout(), eventRow, "SEQ", "TIME", "IP", "CLIENT", "REQUEST", "OUTCOME", "STATUS")
 }
 
 func eventRow(ev *sdk.Event) []string {
@@ -125,9 +175,9 @@ type detectionLine struct {
 
 func newDetectionPrinter(cmd *cobra.Command, asJSON bool) printer {
 	if asJSON {
-		return newJSONPrinter(cmd.OutOrStdout(), func(ev *sdk.Event) any { return detectionLine{ev.Seq, ev.Time, ev.Detection} })
+		return &jsonPrinter{cmd.OutOrStdout(), func(ev *sdk.Event) any { return detectionLine{ev.Seq, ev.Time, ev.Detection} }}
 	}
-	return newTable(cmd.OutOrStdout(), "SEQ\tTIME\tSEVERITY\tRULE\tIP\tSUBJECT\tSUMMARY", detectionRow)
+	return newTable(cmd.OutOrStdout(), detectionRow, "SEQ", "TIME", "SEVERITY", "RULE", "IP", "SUBJECT", "SUMMARY")
 }
 
 func detectionRow(ev *sdk.Event) []string {
@@ -141,21 +191,9 @@ func detectionRow(ev *sdk.Event) []string {
 // showEvent prints one event whole: as it is stored, or indented for reading.
 func showEvent(w io.Writer, ev *sdk.Event, asJSON bool) error {
 	if asJSON {
-		return newJSONPrinter(w, func(ev *sdk.Event) any { return ev }).print(ev)
+		return writeJSON(w, ev, "")
 	}
-	var text strings.Builder
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(ev); err != nil {
-		return err
-	}
-	for line := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprintln(w, visible(strings.TrimSuffix(line, "\n"), 0)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeJSON(w, ev, "  ")
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -171,7 +209,7 @@ func visible(s string, limit int) string {
 			break
 		}
 		n++
-		if unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r) {
+		if prints(r) {
 			b.WriteRune(r)
 		} else {
 			fmt.Fprintf(&b, "\\u{%x}", r)
@@ -179,3 +217,6 @@ func visible(s string, limit int) string {
 	}
 	return b.String()
 }
+
+// prints reports whether a terminal shows r and does nothing else.
+func prints(r rune) bool { return unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r) }

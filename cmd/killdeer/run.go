@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -27,7 +30,7 @@ func (c *cli) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the sensor",
 		Long:  "Run the sensor until it is interrupted. It prints once where it listens, what it\nloaded and where events go.",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
@@ -41,6 +44,9 @@ func (c *cli) runCommand() *cobra.Command {
 }
 
 func runSensor(cmd *cobra.Command, cfg *config.Config, stdio bool) (err error) {
+	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
+	// not end the sensor before its events are on disk.
+	signal.Ignore(syscall.SIGPIPE)
 	log := newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)
 	self, err := os.Executable()
 	if err != nil {
@@ -80,10 +86,12 @@ func printStatus(w io.Writer, s *agent.Status) {
 	if s.URL != "" {
 		where = s.URL + "  (SSE: " + s.SSE + ")"
 	}
-	fmt.Fprintf(w, "decoy     %s\n", where)
-	fmt.Fprintf(w, "personas  %s  (%d tools, as %q)\n", strings.Join(s.Personas, ", "), s.Tools, s.ServerName)
-	fmt.Fprintf(w, "rules     %s\n", strings.Join(s.Packs, ", "))
-	fmt.Fprintf(w, "events    %s  (read them with \"killdeer events tail\")\n", s.StateDir)
+	rules := strings.Join(s.Packs, ", ")
+	if rules == "" {
+		rules = "none: events are recorded and not judged"
+	}
+	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\nevents    %s  (read them with \"killdeer events tail\")\n",
+		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, s.StateDir)
 }
 
 func newLog(w io.Writer, level string) *slog.Logger {
@@ -96,15 +104,31 @@ func newLog(w io.Writer, level string) *slog.Logger {
 
 // explain adds what to do about the faults a start commonly meets.
 func explain(err error, cfg *config.Config) error {
+	_, network := errors.AsType[*net.OpError](err)
+	file := concerns(err, cfg.Sensor.StateDir)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case network && errors.Is(err, syscall.EADDRINUSE):
 		return &hinted{err, "another program has the port: stop it, or change decoy.listen"}
+	case network && errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &hinted{err, "no interface of this machine has the address: change decoy.listen"}
+	case network && errors.Is(err, syscall.EACCES):
+		return &hinted{err, "ports below 1024 are for privileged programs: change decoy.listen, or grant CAP_NET_BIND_SERVICE"}
 	case errors.Is(err, journal.ErrLocked):
 		return &hinted{err, "stop the other sensor, or give this one its own sensor.state_dir"}
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, syscall.ENOSPC):
+		return &hinted{err, "make room where " + cfg.Sensor.StateDir + " is, or change sensor.state_dir"}
+	case file && errors.Is(err, syscall.EACCES):
 		return &hinted{err, "run as the user who owns " + cfg.Sensor.StateDir + ", or change sensor.state_dir"}
+	case file:
+		return &hinted{err, "the sensor must be able to make and write " + cfg.Sensor.StateDir + ": change sensor.state_dir if it cannot"}
 	}
 	return err
+}
+
+// concerns reports whether err is about dir, a file in it or a folder above it.
+func concerns(err error, dir string) bool {
+	pe, ok := errors.AsType[*fs.PathError](err)
+	return ok && (strings.HasPrefix(pe.Path, dir) || strings.HasPrefix(dir, pe.Path))
 }
 
 // compileGuest is the hidden verb of the child that compiles one guest.
