@@ -71,15 +71,15 @@ func (l *fileLog) Last(context.Context) (uint64, error) { return l.Journal.Last(
 
 func (l *fileLog) Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error {
 	for {
-		events, err := l.Read(ctx, after, followBatch)
-		if err != nil || len(events) == 0 {
+		events, end, err := readOn(ctx, l.Journal, after, followBatch, slog.New(slog.DiscardHandler))
+		if err != nil || end == after {
 			return errors.Join(err, ErrNoSensor)
 		}
+		after = end
 		for _, ev := range events {
 			if err := f(ev); err != nil {
 				return err
 			}
-			after = ev.Seq
 		}
 	}
 }
@@ -87,6 +87,7 @@ func (l *fileLog) Follow(ctx context.Context, after uint64, f func(*sdk.Event) e
 // controlServer answers on the control socket.
 type controlServer struct {
 	journal *journal.Journal
+	log     *slog.Logger
 	http    *http.Server
 	done    chan struct{}
 }
@@ -96,7 +97,7 @@ func startControl(stateDir string, j *journal.Journal, log *slog.Logger) (*contr
 	if err != nil {
 		return nil, err
 	}
-	s := &controlServer{journal: j, done: make(chan struct{})}
+	s := &controlServer{journal: j, log: log, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.query)
 	mux.HandleFunc("GET /events/{id}", s.get)
@@ -183,7 +184,7 @@ func (s *controlServer) follow(w http.ResponseWriter, r *http.Request) {
 	enc.SetEscapeHTML(false)
 	rc := http.NewResponseController(w)
 	for {
-		events, err := s.journal.Read(r.Context(), after, followBatch)
+		events, end, err := readOn(r.Context(), s.journal, after, followBatch, s.log)
 		if err != nil {
 			return
 		}
@@ -191,11 +192,11 @@ func (s *controlServer) follow(w http.ResponseWriter, r *http.Request) {
 			if enc.Encode(ev) != nil {
 				return
 			}
-			after = ev.Seq
 		}
-		if rc.Flush() != nil || (len(events) == 0 && s.journal.Wait(r.Context(), after) != nil) {
+		if rc.Flush() != nil || (end == after && s.journal.Wait(r.Context(), after) != nil) {
 			return
 		}
+		after = end
 	}
 }
 

@@ -47,18 +47,18 @@ func (j *judge) run(ctx context.Context) error {
 		return stopped(ctx, fmt.Errorf("restore rule windows: %w", err))
 	}
 	for {
-		events, err := j.journal.Read(ctx, at, judgeBatch)
+		events, end, err := readOn(ctx, j.journal, at, judgeBatch, j.log)
 		if err != nil {
 			return stopped(ctx, fmt.Errorf("read events to judge: %w", err))
 		}
-		if len(events) == 0 {
+		if end == at {
 			if err := j.journal.Wait(ctx, at); err != nil {
 				return stopped(ctx, err)
 			}
 			continue
 		}
 		began, newest := time.Now(), j.journal.Last()
-		found, judged := j.verdicts(ctx, events)
+		found, judged := j.verdicts(ctx, events, end)
 		if judged == 0 {
 			return nil
 		}
@@ -66,7 +66,7 @@ func (j *judge) run(ctx context.Context) error {
 		if err := j.commit(ctx, found, at); err != nil {
 			return stopped(ctx, err)
 		}
-		pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), len(events)))
+		pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), max(1, len(events))))
 	}
 }
 
@@ -97,8 +97,23 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// verdicts judges a batch and returns how far it came, 0 when ctx ended first.
-func (j *judge) verdicts(ctx context.Context, events []*sdk.Event) (found []*sdk.Event, judged uint64) {
+// readOn reads the events after a place and returns where they end. A damaged
+// record is logged and passed over: it must not hold up those behind it.
+func readOn(ctx context.Context, from *journal.Journal, after uint64, limit int, log *slog.Logger) (events []*sdk.Event, end uint64, err error) {
+	events, err = from.Read(ctx, after, limit)
+	if end = after; len(events) > 0 {
+		end = events[len(events)-1].Seq
+	}
+	if bad, ok := errors.AsType[*journal.RecordError](err); ok {
+		log.Error("a damaged record is passed over", "seq", bad.Seq, "error", bad.Err)
+		return events, bad.Seq, nil
+	}
+	return events, end, err
+}
+
+// verdicts judges a batch that ends at a place, and returns how far it came, 0
+// when ctx ended before the first.
+func (j *judge) verdicts(ctx context.Context, events []*sdk.Event, end uint64) (found []*sdk.Event, judged uint64) {
 	for _, ev := range events {
 		if ctx.Err() != nil {
 			return found, judged
@@ -115,7 +130,7 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event) (found []*sdk
 		}
 		judged = ev.Seq
 	}
-	return found, judged
+	return found, end
 }
 
 // commit stores verdicts and place. While the journal takes none, as on a full
@@ -160,12 +175,12 @@ func (j *judge) restore(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	for seq := max(from, 1) - 1; ; {
-		events, err := j.journal.Read(ctx, seq, judgeBatch)
-		if err != nil || len(events) == 0 {
+		events, end, err := readOn(ctx, j.journal, seq, judgeBatch, j.log)
+		if err != nil || end == seq {
 			return at, err
 		}
+		seq = end
 		for _, ev := range events {
-			seq = ev.Seq
 			switch {
 			case ev.Kind == sdk.KindDetection:
 				j.rules.Seen(ev)

@@ -7,13 +7,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/internal/guests"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -167,4 +170,13 @@ func FuzzDecodeQuery(f *testing.F) {
 			t.Fatalf("%+v became %+v, %v", q, again, err)
 		}
 	})
+}
+
+// The names that a configuration may use are those that the program has.
+func TestBuiltInNames(t *testing.T) {
+	for _, name := range slices.Concat(config.BuiltInPersonas, config.BuiltInPacks) {
+		if !guests.Known(name) {
+			t.Errorf("%q is in package config and not in the program", name)
+		}
+	}
 }

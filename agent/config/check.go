@@ -47,7 +47,7 @@ func check(cfg *Config, c *collector) {
 	checkLimits(&cfg.Decoy.Limits, c)
 	between(c, "journal.queue", cfg.Journal.Queue, 1, maxQueue)
 	between(c, "journal.delay", cfg.Journal.Delay, 0, maxDelay)
-	checkGuests(c, "rules.packs", cfg.Rules.Packs, 0, maxPacks)
+	checkGuests(c, "rules.packs", cfg.Rules.Packs, BuiltInPacks, 0, maxPacks)
 	oneOf(c, "wasm.engine", cfg.WASM.Engine, "compiler", "interpreter")
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)
@@ -84,7 +84,7 @@ func checkDecoy(d *Decoy, c *collector) {
 	if !validURLPath(d.Path) {
 		c.add("decoy.path", `want "/" and at most %d characters that need no escaping, got %s`, maxURLPath-1, shown(d.Path))
 	}
-	checkGuests(c, "decoy.personas", d.Personas, 1, maxPersonas)
+	checkGuests(c, "decoy.personas", d.Personas, BuiltInPersonas, 1, maxPersonas)
 	oneOf(c, "decoy.profile", d.Profile, "strict")
 	if len(d.ServerName) > maxServerName || strings.IndexFunc(d.ServerName, isControl) >= 0 {
 		c.add("decoy.server_name", "want at most %d bytes without control characters, got %s", maxServerName, shown(d.ServerName))
@@ -216,14 +216,18 @@ func oneOf(c *collector, key, got string, want ...string) {
 	if slices.Contains(want, got) {
 		return
 	}
-	quoted := make([]string, len(want))
-	for i, w := range want {
-		quoted[i] = strconv.Quote(w)
-	}
-	c.add(key, "want %s, got %s", strings.Join(quoted, " or "), shown(got))
+	c.add(key, "want %s, got %s", strings.Join(quoteAll(want), " or "), shown(got))
 }
 
-func checkGuests(c *collector, key string, names []string, low, high int) {
+func quoteAll(words []string) []string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	return quoted
+}
+
+func checkGuests(c *collector, key string, names, builtIn []string, low, high int) {
 	if len(names) < low || len(names) > high {
 		c.add(key, "has %d entries, want %d to %d", len(names), low, high)
 		return
@@ -231,22 +235,21 @@ func checkGuests(c *collector, key string, names []string, low, high int) {
 	for i, name := range names {
 		if first := slices.Index(names, name); first < i {
 			c.addEntry(key, i, "%s is entry %d already", shown(name), first+1)
-		} else if err := checkGuest(name); err != nil {
+		} else if err := checkGuest(name, builtIn); err != nil {
 			c.addEntry(key, i, "%v", err)
 		}
 	}
 }
 
-func checkGuest(name string) error {
+func checkGuest(name string, builtIn []string) error {
 	if isGuestFile(name) {
 		return checkReadable(name)
 	}
-	if name == "" || len(name) > maxGuestName || strings.IndexFunc(name, notGuestName) >= 0 {
-		return fmt.Errorf("want a built-in name or a path that ends in .wasm, got %s", shown(name))
+	if slices.Contains(builtIn, name) {
+		return nil
 	}
-	return nil
-}
-
-func notGuestName(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	if near := nearest(name, builtIn); near != "" {
+		return fmt.Errorf("%s is not built in, did you mean %q?", shown(name), near)
+	}
+	return fmt.Errorf("want %s or a path that ends in .wasm, got %s", strings.Join(quoteAll(builtIn), " or "), shown(name))
 }

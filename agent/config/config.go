@@ -5,9 +5,8 @@
 // reported at once. A [Config] that it returns without an error is complete,
 // its paths are resolved and its values lie inside the documented limits.
 //
-// It creates no file or folder, opens no socket, and does not know which
-// personas and rule packs are built in: whoever loads them says so. It does not
-// resolve secrets and never reads the environment.
+// It creates no file or folder, opens no socket, and does not look into guests.
+// It does not resolve secrets and never reads the environment.
 package config
 
 import (
@@ -15,6 +14,13 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+)
+
+// The guests that come with the program, by the names under which a
+// configuration has them.
+var (
+	BuiltInPersonas = []string{"enterprise"}
+	BuiltInPacks    = []string{"core"}
 )
 
 // A Config is the whole of agent.toml. Every field has a key of its own, and

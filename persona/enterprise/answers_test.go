@@ -328,8 +328,10 @@ func FuzzCall(f *testing.F) {
 	for i, tool := range parity {
 		f.Add(uint8(i), validCalls(w, dates[2])[tool.tool])
 	}
-	for _, args := range []string{``, `[]`, `{"query":5}`, `{"query":"\ud800","page":-1e300}`, `{"jql":"((((project in (a,b) or not x","start_at":1e99}`,
-		`{"query":"select * from users where not (((mfa_enabled"}`, `{"file_name":"On-call rota","range":"ZZZ1:A0"}`, `{"query":"select count(*) from orders order by x limit 9999999999"}`} {
+	for _, args := range []string{
+		``, `[]`, `{"query":5}`, `{"query":"\ud800","page":-1e300}`, `{"jql":"((((project in (a,b) or not x","start_at":1e99}`,
+		`{"query":"select * from users where not (((mfa_enabled"}`, `{"file_name":"On-call rota","range":"ZZZ1:A0"}`, `{"query":"select count(*) from orders order by x limit 9999999999"}`,
+	} {
 		f.Add(uint8(10), args)
 		f.Add(uint8(29), args)
 		f.Add(uint8(23), args)

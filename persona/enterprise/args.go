@@ -1,6 +1,7 @@
 package enterprise
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func tokenEnd(s string) int {
 
 func (ws words) in(lower string) bool {
 	for _, w := range ws {
-		if !strings.Contains(lower, w) {
+		if !contains(lower, w) {
 			return false
 		}
 	}
@@ -106,5 +107,34 @@ const (
 )
 
 func stamp(w *guest.Writer, key string, t time.Time, layout string) *guest.Writer {
-	return w.Key(key).Str(t.Format(layout))
+	return w.Key(key).Str(format(t, layout))
 }
+
+// format is t.Format for the layouts above, which it need not take apart: a date,
+// a time, a fraction of a second if they have one, and an end.
+func format(t time.Time, layout string) string {
+	const seconds = "2006-01-02T15:04:05"
+	end, ok := strings.CutPrefix(layout, seconds)
+	if year := t.Year(); !ok || year < 0 || year > 9999 {
+		return t.Format(layout)
+	}
+	var buf [len(bitTime)]byte
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	b := append(buf[:0], seconds...)
+	two(b[0:], year/100)
+	two(b[2:], year%100)
+	two(b[5:], int(month))
+	two(b[8:], day)
+	two(b[11:], hour)
+	two(b[14:], minute)
+	two(b[17:], second)
+	if digits := strings.TrimLeft(strings.TrimPrefix(end, "."), "0"); strings.HasPrefix(end, ".") {
+		b = append(b, strconv.Itoa(1_000_000_000 + t.Nanosecond())[:len(end)-len(digits)]...)
+		b[len(seconds)], end = '.', digits
+	}
+	return string(append(b, end...))
+}
+
+// two writes a number in two digits.
+func two(b []byte, n int) { b[0], b[1] = '0'+byte(n/10), '0'+byte(n%10) }

@@ -280,24 +280,34 @@ func (c *condition) each(f func(*condition) error) error {
 }
 
 // among tests text fields: equality without regard to case.
-func (c *condition) among(have ...string) bool {
-	found := false
+func (c *condition) among(have ...string) bool { return c.names(have...) != c.negated() }
+
+// negated reports whether the comparison is one of !=, not in, is not.
+func (c *condition) negated() bool {
+	return strings.HasPrefix(c.cmp, "!") || strings.Contains(c.cmp, "not")
+}
+
+// names reports whether one of the values is one of the names.
+func (c *condition) names(have ...string) bool {
 	for _, v := range c.values {
 		for _, h := range have {
-			found = found || strings.EqualFold(v, h)
+			if len(v) == len(h) && strings.EqualFold(v, h) {
+				return true
+			}
 		}
 	}
-	if strings.HasPrefix(c.cmp, "!") || strings.Contains(c.cmp, "not") {
-		return !found
+	return false
+}
+
+// searched are the words that a full-text field has to hold.
+func (c *condition) searched() words {
+	if c.words == nil {
+		c.words = parseWords(strings.Join(c.values, " "), nil)
 	}
-	return found
+	return c.words
 }
 
 // contains tests full-text fields: every word of the value occurs.
 func (c *condition) contains(lower string) bool {
-	if c.words == nil {
-		c.words = parseWords(strings.Join(c.values, " "), nil)
-	}
-	found := c.words.in(lower)
-	return found != strings.HasPrefix(c.cmp, "!")
+	return c.searched().in(lower) != strings.HasPrefix(c.cmp, "!")
 }

@@ -101,24 +101,20 @@ func jiraSearch(v *view, a args, w *guest.Writer) error {
 	}
 	limit, start := a.limit("max_results", 50, 100), a.offset("start_at")
 	fields := guest.Strings(a.o.Raw("fields"))
-	all := v.Issues(v.now)
-	total := 0
+	issues := v.IssueSearch(v.now)
+	found := v.issueSet(issues, c, issues.All())
 	w.Obj().Key("startAt").Int(int64(start)).Key("maxResults").Int(int64(limit)).Key("issues").Arr()
-	for n := range all {
-		if !oldest {
-			n = len(all) - 1 - n
-		}
-		if !c.eval(func(c *condition) bool { return v.issueMatches(all[n], c) }) {
-			continue
-		}
-		if total >= start && total < start+limit {
+	n := 0
+	found.Each(!oldest, func(ordinal int) bool {
+		if n >= start {
 			w.Obj()
-			writeIssue(w, v, all[n], fields)
+			writeIssue(w, v, issues.Issue(ordinal), fields)
 			w.End()
 		}
-		total++
-	}
-	w.End().Key("total").Int(int64(total)).End()
+		n++
+		return n < start+limit
+	})
+	w.End().Key("total").Int(int64(found.Len())).End()
 	return nil
 }
 
@@ -162,36 +158,95 @@ func knownField(c *condition) error {
 	return refusal("This field does not exist or you do not have permission to view it.")
 }
 
-func (v *view) issueMatches(i *world.Issue, c *condition) bool {
+// issueSet returns the issues within a set that meet a condition.
+func (v *view) issueSet(s world.IssueSearch, c *condition, within world.Set) world.Set {
+	switch {
+	case c == nil:
+		return within
+	case c.op == "and":
+		for _, k := range c.kids {
+			within = v.issueSet(s, k, within)
+		}
+		return within
+	case c.op == "or":
+		var out world.Set
+		for _, k := range c.kids {
+			out.Join(v.issueSet(s, k, within), within)
+		}
+		return out
+	case c.op == "not":
+		return within.Without(v.issueSet(s, c.kids[0], within))
+	}
+	return v.issuesWith(s, c, within)
+}
+
+// issuesWith returns the issues within a set that meet a comparison.
+func (v *view) issuesWith(s world.IssueSearch, c *condition, within world.Set) world.Set {
+	var found world.Set
 	switch c.field {
 	case "project":
-		return c.among(i.Project.Key, i.Project.Name)
+		found = s.Projects(within, func(p *world.Project) bool { return c.names(p.Key, p.Name) })
 	case "key", "issuekey", "issue", "id":
-		return c.among(i.Key, strconv.Itoa(i.ID))
+		for _, key := range c.values {
+			if n, ok := s.Key(key); ok {
+				found.Add(n)
+			}
+		}
+	case "priority":
+		found = s.Priorities(within, func(p string) bool { return c.names(p) })
+	case "type", "issuetype":
+		found = s.Types(within, func(t string) bool { return c.names(t) })
+	case "assignee":
+		found = s.Assignees(within, func(p *world.Person) bool { return c.names(names(p)...) })
+	case "reporter", "creator":
+		found = s.Reporters(within, func(p *world.Person) bool { return c.names(names(p)...) })
+	case "labels":
+		found = s.Labels(within, func(l string) bool { return c.names(l) })
+	case "component":
+		found = s.Components(within, func(r *world.Repo) bool { return c.names(r.Name) })
+	case "text", "summary", "description":
+		found = within
+		for _, word := range c.searched() {
+			found = s.Text(found, word)
+		}
+		if !strings.HasPrefix(c.cmp, "!") {
+			return found
+		}
+		return within.Without(found)
+	default:
+		return v.issuesByTime(s, c, within)
+	}
+	if c.negated() {
+		return within.Without(found)
+	}
+	var out world.Set
+	out.Join(found, within)
+	return out
+}
+
+// issuesByTime tests what depends on an issue's times, one by one.
+func (v *view) issuesByTime(s world.IssueSearch, c *condition, within world.Set) (out world.Set) {
+	within.Each(false, func(n int) bool {
+		if v.issueMatches(s.Times(n), c) {
+			out.Add(n)
+		}
+		return true
+	})
+	return out
+}
+
+func (v *view) issueMatches(i *world.Issue, c *condition) bool {
+	switch c.field {
 	case "status":
 		return c.among(i.Status(v.now))
 	case "statuscategory":
 		return c.among(category(i.Status(v.now)))
-	case "priority":
-		return c.among(i.Priority)
-	case "type", "issuetype":
-		return c.among(i.Type)
-	case "assignee":
-		return c.among(names(i.Assignee)...)
-	case "reporter", "creator":
-		return c.among(names(i.Reporter)...)
-	case "labels":
-		return c.among(i.Labels...)
-	case "component":
-		return c.among(i.Component.Name)
 	case "resolution":
 		name, _ := i.Resolution(v.now)
 		if name == "" {
 			name = "Unresolved"
 		}
 		return c.amongOrEmpty(name, name == "Unresolved")
-	case "text", "summary", "description":
-		return c.contains(i.Text())
 	case "created", "createddate":
 		return c.timed(i.Created, v.now)
 	case "updated", "updateddate":

@@ -88,28 +88,7 @@ func New() *Persona {
 }
 
 // Describe returns the persona's object in the describe document.
-func (p *Persona) Describe() []byte { return compact(describe) }
-
-// compact drops the white space between the tokens of valid JSON.
-func compact(in []byte) []byte {
-	out := make([]byte, 0, len(in))
-	quoted := false
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		switch {
-		case quoted && c == '\\':
-			out = append(out, c)
-			i++
-			c = in[i]
-		case c == '"':
-			quoted = !quoted
-		case !quoted && (c == ' ' || c == '\n' || c == '\t' || c == '\r'):
-			continue
-		}
-		out = append(out, c)
-	}
-	return out
-}
+func (p *Persona) Describe() []byte { return describe }
 
 // Call answers one tool call.
 func (p *Persona) Call(c *sdk.Call) []byte {

@@ -28,8 +28,17 @@ func postgresDatabases(v *view, _ args, w *guest.Writer) error {
 func postgresInfo(v *view, _ args, w *guest.Writer) error {
 	w.Obj().Key("server_version").Str("15.18 (Debian 15.18-0+deb12u1)").Key("version").Str(pgVersion)
 	w.Key("current_database").Str(v.Databases()[0].Name).Key("current_user").Str(pgUser).Key("settings").Obj()
-	for _, s := range [...][2]string{{"max_connections", "300"}, {"shared_buffers", "8GB"}, {"work_mem", "32MB"}, {"statement_timeout", "15s"}, {"ssl", "on"},
-		{"wal_level", "replica"}, {"default_transaction_read_only", "on"}, {"TimeZone", "Etc/UTC"}, {"password_encryption", "scram-sha-256"}} {
+	for _, s := range [...][2]string{
+		{"max_connections", "300"},
+		{"shared_buffers", "8GB"},
+		{"work_mem", "32MB"},
+		{"statement_timeout", "15s"},
+		{"ssl", "on"},
+		{"wal_level", "replica"},
+		{"default_transaction_read_only", "on"},
+		{"TimeZone", "Etc/UTC"},
+		{"password_encryption", "scram-sha-256"},
+	} {
 		w.Key(s[0]).Str(s[1])
 	}
 	w.End().End()
@@ -223,8 +232,13 @@ func columnCatalog(db *world.Database) *source {
 			rows = append(rows, []string{"public", t.Name, c.Name, strconv.Itoa(i + 1), c.Type})
 		}
 	}
-	return &source{n: len(rows), row: func(i int) []string { return rows[i] }, columns: []world.Column{{Name: "table_schema", Type: "name"},
-		{Name: "table_name", Type: "name"}, {Name: "column_name", Type: "name"}, {Name: "ordinal_position", Type: "int4"}, {Name: "data_type", Type: "varchar"}}}
+	return &source{n: len(rows), row: func(i int) []string { return rows[i] }, columns: []world.Column{
+		{Name: "table_schema", Type: "name"},
+		{Name: "table_name", Type: "name"},
+		{Name: "column_name", Type: "name"},
+		{Name: "ordinal_position", Type: "int4"},
+		{Name: "data_type", Type: "varchar"},
+	}}
 }
 
 func (v *view) databaseCatalog() *source {

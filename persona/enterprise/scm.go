@@ -2,7 +2,6 @@ package enterprise
 
 import (
 	"cmp"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -142,8 +141,13 @@ func visibility(r *world.Repo) string {
 
 // nodeID is GitHub's global id: a kind and MessagePack of [0, id].
 func nodeID(kind string, id int) string {
-	b := []byte{0x92, 0x00, 0xce, byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}
-	return kind + "_" + base64.RawURLEncoding.EncodeToString(b)
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" // base64url
+	message := (0x9200ce<<32 | uint64(uint32(id))) << 4                               // 56 bits to 60
+	b := make([]byte, 10)
+	for i := range b {
+		b[i] = digits[message>>(54-6*i)&63]
+	}
+	return kind + "_" + string(b)
 }
 
 // commits returns up to n commits and the one before the last, nil for none.

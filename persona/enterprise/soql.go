@@ -155,8 +155,10 @@ func (v *view) object(kind string) *source {
 
 func (v *view) accountRows() (rows [][]string) {
 	for _, a := range v.AccountsAt(v.now) {
-		rows = append(rows, []string{a.ID, a.Name, a.Industry, a.Phone, a.Website, a.City, a.Country, strconv.Itoa(a.Revenue), strconv.Itoa(a.Employees),
-			a.Owner.CRMID, a.Owner.Name, sfStamp(a.Created)})
+		rows = append(rows, []string{
+			a.ID, a.Name, a.Industry, a.Phone, a.Website, a.City, a.Country, strconv.Itoa(a.Revenue), strconv.Itoa(a.Employees),
+			a.Owner.CRMID, a.Owner.Name, sfStamp(a.Created),
+		})
 	}
 	return rows
 }
@@ -184,8 +186,10 @@ func (v *view) opportunityRows() (rows [][]string) {
 
 func (v *view) caseRows() (rows [][]string) {
 	for _, c := range v.Cases(v.now) {
-		rows = append(rows, []string{c.ID, c.Number, c.Subject, c.Status(v.now), c.Priority, c.Origin, c.Account.ID, c.Account.Name, c.Contact.ID,
-			c.Owner.CRMID, c.Owner.Name, sfStamp(c.Created)})
+		rows = append(rows, []string{
+			c.ID, c.Number, c.Subject, c.Status(v.now), c.Priority, c.Origin, c.Account.ID, c.Account.Name, c.Contact.ID,
+			c.Owner.CRMID, c.Owner.Name, sfStamp(c.Created),
+		})
 	}
 	return rows
 }

@@ -28,12 +28,18 @@ func (w *World) Build(job *Job, number int, now time.Time) *Build {
 	if number < 1 || number > w.BuildCount(job, now) {
 		return nil
 	}
-	n := w.builds.nth(job.Index, number-1)
-	r := w.sub("build").at(n)
-	b := &Build{Job: job, Number: number, Started: at(w.builds.time(n)), Duration: time.Duration(r.between(48, 900)) * time.Second}
+	b := w.run(job, number)
 	if head := w.Commits(job.Repo, 1, b.Started); len(head) > 0 {
 		b.Commit = head[0]
 	}
+	return b
+}
+
+// run makes a build without its commit.
+func (w *World) run(job *Job, number int) *Build {
+	n := w.builds.nth(job.Index, number-1)
+	r := w.sub("build").at(n)
+	b := &Build{Job: job, Number: number, Started: at(w.builds.time(n)), Duration: time.Duration(r.between(48, 900)) * time.Second}
 	b.Failed = r.chance(11)
 	b.Node = "agent-" + r.pick([]string{"linux", "docker", "build"}) + "-" + pad(r.between(1, 9), 2)
 	b.Version = "1." + strconv.Itoa(number/40) + "." + strconv.Itoa(number%40)

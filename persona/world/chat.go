@@ -102,17 +102,10 @@ func (w *World) messagesOf(s *stream, channels []*Channel, which int, now time.T
 	from, to := s.count(now.Add(-Retention).Unix()), s.count(now.Unix())
 	out := make([]*Message, 0, to-from)
 	for n := from; n < to; n++ {
-		key := n<<1 | which
-		m := w.cache.message[key]
-		if m == nil {
-			if len(w.cache.message) >= maxMessages {
-				clear(w.cache.message)
-			}
+		out = append(out, w.cache.messages[which].get(n, maxMessages, func() *Message {
 			owner, _ := s.of(n)
-			m = w.makeMessage(s, channels[owner], n, which)
-			w.cache.message[key] = m
-		}
-		out = append(out, m)
+			return w.makeMessage(s, channels[owner], n, which)
+		}))
 	}
 	return out
 }
@@ -132,7 +125,7 @@ var requests = []string{
 }
 
 func (w *World) makeMessage(s *stream, c *Channel, n, which int) *Message {
-	r := w.sub("message").at(n<<1 | which)
+	r := w.dice.message.at(n<<1 | which)
 	t := s.time(n)
 	m := &Message{Channel: c, Time: at(t), Micro: (n*7919 + 100_019) % 1_000_000, Author: c.Members[r.below(len(c.Members))]}
 	if m.Author.Joined.Unix() > t {
@@ -157,15 +150,17 @@ func (w *World) deployMessage(r *roll, m *Message) {
 	for !j.Deploy {
 		j = w.Jobs[(j.Index+1)%len(w.Jobs)]
 	}
-	b := w.Build(j, w.BuildCount(j, m.Time), m.Time)
-	if b == nil {
+	number := w.BuildCount(j, m.Time)
+	if number == 0 {
 		m.Text = "Nothing to deploy today."
 		return
 	}
+	b := w.run(j, number)
 	state := map[string]string{"SUCCESS": " is out (", "FAILURE": " failed, rolling back (", "IN_PROGRESS": " is going out ("}[b.Result(m.Time)]
 	m.Text = j.Repo.Name + " " + b.Version + state + j.Name + " #" + strconv.Itoa(b.Number) + ")"
-	if b.Commit != nil {
-		m.Text += ", head " + b.Commit.SHA[:8]
+	if head := w.merges(j.Repo, 1, b.Started.Unix()); len(head) > 0 {
+		sha := w.dice.pull.at(head[0].n)
+		m.Text += ", head " + sha.hex(8)
 	}
 }
 
@@ -203,15 +198,18 @@ func (w *World) teamMessage(r *roll, m *Message, team *Team) {
 		m.Text = r.pick(smallTalk)
 		return
 	}
-	i := w.issue(w.issues.nth(p.Index, num))
+	n := w.issues.nth(p.Index, num)
+	d, i := w.drawIssue(n), Issue{}
+	w.issueTimes(n, &i)
+	key, summary := d.key(), d.summary()
 	switch i.Status(m.Time) {
 	case "Done":
-		m.Text = i.Key + " is done: " + i.Summary
+		m.Text = key + " is done: " + summary
 	case "In Review":
-		m.Text = i.Key + " is up for review: " + i.Summary
+		m.Text = key + " is up for review: " + summary
 	case "In Progress":
-		m.Text = i.Assignee.First + " is on " + i.Key + " (" + i.Summary + ")"
+		m.Text = d.assignee.First + " is on " + key + " (" + summary + ")"
 	default:
-		m.Text = "Still open: " + i.Key + " " + i.Summary + ". Priority is " + i.Priority + "."
+		m.Text = "Still open: " + key + " " + summary + ". Priority is " + priorities[d.priority] + "."
 	}
 }

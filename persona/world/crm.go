@@ -78,7 +78,7 @@ func (w *World) makeAccounts() {
 }
 
 func (w *World) newAccount(attempt, i int) *Account {
-	r := w.sub("account").at(attempt)
+	r := w.dice.account.at(attempt)
 	a := &Account{Index: i, Name: companyName(&r), Industry: industries[r.below(len(industries))]}
 	a.Created = at(w.start - 420*day + int64(i)*5*day + int64(r.below(4*day)))
 	a.ID = salesforceID("001", w.crmPod(), w.crmSerial(a.Created.Unix()))
@@ -260,9 +260,13 @@ func (r *Report) LastRun(now time.Time) time.Time { return lastTick(r.Created, r
 // Reports returns the saved reports.
 func (w *World) Reports() []*Report {
 	plans := [...][4]string{
-		{"Open pipeline", "Sales", "Opportunities", "opportunities"}, {"Closed won by owner", "Sales", "Opportunities", "opportunities"},
-		{"Accounts by plan", "Customer Success", "Accounts", "accounts"}, {"Key accounts", "Sales", "Accounts", "accounts"},
-		{"Open cases", "Support", "Cases", "cases"}, {"Cases this month", "Support", "Cases", "cases"}, {"Account owners", "Operations", "Accounts", "accounts"},
+		{"Open pipeline", "Sales", "Opportunities", "opportunities"},
+		{"Closed won by owner", "Sales", "Opportunities", "opportunities"},
+		{"Accounts by plan", "Customer Success", "Accounts", "accounts"},
+		{"Key accounts", "Sales", "Accounts", "accounts"},
+		{"Open cases", "Support", "Cases", "cases"},
+		{"Cases this month", "Support", "Cases", "cases"},
+		{"Account owners", "Operations", "Accounts", "accounts"},
 	}
 	var out []*Report
 	for i, p := range plans {

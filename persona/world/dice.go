@@ -1,29 +1,17 @@
 package world
 
-import (
-	"crypto/sha256"
-	"math/bits"
-)
+import "math/bits"
 
-// dice is a keyed pseudo-random function. Its keys come from SHA-256 of the seed,
-// its words from SipHash-1-3, so that no number of words that appear in answers
-// tells another one or the seed.
+// dice is a keyed pseudo-random function, SipHash-1-3. It is one-way as far as a
+// seed of 64 bits can be: its keys are words of the function that has the seed
+// for its key, so that no number of words that appear in answers tells another
+// one, and the seed is found by trying all seeds or not at all.
 type dice struct{ k0, k1 uint64 }
 
 func newDice(seed uint64) dice {
-	b := append(make([]byte, 0, 32), "killdeer world 1 "...)
-	for shift := 56; shift >= 0; shift -= 8 {
-		b = append(b, byte(seed>>shift))
-	}
-	sum := sha256.Sum256(b)
-	return dice{word64(sum[:8]), word64(sum[8:16])}
-}
-
-func word64(b []byte) (v uint64) {
-	for _, c := range b {
-		v = v<<8 | uint64(c)
-	}
-	return v
+	const version = 0x6b6c6472776c6431 // "kldrwld1"
+	d := dice{seed, version}
+	return dice{d.word(0, 1), d.word(0, 2)}
 }
 
 // sub derives an independent function for a label.
@@ -86,27 +74,26 @@ func (r *roll) next() uint64 {
 	return r.d.word(r.i, r.n)
 }
 
-// bits16 gives 16 bits; four draws share one word.
-func (r *roll) bits16() uint32 {
-	if r.left == 0 {
-		r.pool, r.left = r.next(), 4
+// below returns a number in [0, n), 0 when n is not positive. Up to 1024 it takes
+// 16 bits, so that four draws share one word. It calls little: a guest pays for
+// calls as it does for loops.
+func (r *roll) below(n int) int {
+	if n <= 1 {
+		return 0
 	}
-	v := uint32(r.pool & 0xffff)
+	if n > 1<<10 {
+		r.n++
+		hi, _ := bits.Mul64(r.d.word(r.i, r.n), uint64(n))
+		return int(hi)
+	}
+	if r.left == 0 {
+		r.n++
+		r.pool, r.left = r.d.word(r.i, r.n), 4
+	}
+	v := r.pool & 0xffff
 	r.pool >>= 16
 	r.left--
-	return v
-}
-
-// below returns a number in [0, n), 0 when n is not positive.
-func (r *roll) below(n int) int {
-	switch {
-	case n <= 1:
-		return 0
-	case n <= 1<<10:
-		return int(r.bits16() * uint32(n) >> 16)
-	}
-	hi, _ := bits.Mul64(r.next(), uint64(n))
-	return int(hi)
+	return int(v * uint64(n) >> 16)
 }
 
 // between returns a number in [lo, hi].

@@ -32,7 +32,16 @@ type DriveFile struct {
 }
 
 // Lower is what a search looks at: name and content in lower case.
-func (f *DriveFile) Lower() string { return f.lower }
+func (f *DriveFile) Lower() string {
+	if f.lower == "" {
+		all := append([]string{f.Name}, f.Lines...)
+		for _, rows := range [...][][]string{f.Rows, f.Slides} {
+			all = append(all, slices.Concat(rows...)...)
+		}
+		f.lower = lower(all...)
+	}
+	return f.lower
+}
 
 // Modified is the last edit by now.
 func (f *DriveFile) Modified(now time.Time) time.Time {
@@ -73,12 +82,6 @@ func (w *World) addFile(f *DriveFile, created int64) {
 	}
 	f.ID, f.Created = r.driveID(n), at(inHours(w.start, created+int64(r.between(9*3600, 30*3600))))
 	f.edits = rhythm{start: w.start, from: f.Created.Unix(), every: int64(r.between(5, 12))*day + int64(r.below(7*3600)), most: r.between(0, 9)}
-	all := []string{f.Name}
-	all = append(all, f.Lines...)
-	for _, row := range append(f.Rows, f.Slides...) {
-		all = append(all, row...)
-	}
-	f.lower = lower(all...)
 	w.cache.drive = append(w.cache.drive, f)
 }
 
@@ -96,15 +99,22 @@ func (w *World) fixedFiles() {
 	}
 	w.addFile(&DriveFile{Name: w.Org.Name + " system inventory", MIME: MIMESheet, Owner: it, Sheet: "Systems", Rows: systems}, w.start+5*day)
 	legal := w.team("Finance").Members[0]
-	w.addFile(&DriveFile{Name: "Information security policy", MIME: MIMEDoc, Owner: it, Lines: []string{"Information security policy of " + w.Org.Legal,
-		"Access is granted per role and reviewed every quarter.", "Secrets are kept in vault and nowhere else.", "Laptops are encrypted and managed."}}, w.start+8*day)
+	w.addFile(&DriveFile{Name: "Information security policy", MIME: MIMEDoc, Owner: it, Lines: []string{
+		"Information security policy of " + w.Org.Legal,
+		"Access is granted per role and reviewed every quarter.", "Secrets are kept in vault and nowhere else.", "Laptops are encrypted and managed.",
+	}}, w.start+8*day)
 	w.addFile(&DriveFile{Name: "Supplier agreement " + w.Accounts[0].Name + ".pdf", MIME: MIMEPDF, Owner: legal}, w.start+9*day)
 	for _, p := range w.Products {
 		owner := w.team(p.Name).Members[0]
-		w.addFile(&DriveFile{Name: p.Name + " overview", MIME: MIMESlides, Owner: owner, Slides: [][]string{{p.Name, capital(p.What) + " at " + w.Org.Name},
-			{"Who it is for", w.Accounts[0].Name, w.Accounts[1].Name}, {"Team", owner.Name, "#team-" + p.Code}}}, w.start+12*day)
-		w.addFile(&DriveFile{Name: p.Name + " product brief", MIME: MIMEDoc, Owner: owner, Lines: []string{p.Name + " is our product for " + p.What + ".",
-			"Code is in " + p.Code + "-api and its neighbours.", "Questions go to " + owner.Name + "."}}, w.start+13*day)
+		w.addFile(&DriveFile{Name: p.Name + " overview", MIME: MIMESlides, Owner: owner, Slides: [][]string{
+			{p.Name, capital(p.What) + " at " + w.Org.Name},
+			{"Who it is for", w.Accounts[0].Name, w.Accounts[1].Name},
+			{"Team", owner.Name, "#team-" + p.Code},
+		}}, w.start+12*day)
+		w.addFile(&DriveFile{Name: p.Name + " product brief", MIME: MIMEDoc, Owner: owner, Lines: []string{
+			p.Name + " is our product for " + p.What + ".",
+			"Code is in " + p.Code + "-api and its neighbours.", "Questions go to " + owner.Name + ".",
+		}}, w.start+13*day)
 	}
 }
 
@@ -142,6 +152,9 @@ func (w *World) quarterFiles(q int) {
 		}
 	}
 	w.addFile(&DriveFile{Name: label + " pipeline", MIME: MIMESheet, Owner: w.team("Sales").Members[0], Sheet: "Open", Rows: deals}, t)
-	w.addFile(&DriveFile{Name: label + " company review", MIME: MIMESlides, Owner: w.Staff[0], Slides: [][]string{{w.Org.Name + " company review", label},
-		{"Sales", strconv.Itoa(won) + " closed last quarter", strconv.Itoa(len(deals)-1) + " deals open"}, {"People", strconv.Itoa(len(staff)-1) + " colleagues"}}}, t)
+	w.addFile(&DriveFile{Name: label + " company review", MIME: MIMESlides, Owner: w.Staff[0], Slides: [][]string{
+		{w.Org.Name + " company review", label},
+		{"Sales", strconv.Itoa(won) + " closed last quarter", strconv.Itoa(len(deals)-1) + " deals open"},
+		{"People", strconv.Itoa(len(staff)-1) + " colleagues"},
+	}}, t)
 }

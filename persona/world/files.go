@@ -14,7 +14,12 @@ type File struct {
 }
 
 // Text is what a search looks at, lower case: the path and the content.
-func (f *File) Text() string { return f.lower }
+func (f *File) Text() string {
+	if f.lower == "" {
+		f.lower = lower(f.Path, f.Content)
+	}
+	return f.lower
+}
 
 // Lines is the number of lines.
 func (f *File) Lines() int { return strings.Count(f.Content, "\n") }
@@ -47,7 +52,6 @@ func (w *World) makeFiles(repo *Repo) []File {
 			continue
 		}
 		f := File{Path: fill.Replace(t.path), Content: fill.Replace(t.body), SHA: r.hex(40)}
-		f.lower = lower(f.Path, f.Content)
 		out = append(out, f)
 	}
 	return out
@@ -61,7 +65,8 @@ func (w *World) filler(r *roll, repo *Repo) filler {
 	}
 	lead := repo.Team.Members[0]
 	noun := nouns[r.below(len(nouns))]
-	return filler{"@at@", "@", "@svc@", repo.Name, "@desc@", repo.Description, "@prod@", w.productOf(repo), "@org@", repo.Owner, "@dom@", w.Org.Domain, "@int@", w.internalDomain(),
+	return filler{
+		"@at@", "@", "@svc@", repo.Name, "@desc@", repo.Description, "@prod@", w.productOf(repo), "@org@", repo.Owner, "@dom@", w.Org.Domain, "@int@", w.internalDomain(),
 		"@host@", host, "@port@", port, "@db@", db, "@team@", repo.Team.Name, "@slug@", repo.Team.Slug, "@key@", repo.Project.Key, "@lead@", lead.Name,
 		"@mail@", lead.Email, "@gh@", lead.GitHub, "@noun@", noun, "@Noun@", capital(noun), "@pkg@", strings.ReplaceAll(repo.Name, "-", ""),
 		"@ttl@", strconv.Itoa(r.between(5, 90)), "@pool@", strconv.Itoa(r.between(8, 60)), "@retry@", strconv.Itoa(r.between(2, 6)),
@@ -106,15 +111,6 @@ func jobCredit(w *World, repo *Repo) string {
 		}
 	}
 	return "ci-readonly"
-}
-
-func (w *World) serviceOf(repo *Repo) *Service {
-	for _, s := range w.Services {
-		if s.Repo == repo {
-			return s
-		}
-	}
-	return nil
 }
 
 // template is a file as it stands in repositories of some languages and kinds.

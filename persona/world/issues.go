@@ -32,7 +32,7 @@ type issuePlan struct{ created, started, review, done int64 }
 
 // plan is when issue n moves; it draws little, so that others can ask cheaply.
 func (w *World) plan(n int) issuePlan {
-	r := w.sub("issue times").at(n)
+	r := w.dice.issueTimes.at(n)
 	p := issuePlan{created: w.issues.time(n)}
 	if r.chance(9) {
 		return p // stays in the backlog
@@ -77,39 +77,107 @@ var details = []string{
 
 var issueLabels = []string{"tech-debt", "customer", "security", "performance", "observability", "compliance", "quick-win", "regression", "infra", "api"}
 
-func (w *World) makeIssue(n int) *Issue {
+var (
+	issueTypes = [...]string{"Bug", "Story", "Task"}
+	priorities = [...]string{"Low", "Medium", "High", "Highest"}
+)
+
+const (
+	bug = iota
+	story
+	task
+)
+
+// issueDraw is what the dice say of an issue, by number where there is a table.
+type issueDraw struct {
+	id, number         int
+	project            *Project
+	created            int64
+	component          *Repo
+	kind, what, when   int // when is of a bug
+	priority           int
+	reporter, assignee *Person
+	label, second      int // second is -1 when there is none
+	detail             int
+	refused            bool
+}
+
+func (w *World) drawIssue(n int) issueDraw {
 	owner, num := w.issues.of(n)
-	project := w.Projects[owner]
-	plan := w.plan(n)
-	r := w.sub("issue").at(n)
-	is := &Issue{ID: 10_000 + n*3 + r.below(3), Project: project, Number: num + 1, Key: project.Key + "-" + strconv.Itoa(num+1), Created: at(plan.created)}
-	is.started, is.review, is.done = plan.started, plan.review, plan.done
-	is.Component = w.componentOf(&r, project, plan.created)
-	name := is.Component.Name
+	r := w.dice.issue.at(n)
+	d := issueDraw{project: w.Projects[owner], number: num + 1, created: w.issues.time(n), second: -1}
+	d.id = 10_000 + n*3 + r.below(3)
+	d.component = w.componentOf(&r, d.project, d.created)
 	switch k := r.below(10); {
 	case k < 4:
-		is.Type, is.Summary = "Bug", name+" "+r.pick(symptoms)+" "+r.pick(conditions)
+		d.kind, d.what, d.when = bug, r.below(len(symptoms)), r.below(len(conditions))
 	case k < 7:
-		is.Type, is.Summary = "Story", r.pick(features)+" in "+name
+		d.kind, d.what = story, r.below(len(features))
 	default:
-		is.Type, is.Summary = "Task", r.pick(chores)+" ("+name+")"
+		d.kind, d.what = task, r.below(len(chores))
 	}
-	is.Priority = [...]string{"Low", "Medium", "Medium", "Medium", "High", "High", "Highest"}[r.below(7)]
-	is.Reporter = w.Staff[r.below(len(w.Staff))]
-	if is.Reporter.Joined.Unix() > plan.created {
-		is.Reporter = w.Staff[0]
+	d.priority = [...]int{0, 1, 1, 1, 2, 2, 3}[r.below(7)]
+	d.reporter = w.Staff[r.below(len(w.Staff))]
+	if d.reporter.Joined.Unix() > d.created {
+		d.reporter = w.Staff[0]
 	}
-	is.Assignee = project.Team.present(&r, plan.created)
-	is.Labels = append(is.Labels, r.pick(issueLabels))
-	if second := r.pick(issueLabels); second != is.Labels[0] && r.chance(40) {
-		is.Labels = append(is.Labels, second)
+	d.assignee = d.project.Team.present(&r, d.created)
+	d.label = r.below(len(issueLabels))
+	if second := r.below(len(issueLabels)); second != d.label && r.chance(40) {
+		d.second = second
 	}
-	is.Description = r.pick(details) + " Affects " + name + " (" + w.productOf(is.Component) + ")."
+	d.detail = r.below(len(details))
+	d.refused = r.chance(6)
+	return d
+}
+
+func (d *issueDraw) key() string { return d.project.Key + "-" + strconv.Itoa(d.number) }
+
+func (d *issueDraw) summary() string {
+	name := d.component.Name
+	switch d.kind {
+	case bug:
+		return name + " " + symptoms[d.what] + " " + conditions[d.when]
+	case story:
+		return features[d.what] + " in " + name
+	}
+	return chores[d.what] + " (" + name + ")"
+}
+
+func (d *issueDraw) hasID(id string) bool { return strconv.Itoa(d.id) == id }
+
+// ordinalOfID returns which issue an id can be of, -1 for none.
+func ordinalOfID(id string) int {
+	if v, err := strconv.Atoi(id); err == nil && v >= 10_000 {
+		return (v - 10_000) / 3
+	}
+	return -1
+}
+
+func (w *World) makeIssue(n int) *Issue {
+	d := w.drawIssue(n)
+	is := &Issue{ID: d.id, Project: d.project, Number: d.number, Key: d.key(), Component: d.component}
+	w.issueTimes(n, is)
+	is.Type, is.Summary = issueTypes[d.kind], d.summary()
+	is.Priority, is.Reporter, is.Assignee = priorities[d.priority], d.reporter, d.assignee
+	is.Labels = append(is.Labels, issueLabels[d.label])
+	if d.second >= 0 {
+		is.Labels = append(is.Labels, issueLabels[d.second])
+	}
+	is.Description = details[d.detail] + " " + w.affects(is.Component)
 	is.resolution = "Done"
-	if r.chance(6) {
+	if d.refused {
 		is.resolution = "Won't Do"
 	}
 	return is
+}
+
+// affects is the end of an issue's description.
+func (w *World) affects(r *Repo) string { return "Affects " + r.Name + " (" + w.productOf(r) + ")." }
+
+func (w *World) issueTimes(n int, is *Issue) {
+	plan := w.plan(n)
+	is.Created, is.started, is.review, is.done = at(plan.created), plan.started, plan.review, plan.done
 }
 
 // componentOf picks a repository of the project that was there at t. The first
@@ -176,16 +244,27 @@ func (w *World) Issues(now time.Time) []*Issue {
 
 // IssueBy finds an issue by its key; nil if there is none at now.
 func (w *World) IssueBy(key string, now time.Time) *Issue {
+	if n := w.issueOrdinal(key, w.issues.count(now.Unix())); n >= 0 {
+		return w.issue(n)
+	}
+	return nil
+}
+
+// issueOrdinal finds one of the first count issues by its key, -1 for none.
+func (w *World) issueOrdinal(key string, count int) int {
 	dash := strings.LastIndexByte(key, '-')
-	if dash < 0 {
-		return nil
+	if dash < 0 || dash+1 == len(key) || len(key)-dash > 10 || key[dash+1] < '1' || key[dash+1] > '9' {
+		return -1
 	}
 	p := w.projectByKey(strings.ToUpper(key[:dash]))
 	num, err := strconv.Atoi(key[dash+1:])
-	if p == nil || err != nil || num < 1 || num > w.issues.countOf(p.Index, now.Unix()) || key[dash+1] == '0' || key[dash+1] == '+' {
-		return nil
+	if p == nil || err != nil {
+		return -1
 	}
-	return w.issue(w.issues.nth(p.Index, num-1))
+	if n := w.issues.nth(p.Index, num-1); n < count {
+		return n
+	}
+	return -1
 }
 
 func (w *World) projectByKey(key string) *Project {

@@ -44,15 +44,7 @@ func (w *World) LogsBy(t time.Time) int { return w.logs.count(t.Unix()) }
 
 // Log returns line n.
 func (w *World) Log(n int) *LogLine {
-	if l := w.cache.log[n]; l != nil {
-		return l
-	}
-	if len(w.cache.log) >= maxLogs {
-		clear(w.cache.log)
-	}
-	l := w.makeLog(n)
-	w.cache.log[n] = l
-	return l
+	return w.cache.logs.get(n, maxLogs, func() *LogLine { return w.makeLog(n) })
 }
 
 var troubles = []string{
@@ -61,13 +53,13 @@ var troubles = []string{
 }
 
 func (w *World) makeLog(n int) *LogLine {
-	r := w.sub("log").at(n)
+	r := w.dice.log.at(n)
 	t := w.logs.time(n)
 	s := w.Services[r.below(len(w.Services))]
 	if s.Repo.Created.Unix() > t {
 		s = w.Services[0]
 	}
-	l := &LogLine{id: w.sub("log id").at(n), Time: at(t).Add(time.Duration(r.below(1000)) * time.Millisecond), Service: s.Name, Host: r.pick(s.Hosts), Level: "INFO"}
+	l := &LogLine{id: w.dice.logID.at(n), Time: at(t).Add(time.Duration(r.below(1000)) * time.Millisecond), Service: s.Name, Host: r.pick(s.Hosts), Level: "INFO"}
 	if i := w.incidentAt(t); i != nil && r.chance(60) {
 		l.Service, l.Host, l.Level = i.Service.Name, i.Host, "ERROR"
 		l.Message = i.Symptom + ": " + r.pick(troubles)
@@ -78,12 +70,12 @@ func (w *World) makeLog(n int) *LogLine {
 }
 
 func (w *World) incidentAt(t int64) *Incident {
-	for n := w.incidents.count(t) - 1; n >= 0; n-- {
-		i := w.incident(n)
-		if i.Open(at(t)) {
-			return i
-		}
+	n := w.incidents.count(t)
+	if n == 0 {
 		return nil
+	}
+	if i := w.incident(n - 1); i.Open(at(t)) {
+		return i
 	}
 	return nil
 }

@@ -24,11 +24,17 @@ type Page struct {
 	Body    string // storage format
 	Created time.Time
 	edits   rhythm
+	lines   []string // the body's paragraphs
 	lower   string
 }
 
 // Text is what a search looks at, lower case.
-func (p *Page) Text() string { return p.lower }
+func (p *Page) Text() string {
+	if p.lower == "" {
+		p.lower = lower(slices.Concat([]string{p.Title}, p.lines, p.Labels)...)
+	}
+	return p.lower
+}
 
 // Version is the number and time of the last edit by now.
 func (p *Page) Version(now time.Time) (int, time.Time) {
@@ -106,14 +112,13 @@ func (w *World) postMortem(n int) *Page {
 func (w *World) page(r *roll, plan pagePlan, serial int, created int64) *Page {
 	s := w.Spaces[plan.space]
 	created = inHours(w.start, created)
-	p := &Page{Title: plan.title, Space: s, Labels: plan.labels, Created: at(created), Body: storage(plan.body)}
+	p := &Page{Title: plan.title, Space: s, Labels: plan.labels, Created: at(created), lines: plan.body, Body: storage(plan.body)}
 	p.ID = 131_072 + int(created-w.start)/60*256 + serial
 	p.Author = s.Team.present(r, created)
 	p.edits = rhythm{start: w.start, from: created}
 	if r.chance(70) {
 		p.edits.every, p.edits.most = int64(r.between(12, 200))*day+int64(r.below(8*3600)), r.between(1, 24)
 	}
-	p.lower = lower(append(append([]string{p.Title}, plan.body...), plan.labels...)...)
 	return p
 }
 
@@ -160,26 +165,40 @@ func (w *World) officePages() []pagePlan {
 	it, sec := w.team("IT").Members[0], w.team("Security").Members[0]
 	dom, inner := w.Org.Domain, w.internalDomain()
 	return []pagePlan{
-		{2, "Onboarding at " + w.Org.Name, []string{"onboarding"}, []string{"Welcome. In your first week you get a laptop, a mail account and single sign-on.", "# First day",
-			"- Enrol a second factor at https://sso." + dom, "- Join #general and the channel of your team", "- Ask " + it.Name + " (" + it.Email + ") if something is missing"}, 0},
-		{1, "VPN setup", []string{"vpn", "access"}, []string{"The VPN gateway is vpn." + inner + ". Profiles are handed out through the self-service portal.",
-			"Access to production subnets needs the group prod-access, granted by " + sec.Name + "."}, 0},
-		{1, "Access requests", []string{"access"}, []string{"Requests go to #help-it with the name of the system and the reason.", "# Systems",
-			"- Database read access: role reporting_ro, approved by the data team", "- Jenkins: jenkins." + dom, "- Vault: https://vault." + inner + ", one role per service"}, 0},
-		{1, "Incident response process", []string{"incident", "on-call"}, []string{"Severity 1: customers cannot work. Severity 2: a part is degraded. Severity 3: nobody outside notices.",
-			"The commander opens a thread in #incidents and writes the post-mortem within three days."}, 0},
-		{0, "Release process", []string{"release"}, []string{"Everything merged to the main branch is built by Jenkins and can be deployed on working days until 16:00.",
-			"Deploys are announced in #deploys. Roll back with the job's previous build number."}, 0},
-		{0, "Service accounts and tokens", []string{"security", "access"}, []string{"Service accounts are created by " + sec.Name + ". Tokens live in vault under secret/PRODUCT/SERVICE and are rotated every 90 days.",
-			"Never paste tokens into tickets or chat. Report a leaked token to security@" + dom + "."}, 0},
+		{2, "Onboarding at " + w.Org.Name, []string{"onboarding"}, []string{
+			"Welcome. In your first week you get a laptop, a mail account and single sign-on.", "# First day",
+			"- Enrol a second factor at https://sso." + dom, "- Join #general and the channel of your team", "- Ask " + it.Name + " (" + it.Email + ") if something is missing",
+		}, 0},
+		{1, "VPN setup", []string{"vpn", "access"}, []string{
+			"The VPN gateway is vpn." + inner + ". Profiles are handed out through the self-service portal.",
+			"Access to production subnets needs the group prod-access, granted by " + sec.Name + ".",
+		}, 0},
+		{1, "Access requests", []string{"access"}, []string{
+			"Requests go to #help-it with the name of the system and the reason.", "# Systems",
+			"- Database read access: role reporting_ro, approved by the data team", "- Jenkins: jenkins." + dom, "- Vault: https://vault." + inner + ", one role per service",
+		}, 0},
+		{1, "Incident response process", []string{"incident", "on-call"}, []string{
+			"Severity 1: customers cannot work. Severity 2: a part is degraded. Severity 3: nobody outside notices.",
+			"The commander opens a thread in #incidents and writes the post-mortem within three days.",
+		}, 0},
+		{0, "Release process", []string{"release"}, []string{
+			"Everything merged to the main branch is built by Jenkins and can be deployed on working days until 16:00.",
+			"Deploys are announced in #deploys. Roll back with the job's previous build number.",
+		}, 0},
+		{0, "Service accounts and tokens", []string{"security", "access"}, []string{
+			"Service accounts are created by " + sec.Name + ". Tokens live in vault under secret/PRODUCT/SERVICE and are rotated every 90 days.",
+			"Never paste tokens into tickets or chat. Report a leaked token to security@" + dom + ".",
+		}, 0},
 		{3, "Renewal playbook", []string{"sales"}, []string{"Start 90 days before the end of term. The account team owns the plan; finance approves discounts over 15 percent."}, 0},
 		{4, "Warehouse access", []string{"data"}, []string{"The warehouse is pg-analytics." + inner + ", database analytics. Dashboards read with reporting_ro."}, 0},
 	}
 }
 
 func (w *World) runbook(s *Service) pagePlan {
-	body := []string{s.Repo.Description + ".", "# Facts", "- Repository: " + w.WebURL(s.Repo), "- Tickets: project " + s.Repo.Project.Key,
-		"- Owner: " + s.Repo.Team.Members[0].Name, "- Port: " + strconv.Itoa(s.Port), "- Database: " + s.Database}
+	body := []string{
+		s.Repo.Description + ".", "# Facts", "- Repository: " + w.WebURL(s.Repo), "- Tickets: project " + s.Repo.Project.Key,
+		"- Owner: " + s.Repo.Team.Members[0].Name, "- Port: " + strconv.Itoa(s.Port), "- Database: " + s.Database,
+	}
 	for _, h := range s.Hosts {
 		body = append(body, "- Host: "+h)
 	}
@@ -191,14 +210,18 @@ func (w *World) runbook(s *Service) pagePlan {
 func (w *World) design(s *Service) pagePlan {
 	r := w.sub("design").at(s.Repo.Index)
 	why := r.pick([]string{"one deployment per region", "a queue between intake and processing", "a read replica for reports", "events instead of nightly files", "a cache in front of the rule engine"})
-	return pagePlan{0, "Design: " + s.Name, []string{"design", w.productOf(s.Repo)}, []string{s.Repo.Description + ".", "# Decision", "We chose " + why + ".",
-		"# Consequences", "- More moving parts, watched by the alerts repository", "- Work is tracked in " + s.Repo.Project.Name + " (" + s.Repo.Project.Key + ")", "Code: " + w.WebURL(s.Repo)}, s.Repo.Created.Unix()}
+	return pagePlan{0, "Design: " + s.Name, []string{"design", w.productOf(s.Repo)}, []string{
+		s.Repo.Description + ".", "# Decision", "We chose " + why + ".",
+		"# Consequences", "- More moving parts, watched by the alerts repository", "- Work is tracked in " + s.Repo.Project.Name + " (" + s.Repo.Project.Key + ")", "Code: " + w.WebURL(s.Repo),
+	}, s.Repo.Created.Unix()}
 }
 
 func (w *World) findings(i *Incident, created int64) pagePlan {
-	body := []string{"Severity " + strconv.Itoa(i.Severity) + ". Commander: " + i.Commander.Name + ".", "# What happened",
+	body := []string{
+		"Severity " + strconv.Itoa(i.Severity) + ". Commander: " + i.Commander.Name + ".", "# What happened",
 		"At " + i.Started.Format("15:04") + " UTC " + i.Service.Name + " showed " + i.Symptom + ", first on " + i.Host + ". Cause: " + i.Cause + ".",
-		"At " + i.Resolved.Format("15:04") + " UTC it was over: we " + i.Fix + "."}
+		"At " + i.Resolved.Format("15:04") + " UTC it was over: we " + i.Fix + ".",
+	}
 	repo := i.Service.Repo
 	if c := w.Commits(repo, 1, i.Started); len(c) > 0 {
 		body = append(body, "Last change before: "+c[0].SHA[:8]+" ("+c[0].Title+").")

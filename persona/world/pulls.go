@@ -19,10 +19,11 @@ type Pull struct {
 	Merger  *Person
 	Head    string // branch
 	SHA     string // of the commit, once merged
-	Files   []string
 	Created time.Time
 
 	merged, closed int64 // 0: never
+	files          []string
+	rest           roll // draws the files
 }
 
 // Comment is a review comment on a line of a pull request.
@@ -62,11 +63,11 @@ func (w *World) pull(n int) *Pull {
 func (w *World) makePull(n int) *Pull {
 	owner, num := w.pulls.of(n)
 	repo := w.Repos[owner]
-	r := w.sub("pull").at(n)
+	r := w.dice.pull.at(n)
 	created := w.pulls.time(n)
 	p := &Pull{Repo: repo, Number: num + 1, Created: at(created), SHA: r.hex(40)}
 	p.ID = hostID(repo.SCM, created, 0)*3 + n%3
-	if end := inHours(w.start, created+int64(r.between(1500, 4*day))); r.chance(92) {
+	if end, merged := w.pullEnd(&r, created); merged {
 		p.merged = end
 	} else {
 		p.closed = end
@@ -80,13 +81,63 @@ func (w *World) makePull(n int) *Pull {
 		p.Head = "chore/" + slug(p.Title, 40)
 	}
 	p.Merger = repo.Team.present(&r, created)
-	files := w.Files(repo)
+	p.rest = r
+	return p
+}
+
+// touched returns the paths of the files that the request changes.
+func (w *World) touched(p *Pull) []string {
+	if p.files != nil {
+		return p.files
+	}
+	r, files := p.rest, w.Files(p.Repo)
 	for range r.between(1, 3) {
-		if f := files[r.below(len(files))].Path; !slices.Contains(p.Files, f) {
-			p.Files = append(p.Files, f)
+		if f := files[r.below(len(files))].Path; !slices.Contains(p.files, f) {
+			p.files = append(p.files, f)
 		}
 	}
-	return p
+	return p.files
+}
+
+// shaWords is how many words of an item's dice its hash takes.
+const shaWords = 3
+
+// pullEnd draws when a request was merged or closed; only the hash comes before.
+func (w *World) pullEnd(r *roll, created int64) (end int64, merged bool) {
+	end = inHours(w.start, created+int64(r.between(1500, 4*day)))
+	return end, r.chance(92)
+}
+
+// merge is a request that was merged, as far as the order of commits needs it.
+type merge struct {
+	n, number int
+	at        int64
+}
+
+// merges returns at least the newest n merges of a repository by t, if there are
+// so many, newest first. It draws little of each request.
+func (w *World) merges(repo *Repo, n int, t int64) []merge {
+	var found []merge
+	oldest := int64(1 << 62)
+	for num := w.pulls.countOf(repo.Index, t) - 1; num >= 0; num-- {
+		m := merge{n: w.pulls.nth(repo.Index, num), number: num + 1}
+		created := w.pulls.time(m.n)
+		if len(found) >= n && created+maxMergeDelay < oldest {
+			break // whatever is older was merged earlier, too
+		}
+		r := w.dice.pull.at(m.n)
+		r.n = shaWords
+		merged := false
+		if m.at, merged = w.pullEnd(&r, created); !merged || m.at > t {
+			continue
+		}
+		found = append(found, m)
+		if len(found) <= n {
+			oldest = min(oldest, m.at)
+		}
+	}
+	slices.SortFunc(found, func(a, b merge) int { return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.number, a.number)) })
+	return found
 }
 
 // issueFor finds an issue that was being worked on when the request was made, if
@@ -161,32 +212,18 @@ func (w *World) PullCount(repo *Repo, now time.Time) int {
 
 // Commits returns the newest n commits of the repository's branch, newest first.
 func (w *World) Commits(repo *Repo, n int, now time.Time) []*Pull {
-	t := now.Unix()
-	var found []*Pull
-	oldest := int64(1 << 62)
-	for num := w.pulls.countOf(repo.Index, t) - 1; num >= 0; num-- {
-		p := w.pull(w.pulls.nth(repo.Index, num))
-		if len(found) >= n && p.Created.Unix()+maxMergeDelay < oldest {
-			break // whatever is older was merged earlier, too
-		}
-		if p.merged == 0 || p.merged > t {
-			continue
-		}
-		found = append(found, p)
-		if len(found) <= n {
-			oldest = min(oldest, p.merged)
-		}
+	found := w.merges(repo, n, now.Unix())
+	out := make([]*Pull, min(n, len(found)))
+	for i := range out {
+		out[i] = w.pull(found[i].n)
 	}
-	slices.SortFunc(found, func(a, b *Pull) int {
-		return cmp.Or(cmp.Compare(b.merged, a.merged), cmp.Compare(b.Number, a.Number))
-	})
-	return found[:min(n, len(found))]
+	return out
 }
 
 // Pushed is when the repository last changed.
 func (w *World) Pushed(repo *Repo, now time.Time) time.Time {
-	if head := w.Commits(repo, 1, now); len(head) > 0 {
-		return at(head[0].merged)
+	if head := w.merges(repo, 1, now.Unix()); len(head) > 0 {
+		return at(head[0].at)
 	}
 	return repo.Created
 }
@@ -211,10 +248,11 @@ func (w *World) Comments(p *Pull, now time.Time) []Comment {
 		times[i] = min(end, inHours(w.start, p.Created.Unix()+int64(span*i/n)+int64(r.below(max(1, span/n)))))
 	}
 	slices.Sort(times)
+	files := w.touched(p)
 	var out []Comment
 	for i, t := range times {
 		c := Comment{ID: p.ID + 1000 + i*7 + r.below(7), Author: p.Repo.Team.present(&r, t), Body: r.pick(remarks), Created: at(t)}
-		if f := w.file(p.Repo, p.Files[r.below(len(p.Files))]); r.chance(80) && f != nil {
+		if f := w.file(p.Repo, files[r.below(len(files))]); r.chance(80) && f != nil {
 			c.Path, c.Line = f.Path, r.between(1, max(1, f.Lines()))
 		}
 		if i == 1 && n > 2 {

@@ -74,21 +74,33 @@ type repoPlan struct {
 }
 
 var productRepos = []repoPlan{
-	{"api", "service", "Go", "Public HTTP API for"}, {"gateway", "service", "Go", "Edge gateway and request signing for"},
-	{"worker", "service", "Python", "Background jobs for"}, {"core", "service", "Java", "Domain service behind"},
-	{"web", "web", "TypeScript", "Browser client for"}, {"admin", "web", "TypeScript", "Back-office screens for"},
-	{"sync", "service", "Go", "Partner synchronisation for"}, {"events", "service", "Kotlin", "Event consumers for"},
-	{"schema", "library", "SQL", "Database migrations of"}, {"client-ts", "library", "TypeScript", "Typed client of"},
-	{"e2e", "tool", "TypeScript", "End-to-end tests of"}, {"notifier", "service", "Python", "Mail and push delivery for"},
+	{"api", "service", "Go", "Public HTTP API for"},
+	{"gateway", "service", "Go", "Edge gateway and request signing for"},
+	{"worker", "service", "Python", "Background jobs for"},
+	{"core", "service", "Java", "Domain service behind"},
+	{"web", "web", "TypeScript", "Browser client for"},
+	{"admin", "web", "TypeScript", "Back-office screens for"},
+	{"sync", "service", "Go", "Partner synchronisation for"},
+	{"events", "service", "Kotlin", "Event consumers for"},
+	{"schema", "library", "SQL", "Database migrations of"},
+	{"client-ts", "library", "TypeScript", "Typed client of"},
+	{"e2e", "tool", "TypeScript", "End-to-end tests of"},
+	{"notifier", "service", "Python", "Mail and push delivery for"},
 }
 
 var sharedRepos = []repoPlan{
-	{"infra", "infra", "HCL", "Terraform for all environments"}, {"charts", "infra", "YAML", "Helm charts of every service"},
-	{"data-pipelines", "data", "Python", "Scheduled loads into the warehouse"}, {"dbt", "data", "SQL", "Warehouse models"},
-	{"ui-kit", "library", "TypeScript", "Shared interface components"}, {"go-kit", "library", "Go", "Shared Go packages: auth, tracing, config"},
-	{"handbook", "tool", "Markdown", "Engineering handbook"}, {"runner-images", "infra", "Dockerfile", "Base images for builds"},
-	{"cli", "tool", "Go", "Command line for internal operations"}, {"alerts", "infra", "YAML", "Alert rules and dashboards"},
-	{"auth", "service", "Go", "Single sign-on and service tokens"}, {"ingest", "service", "Java", "Event intake in front of the queue"},
+	{"infra", "infra", "HCL", "Terraform for all environments"},
+	{"charts", "infra", "YAML", "Helm charts of every service"},
+	{"data-pipelines", "data", "Python", "Scheduled loads into the warehouse"},
+	{"dbt", "data", "SQL", "Warehouse models"},
+	{"ui-kit", "library", "TypeScript", "Shared interface components"},
+	{"go-kit", "library", "Go", "Shared Go packages: auth, tracing, config"},
+	{"handbook", "tool", "Markdown", "Engineering handbook"},
+	{"runner-images", "infra", "Dockerfile", "Base images for builds"},
+	{"cli", "tool", "Go", "Command line for internal operations"},
+	{"alerts", "infra", "YAML", "Alert rules and dashboards"},
+	{"auth", "service", "Go", "Single sign-on and service tokens"},
+	{"ingest", "service", "Java", "Event intake in front of the queue"},
 }
 
 func (w *World) makeProjects() {
@@ -146,8 +158,10 @@ func (w *World) makeRepos() {
 func (w *World) addRepo(name, what string, plan repoPlan, host SCM, project *Project, topic string) {
 	i := len(w.Repos)
 	r := w.sub("repo").at(i)
-	repo := &Repo{Index: i, SCM: host, Owner: w.Org.Slug, Name: name, Language: plan.lang, Kind: plan.kind, Description: what, Team: project.Team,
-		Project: project, Private: !r.chance(12), Branch: "main", UUID: r.uuid(), SizeKB: r.between(180, 48000)}
+	repo := &Repo{
+		Index: i, SCM: host, Owner: w.Org.Slug, Name: name, Language: plan.lang, Kind: plan.kind, Description: what, Team: project.Team,
+		Project: project, Private: !r.chance(12), Branch: "main", UUID: r.uuid(), SizeKB: r.between(180, 48000),
+	}
 	if r.chance(25) {
 		repo.Branch = "master"
 	}
@@ -191,6 +205,15 @@ func (w *World) makeServices() {
 	}
 }
 
+func (w *World) serviceOf(repo *Repo) *Service {
+	for _, s := range w.Services {
+		if s.Repo == repo {
+			return s
+		}
+	}
+	return nil
+}
+
 func (w *World) addJobs(r *roll, repo *Repo) {
 	if repo.Kind == "tool" && !r.chance(40) {
 		return
@@ -207,8 +230,11 @@ func (w *World) productOf(repo *Repo) string { return repo.Topics[0] }
 
 // internalDomain is where hosts live.
 func (w *World) internalDomain() string {
-	r := w.sub("internal").at(0)
-	return r.pick([]string{"int.", "prod.", "corp.", "svc.", "core."}) + w.Org.Domain
+	if w.cache.internal == "" {
+		r := w.sub("internal").at(0)
+		w.cache.internal = r.pick([]string{"int.", "prod.", "corp.", "svc.", "core."}) + w.Org.Domain
+	}
+	return w.cache.internal
 }
 
 // RepoBy finds a repository on a host by name or owner/name; nil if there is none.

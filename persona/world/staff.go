@@ -109,7 +109,7 @@ func (w *World) makeStaff() {
 }
 
 func (w *World) newPerson(attempt, i, loginStyle, hubStyle int) *Person {
-	r := w.sub("person").at(attempt)
+	r := w.dice.person.at(attempt)
 	p := &Person{First: firstNames[r.below(len(firstNames))], Last: lastNames[r.below(len(lastNames))]}
 	p.Name = p.First + " " + p.Last
 	first, last := ascii(p.First), ascii(p.Last)
@@ -165,8 +165,11 @@ func ascii(s string) string {
 
 // crmPod is the part of every Salesforce id that names the company's instance.
 func (w *World) crmPod() string {
-	r := w.sub("crm pod").at(0)
-	return r.text("45678", 1) + r.text("JKLMNPQRSTx", 1) + "0"
+	if w.cache.crmPod == "" {
+		r := w.sub("crm pod").at(0)
+		w.cache.crmPod = r.text("45678", 1) + r.text("JKLMNPQRSTx", 1) + "0"
+	}
+	return w.cache.crmPod
 }
 
 // PersonBy finds a person by login, mail address, Slack id, GitHub login, Jira

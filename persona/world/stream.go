@@ -27,13 +27,30 @@ type stream struct {
 	slots  [][]int
 	from   []int // owner -> week of its first item
 	turns  dice
+	// What was drawn last: neighbours ask for the same week. Weeks count from 1.
+	days   daily
+	turned struct{ week, by int }
+}
+
+// daily says how busy the days of a week are.
+type daily struct {
+	week   int
+	weight [7]uint64
+	total  uint64
 }
 
 // newStream makes a stream in which owner o has quota[o] items a week.
 func newStream(d dice, start int64, office bool, quota []int) *stream {
 	s := &stream{d: d, start: start, office: office, turns: d.sub("turn")}
 	s.slots, s.from = make([][]int, len(quota)), make([]int, len(quota))
+	total := 0
+	for _, n := range quota {
+		total += n
+	}
+	s.owner, s.index = make([]int, 0, total), make([]int, 0, total)
+	places := make([]int, total)
 	for o, n := range quota {
+		s.slots[o], places = places[:0:n], places[n:]
 		for range n {
 			s.owner = append(s.owner, o)
 		}
@@ -67,32 +84,36 @@ var hourly = [24]uint64{3, 2, 2, 2, 3, 4, 6, 9, 13, 15, 16, 15, 13, 14, 15, 15, 
 // hourlySum is the sum of hourly.
 const hourlySum = 212
 
+// hours has, for each unit of hourlySum, the hour it falls in; before has how
+// many units come before each hour.
+var hours, before = func() (h [hourlySum]uint8, b [24]uint64) {
+	n := uint64(0)
+	for hour, units := range hourly {
+		b[hour] = n
+		for range units {
+			h[n] = uint8(hour)
+			n++
+		}
+	}
+	return h, b
+}()
+
 // aroundTheClock maps a fraction of the week to a second of it: busy days, quiet
 // nights and weekends.
 func (s *stream) aroundTheClock(w int, x uint64) int64 {
-	bits := s.d.word(uint64(w), 1<<40)
-	var weight [7]uint64
-	total := uint64(0)
-	for i := range weight {
-		weight[i] = 30 + bits>>(8*i)&15
-		if i >= 5 {
-			weight[i] /= 2
-		}
-		total += weight[i]
-	}
-	at := x * total // 32 bit fraction of the total
-	for i, wt := range weight {
+	days := s.weights(w)
+	at := x * days.total // 32 bit fraction of the total
+	for i, wt := range days.weight {
 		if at >= wt<<32 {
 			at -= wt << 32
 			continue
 		}
 		inDay := at / wt * hourlySum
-		for h, hw := range hourly {
-			if inDay < hw<<32 {
-				return int64(i)*day + int64(h)*3600 + int64(inDay/hw*3600>>32)
-			}
-			inDay -= hw << 32
+		if inDay>>32 >= hourlySum {
+			break
 		}
+		h := hours[inDay>>32]
+		return int64(i)*day + int64(h)*3600 + int64((inDay-before[h]<<32)/hourly[h]*3600>>32)
 	}
 	return week - 1
 }
@@ -102,15 +123,9 @@ func (s *stream) aroundTheClock(w int, x uint64) int64 {
 func (s *stream) officeTime(w int, x uint64) int64 {
 	const morning, afternoon, pause = 3*3600 + 2400, 5*3600 + 2400, 2400
 	const opens = 8*3600 + 2700
-	bits := s.d.word(uint64(w), 1<<40)
-	var weight [5]uint64
-	total := uint64(0)
-	for i := range weight {
-		weight[i] = 20 + bits>>(8*i)&15
-		total += weight[i]
-	}
-	at := x * total // 32 bit fraction of the total
-	for i, wt := range weight {
+	days := s.weights(w)
+	at := x * days.total // 32 bit fraction of the total
+	for i, wt := range days.weight[:5] {
 		if at < wt<<32 {
 			sec := int64(at / wt * (morning + afternoon) >> 32)
 			if sec >= morning {
@@ -170,8 +185,34 @@ func (s *stream) countOf(owner int, t int64) int {
 
 // turn is how far the pattern is rotated in week w.
 func (s *stream) turn(w int) int {
-	r := s.turns.at(w)
-	return r.below(s.perWeek())
+	if s.turned.week != w+1 {
+		r := s.turns.at(w)
+		s.turned.week, s.turned.by = w+1, r.below(s.perWeek())
+	}
+	return s.turned.by
+}
+
+// weights draws how busy the days of week w are.
+func (s *stream) weights(w int) *daily {
+	d := &s.days
+	if d.week == w+1 {
+		return d
+	}
+	*d = daily{week: w + 1}
+	bits := s.d.word(uint64(w), 1<<40)
+	for i := range d.weight {
+		switch wt := bits >> (8 * i) & 15; {
+		case s.office && i < 5:
+			d.weight[i] = 20 + wt
+		case s.office:
+		case i < 5:
+			d.weight[i] = 30 + wt
+		default:
+			d.weight[i] = (30 + wt) / 2
+		}
+		d.total += d.weight[i]
+	}
+	return d
 }
 
 // first is the index of the owner's first slot in the rotated week.

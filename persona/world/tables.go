@@ -71,7 +71,8 @@ const stampLayout = "2006-01-02T15:04:05.000Z"
 func stamp(t time.Time) string { return t.Format(stampLayout) }
 
 func (w *World) usersTable() *Table {
-	return &Table{Name: "users", Owner: w.Products[0].Code + "_owner",
+	return &Table{
+		Name: "users", Owner: w.Products[0].Code + "_owner",
 		Columns: []Column{{"id", "int4"}, {"email", "text"}, {"full_name", "text"}, {"role", "text"}, {"team", "text"}, {"mfa_enabled", "bool"}, {"last_login_at", "timestamptz"}, {"created_at", "timestamptz"}},
 		count: func(now time.Time) int {
 			for i, p := range w.Staff {
@@ -90,7 +91,8 @@ func (w *World) usersTable() *Table {
 			r := w.sub("login times").at(i)
 			seen := lastTick(p.Joined.Add(33*time.Hour), int64(r.between(7*3600, 70*3600)), now)
 			return []string{strconv.Itoa(p.UserID), p.Email, p.Name, role, p.Team.Slug, strconv.FormatBool(p.MFA), stamp(minTime(seen, now)), stamp(p.Joined)}
-		}}
+		},
+	}
 }
 
 func minTime(a, b time.Time) time.Time {
@@ -102,7 +104,8 @@ func minTime(a, b time.Time) time.Time {
 
 func (w *World) keysTable() *Table {
 	created := func(i int) time.Time { return at(w.start + int64(i)*12*day + int64(i*7919%(8*3600))) }
-	return &Table{Name: "api_keys", Owner: w.Products[0].Code + "_owner",
+	return &Table{
+		Name: "api_keys", Owner: w.Products[0].Code + "_owner",
 		Columns: []Column{{"id", "int4"}, {"user_id", "int4"}, {"name", "text"}, {"key_prefix", "text"}, {"key_hash", "text"}, {"scopes", "text"}, {"revoked", "bool"}, {"last_used_at", "timestamptz"}, {"created_at", "timestamptz"}},
 		count: func(now time.Time) int {
 			if now.Unix() < w.start {
@@ -122,19 +125,24 @@ func (w *World) keysTable() *Table {
 			}
 			name := r.pick([]string{"ci", "export", "partner sync", "monitoring", "local", "reporting", "migration"})
 			used := lastTick(created(i), int64(r.between(900, 90*3600)), now)
-			return []string{strconv.Itoa(11 + i*2 + r.below(2)), strconv.Itoa(p.UserID), name, w.Products[0].Code[:2] + "k_" + r.text(base62, 6), r.hex(64),
-				r.pick([]string{"read", "read,write", "admin", "read"}), strconv.FormatBool(r.chance(22)), stamp(used), stamp(created(i))}
-		}}
+			return []string{
+				strconv.Itoa(11 + i*2 + r.below(2)), strconv.Itoa(p.UserID), name, w.Products[0].Code[:2] + "k_" + r.text(base62, 6), r.hex(64),
+				r.pick([]string{"read", "read,write", "admin", "read"}), strconv.FormatBool(r.chance(22)), stamp(used), stamp(created(i)),
+			}
+		},
+	}
 }
 
 func (w *World) customersTable() *Table {
-	return &Table{Name: "customers", Owner: w.Products[0].Code + "_owner",
+	return &Table{
+		Name: "customers", Owner: w.Products[0].Code + "_owner",
 		Columns: []Column{{"id", "int4"}, {"name", "text"}, {"plan", "text"}, {"country", "text"}, {"crm_account_id", "text"}, {"contact_email", "text"}, {"created_at", "timestamptz"}},
 		count:   func(now time.Time) int { return len(w.AccountsAt(now)) },
 		row: func(i int, _ time.Time) []string {
 			a := w.Accounts[i]
 			return []string{strconv.Itoa(a.CustomerID), a.Name, a.Plan, a.Country, a.ID, a.Contacts[0].Email, stamp(a.Created)}
-		}}
+		},
+	}
 }
 
 // orderWeeks is how many weeks of orders the table keeps.
@@ -142,10 +150,12 @@ const orderWeeks = 26
 
 func (w *World) ordersTable() *Table {
 	first := func(now time.Time) int { return w.orders.count(now.Unix() - orderWeeks*week) }
-	return &Table{Name: "orders", Owner: w.Products[0].Code + "_owner",
+	return &Table{
+		Name: "orders", Owner: w.Products[0].Code + "_owner",
 		Columns: []Column{{"id", "int8"}, {"customer_id", "int4"}, {"reference", "text"}, {"total_cents", "int4"}, {"currency", "text"}, {"status", "text"}, {"created_by", "int4"}, {"created_at", "timestamptz"}, {"updated_at", "timestamptz"}},
 		count:   func(now time.Time) int { return w.orders.count(now.Unix()) - first(now) },
-		row:     func(i int, now time.Time) []string { return w.order(first(now)+i, now) }}
+		row:     func(i int, now time.Time) []string { return w.order(first(now)+i, now) },
+	}
 }
 
 func (w *World) order(n int, now time.Time) []string {
@@ -166,22 +176,28 @@ func (w *World) order(n int, now time.Time) []string {
 	case paid <= now.Unix():
 		status, updated = "paid", paid
 	}
-	return []string{strconv.Itoa(100_000 + n*2 + r.below(2)), strconv.Itoa(a.CustomerID), strings.ToUpper(w.Products[0].Code[:2]) + "-" + r.text(base32, 7),
-		strconv.Itoa(r.between(900, 990_000)), r.pick([]string{"USD", "EUR", "EUR", "GBP"}), status, strconv.Itoa(p.UserID), stamp(at(t)), stamp(at(updated))}
+	return []string{
+		strconv.Itoa(100_000 + n*2 + r.below(2)), strconv.Itoa(a.CustomerID), strings.ToUpper(w.Products[0].Code[:2]) + "-" + r.text(base32, 7),
+		strconv.Itoa(r.between(900, 990_000)), r.pick([]string{"USD", "EUR", "EUR", "GBP"}), status, strconv.Itoa(p.UserID), stamp(at(t)), stamp(at(updated)),
+	}
 }
 
 func (w *World) settingsTable(p Product) *Table {
 	names := [...]string{"new_checkout", "bulk_export", "sso_required", "webhook_v2", "regional_failover", "read_replica", "maintenance_banner"}
-	return &Table{Name: "feature_flags", Owner: p.Code + "_owner",
+	return &Table{
+		Name: "feature_flags", Owner: p.Code + "_owner",
 		Columns: []Column{{"key", "text"}, {"enabled", "bool"}, {"rollout_percent", "int4"}, {"updated_by", "int4"}, {"updated_at", "timestamptz"}},
 		count:   func(now time.Time) int { return map[bool]int{true: len(names)}[now.Unix() >= w.start+40*day] },
 		row: func(i int, now time.Time) []string {
 			r := w.sub("flag " + p.Code).at(i)
 			on := r.chance(60)
 			who := w.Staff[r.below(min(5, len(w.Staff)))]
-			return []string{names[i], strconv.FormatBool(on), map[bool]string{true: "100", false: "0"}[on], strconv.Itoa(who.UserID),
-				stamp(at(w.start + int64(r.between(2*day, 40*day))))}
-		}}
+			return []string{
+				names[i], strconv.FormatBool(on), map[bool]string{true: "100", false: "0"}[on], strconv.Itoa(who.UserID),
+				stamp(at(w.start + int64(r.between(2*day, 40*day)))),
+			}
+		},
+	}
 }
 
 // Keyspace is a Cassandra keyspace.
@@ -221,7 +237,8 @@ func (w *World) DataCenter() string {
 
 func (w *World) sessionsTable() *Table {
 	const each = 4
-	return &Table{Name: "sessions_by_user",
+	return &Table{
+		Name:    "sessions_by_user",
 		Columns: []Column{{"user_id", "int"}, {"session_id", "timeuuid"}, {"ip", "inet"}, {"user_agent", "text"}, {"started_at", "timestamp"}},
 		count: func(now time.Time) int {
 			n := 0
@@ -241,11 +258,13 @@ func (w *World) sessionsTable() *Table {
 			t := p.Joined.Unix() + int64(tick)*every
 			agents := []string{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "Mozilla/5.0 (X11; Linux x86_64)"}
 			return []string{strconv.Itoa(p.UserID), r.timeUUID(t), w.Address("client", i/each), agents[p.Index%3], stamp(at(t))}
-		}}
+		},
+	}
 }
 
 func (w *World) eventsTable() *Table {
-	return &Table{Name: "events_by_service",
+	return &Table{
+		Name:    "events_by_service",
 		Columns: []Column{{"service", "text"}, {"event_id", "timeuuid"}, {"host", "text"}, {"level", "text"}, {"message", "text"}, {"created_at", "timestamp"}},
 		count: func(now time.Time) int {
 			from, to := w.LogRange(now)
@@ -256,5 +275,6 @@ func (w *World) eventsTable() *Table {
 			l := w.Log(from + i)
 			r := w.sub("event id").at(from + i)
 			return []string{l.Service, r.timeUUID(l.Time.Unix()), l.Host, l.Level, l.Message, stamp(l.Time)}
-		}}
+		},
+	}
 }

@@ -21,7 +21,10 @@ type World struct {
 	Spaces   []*Space
 	Accounts []*Account
 
-	d         dice
+	d    dice
+	dice struct { // those that are drawn from often
+		issue, issueTimes, pull, message, log, logID, person, account dice
+	}
 	start     int64 // where the streams begin
 	issues    *stream
 	pulls     *stream
@@ -38,12 +41,15 @@ type World struct {
 // cache holds pure values that are costly to make again.
 type cache struct {
 	dice      map[string]dice
+	crmPod    string
+	internal  string // domain
 	incidents []*Incident
 	deals     [][]*Opportunity // by account
 	issues    []*Issue
+	index     *issueIndex
 	pulls     map[int]*Pull
-	message   map[int]*Message
-	log       map[int]*LogLine
+	messages  [2]window[Message] // of Slack and of Google Chat
+	logs      window[LogLine]
 	pages     []*Page
 	cases     []*Case
 	drive     []*DriveFile
@@ -52,6 +58,26 @@ type cache struct {
 	keyspaces []*Keyspace
 	// postMortems has the page of each incident, nil for none.
 	postMortems []*Page
+}
+
+// window keeps neighbouring items of a stream.
+type window[T any] struct {
+	from  int
+	items []*T
+}
+
+// get returns item n, made if need be. A window that is full, or that n would
+// leave a gap in, is emptied.
+func (c *window[T]) get(n, most int, make func() *T) *T {
+	if i := n - c.from; i >= 0 && i < len(c.items) {
+		return c.items[i]
+	}
+	if n != c.from+len(c.items) || len(c.items) >= most {
+		c.from, c.items = n, nil
+	}
+	item := make()
+	c.items = append(c.items, item)
+	return item
 }
 
 // limits of the caches, in items; a cache that is full is emptied.
@@ -80,7 +106,10 @@ type Org struct {
 func New(seed uint64) *World {
 	w := &World{d: newDice(seed)}
 	w.cache.dice, w.cache.pulls = map[string]dice{}, map[int]*Pull{}
-	w.cache.message, w.cache.log = map[int]*Message{}, map[int]*LogLine{}
+	d := &w.dice
+	d.issue, d.issueTimes, d.pull = w.d.sub("issue"), w.d.sub("issue times"), w.d.sub("pull")
+	d.message, d.log, d.logID = w.d.sub("message"), w.d.sub("log"), w.d.sub("log id")
+	d.person, d.account = w.d.sub("person"), w.d.sub("account")
 	w.makeOrg()
 	w.makeProducts()
 	w.makeTeams()

@@ -279,8 +279,10 @@ func TestEdges(t *testing.T) {
 
 func TestFake(t *testing.T) {
 	w := world.New(42)
-	want := map[string]string{"org_name": w.Org.Name, "org_slug": w.Org.Slug, "org_domain": w.Org.Domain, "person_name": w.Staff[0].Name,
-		"login": w.Staff[0].Login, "email": w.Staff[0].Email, "repo": w.Repos[0].Name, "hostname": w.Services[0].Hosts[0]}
+	want := map[string]string{
+		"org_name": w.Org.Name, "org_slug": w.Org.Slug, "org_domain": w.Org.Domain, "person_name": w.Staff[0].Name,
+		"login": w.Staff[0].Login, "email": w.Staff[0].Email, "repo": w.Repos[0].Name, "hostname": w.Services[0].Hosts[0],
+	}
 	for kind, v := range want {
 		if got, ok := world.Fake(42, kind, 0); !ok || got != v {
 			t.Errorf("Fake(42, %s, 0) = %q, %v, want %q", kind, got, ok, v)

@@ -53,3 +53,37 @@ func matches(w uint64, c byte) uint64 {
 	w ^= ones * uint64(c)
 	return (w - ones) &^ w & tops
 }
+
+// special returns the index of the first byte from i on that does not stand for
+// itself inside a JSON string or is not ASCII, len(s) when there is none.
+func special(s string, i int) int {
+	for ; i+8 <= len(s); i += 8 {
+		if m := specials(load8s(s, i)); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	if i < len(s) && len(s) >= 8 {
+		// The last eight bytes; spaces take the place of those that were looked at.
+		done := 8 * (i + 8 - len(s))
+		return i + min(bits.TrailingZeros64(specials(load8s(s, len(s)-8)>>done|0x2020202020202020<<(64-done)))/8, len(s)-i)
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x80 {
+			break
+		}
+	}
+	return i
+}
+
+// specials marks the bytes of w that special looks for, the lowest of them exactly.
+func specials(w uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	control := (w - ones*0x20) &^ w & tops
+	return control | matches(w, '"') | matches(w, '\\') | w&tops
+}
+
+func load8s(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}

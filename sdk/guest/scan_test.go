@@ -41,3 +41,48 @@ func FuzzStringEnd(f *testing.F) {
 		}
 	})
 }
+
+func plainSpecial(s string, i int) int {
+	for i < len(s) && s[i] >= 0x20 && s[i] < 0x80 && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+func TestSpecial(t *testing.T) {
+	for n := range 30 {
+		pad := strings.Repeat("x", n)
+		for _, s := range []string{"", "\t  ", "\" y", "\\ \x7f", "\x1f !\x20", "é", "\n\n  zzzz", "\xff", "\x00"} {
+			s = pad + s + pad[:n/2]
+			for i := range len(s) + 1 {
+				if got, want := special(s, i), plainSpecial(s, i); got != want {
+					t.Fatalf("special(%q, %d) = %d, want %d", s, i, got, want)
+				}
+			}
+		}
+	}
+}
+
+func FuzzSpecial(f *testing.F) {
+	f.Add("package x\n\n\tfunc main() {}", 3)
+	f.Fuzz(func(t *testing.T, s string, i int) {
+		if i < 0 || i > len(s) {
+			t.Skip()
+		}
+		if got, want := special(s, i), plainSpecial(s, i); got != want {
+			t.Errorf("special(%q, %d) = %d, want %d", s, i, got, want)
+		}
+	})
+}
+
+// Siblings do not add to the depth, however many and however deep they are.
+func TestParseObjectDeepSiblings(t *testing.T) {
+	deep := strings.Repeat("[", MaxDepth-2) + strings.Repeat("]", MaxDepth-2)
+	o, err := ParseObject([]byte(`{"a":[` + strings.Repeat(deep+",", 50) + `{}],"b":{"x":` + deep[1:len(deep)-1] + `,"y":` + deep[1:len(deep)-1] + `},"c":7}`))
+	if err != nil || o.Int("c", 0) != 7 {
+		t.Errorf("ParseObject = %v, c is %d", err, o.Int("c", 0))
+	}
+	if _, err := ParseObject([]byte(`{"a":` + strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1) + `}`)); err == nil {
+		t.Error("ParseObject takes what is nested too deeply")
+	}
+}

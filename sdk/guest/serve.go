@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -25,7 +26,9 @@ func Rules(id, version string, rules ...sdk.Rule) {
 // module, for tests that need no WebAssembly.
 func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte) []byte {
 	byID := map[string]sdk.Persona{}
-	describe := describePersonas(id, version, personas, byID)
+	for _, p := range personas {
+		byID[describedID(p)] = p
+	}
 	return func(in []byte) []byte {
 		env, err := ParseObject(in)
 		if err != nil {
@@ -33,7 +36,7 @@ func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte)
 		}
 		op := env.Str("op")
 		if op == "describe" {
-			return describe
+			return describePersonas(id, version, personas)
 		}
 		p := byID[env.Str("persona")]
 		if p == nil || op != "call" {
@@ -49,18 +52,33 @@ func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte)
 	}
 }
 
-func describePersonas(id, version string, personas []sdk.Persona, byID map[string]sdk.Persona) []byte {
+// describedID reads a persona's id from its description, and no further: a guest
+// is started for every client, and described once.
+func describedID(p sdk.Persona) string {
+	id := ""
+	d := p.Describe()
+	_, _ = walk(d, space(d, 0), func(key []byte, i int) (int, error) {
+		j, err := skip(d, i, 1)
+		if err == nil && String(key) == "id" {
+			id = String(d[i:j])
+			err = errFound
+		}
+		return j, err
+	})
+	if id == "" {
+		panic("guest: Describe is not an object with an id")
+	}
+	return id
+}
+
+var errFound = errors.New("found")
+
+func describePersonas(id, version string, personas []sdk.Persona) []byte {
 	var w Writer
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("kind").Str("persona").Key("id").Str(id).Key("version").Str(version)
 	w.Key("personas").Arr()
 	for _, p := range personas {
-		d := p.Describe()
-		o, err := ParseObject(d)
-		if err != nil || o.Str("id") == "" {
-			panic("guest: Describe is not an object with an id")
-		}
-		byID[o.Str("id")] = p
-		w.Raw(d)
+		w.Raw(p.Describe())
 	}
 	return w.End().End().Bytes()
 }

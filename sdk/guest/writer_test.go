@@ -14,7 +14,7 @@ import (
 
 func TestWriter(t *testing.T) {
 	var w guest.Writer
-	w.Obj().Key("s").Str("a\"\\\n\t\u0001<&>\u2028").Key("n").Int(-5).Key("u").Uint(1 << 63).Key("f").Float(1.5, -1)
+	w.Obj().Key("s").Str("a\"\\\n\t\u0001<&>\u2028").Key("n").Int(-5).Key("u").Uint(1<<63).Key("f").Float(1.5, -1)
 	w.Key("b").Bool(true).Key("z").Null().Key("r").Raw([]byte(`{"x":1.0}`))
 	w.Key("a").Arr().Int(1).Obj().End().Arr().End().Str("").End().Key("o").Obj().End().End()
 	want := `{"s":"a\"\\\n\t\u0001<&>` + "\u2028" + `","n":-5,"u":9223372036854775808,"f":1.5,"b":true,"z":null,"r":{"x":1.0},"a":[1,{},[],""],"o":{}}`

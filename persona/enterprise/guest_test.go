@@ -1,0 +1,150 @@
+package enterprise_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/guests/guesttest"
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/persona/enterprise"
+	"github.com/killdeer-mcp/killdeer/persona/world"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// maxModule is how large the guest's module may be.
+const maxModule = 6 << 20
+
+// loadGuest builds the guest and loads it with limits that may be edited.
+func loadGuest(tb testing.TB, edit func(*wasm.Limits)) *wasm.Module {
+	tb.Helper()
+	code, err := os.ReadFile(guesttest.Build(tb, tb.TempDir(), "enterprise", guesttest.Enterprise))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Logf("module: %d bytes", len(code))
+	if len(code) >= maxModule {
+		tb.Errorf("module has %d bytes, the limit is %d", len(code), maxModule)
+	}
+	limits := wasm.DefaultLimits()
+	if edit != nil {
+		edit(&limits)
+	}
+	rt, err := wasm.New(tb.Context(), wasm.Options{Limits: limits})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = rt.Close(tb.Context()) })
+	m, err := rt.Load(tb.Context(), "enterprise", code)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// envelope is what a host sends for a call.
+func envelope(seed uint64, now time.Time, tool, args string) []byte {
+	b, _ := json.Marshal(map[string]any{
+		"abi": sdk.ABIVersion, "op": "call", "persona": "enterprise", "seed": strconv.FormatUint(seed, 10), "now": now.Format(time.RFC3339),
+		"state": nil, "can": []string{}, "tool": tool, "args": json.RawMessage(args),
+	})
+	return b
+}
+
+// TestGuest holds that the guest answers what the ordinary Go code answers.
+func TestGuest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and compiles the guest")
+	}
+	m := loadGuest(t, nil)
+	for _, seed := range []uint64{7, ^uint64(0)} {
+		native, calls := enterprise.New(), validCalls(world.New(seed), dates[2])
+		for _, tool := range parity {
+			args := calls[tool.tool]
+			want := native.Call(&sdk.Call{Op: "call", Persona: "enterprise", Tool: tool.tool, Args: []byte(args), Seed: seed, Now: dates[2]})
+			got, err := m.Call(t.Context(), wasm.Request{Source: "s", Input: envelope(seed, dates[2], tool.tool, args)})
+			if err != nil {
+				t.Errorf("seed %d: %s(%s): %v", seed, tool.tool, args, err)
+			} else if !bytes.Equal(got.Output, want) {
+				t.Errorf("seed %d: %s(%s) answers otherwise in WebAssembly:\n%.400s\n%.400s", seed, tool.tool, args, got.Output, want)
+			}
+		}
+	}
+}
+
+// searches are the calls, beside one valid call per tool, that are worth a number.
+var searches = map[string][2]string{
+	"jira_text":     {"jira_search_issues", `{"jql":"text ~ deploy"}`},
+	"jira_none":     {"jira_search_issues", `{"jql":"text ~ zqxjkvwpt7"}`},
+	"jira_unknown":  {"jira_get_issue", `{"issue_key":"NOPE-1"}`},
+	"slack_text":    {"slack_conversations_search_messages", `{"query":"deploy"}`},
+	"slack_none":    {"slack_conversations_search_messages", `{"query":"zqxjkvwpt7"}`},
+	"slack_unknown": {"slack_get_user_info", `{"user":"nobody"}`},
+	"elastic_text":  {"elasticsearch_search_logs", `{"query":"timeout"}`},
+	"elastic_none":  {"elasticsearch_search_logs", `{"query":"zqxjkvwpt7"}`},
+	"wiki_none":     {"confluence_search", `{"cql":"text ~ zqxjkvwpt7"}`},
+	"code_password": {"github_search_code", `{"query":"password"}`},
+	"drive_none":    {"google_search_drive_files", `{"query":"zqxjkvwpt7"}`},
+	"chat_none":     {"google_chat_search_message", `{"query":"zqxjkvwpt7"}`},
+	"sql_user":      {"postgresql_execute_select_query", `{"query":"select id, email from users where mfa_enabled = false limit 5"}`},
+}
+
+// benchCalls are the inputs to measure, by name.
+func benchCalls() ([]string, map[string][]byte) {
+	inputs := map[string][]byte{}
+	for tool, args := range validCalls(world.New(7), dates[2]) {
+		inputs[tool] = envelope(7, dates[2], tool, args)
+	}
+	for name, s := range searches {
+		inputs[name] = envelope(7, dates[2], s[0], s[1])
+	}
+	var names []string
+	for name := range inputs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, inputs
+}
+
+// BenchmarkGuest calls on one source's instance, which has answered before.
+func BenchmarkGuest(b *testing.B) {
+	m := loadGuest(b, nil)
+	names, inputs := benchCalls()
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) { measure(b, m, wasm.Request{Source: "s", Input: inputs[name]}) })
+	}
+}
+
+// BenchmarkGuestCold makes the first call on an instance. What is reported is the
+// call alone; ns/op has the instantiation, too.
+func BenchmarkGuestCold(b *testing.B) {
+	m := loadGuest(b, func(l *wasm.Limits) { l.Spares = 0 })
+	names, inputs := benchCalls()
+	b.Run("refused", func(b *testing.B) { measure(b, m, wasm.Request{Input: []byte(`{}`)}) })
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) { measure(b, m, wasm.Request{Input: inputs[name]}) })
+	}
+}
+
+func measure(b *testing.B, m *wasm.Module, req wasm.Request) {
+	if req.Source != "" {
+		if _, err := m.Call(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var took time.Duration
+	n := 0
+	for b.Loop() {
+		reply, err := m.Call(b.Context(), req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took += reply.Took
+		n++
+	}
+	b.ReportMetric(float64(took.Microseconds())/float64(n), "µs/call")
+}
