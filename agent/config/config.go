@@ -137,7 +137,7 @@ type WASM struct {
 	// Default 32.
 	MemoryMiB int `toml:"memory_mib"`
 	// Spares is the number of instances kept ready per module, 0 to 64.
-	// Default 4.
+	// Default 2.
 	Spares int `toml:"spares"`
 }
 
@@ -165,7 +165,7 @@ func blank() *Config {
 		},
 		Journal: Journal{Queue: 65536, Delay: Duration(5 * time.Millisecond)},
 		Rules:   Rules{Packs: []string{"core"}},
-		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 4},
+		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
 	}
 }
 

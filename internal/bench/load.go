@@ -228,7 +228,8 @@ func memory(s *server, state string) error {
 			}
 		}
 	}
-	fmt.Printf("\nresident memory after the load: %.0f MB\n", s.rss())
+	fmt.Printf("\nresident memory after the load: %.0f MB (anonymous %.0f, mapped files %.0f)\n",
+		s.memory("VmRSS"), s.memory("RssAnon"), s.memory("RssFile"))
 	info, err := os.Stat(filepath.Join(state, "journal.db"))
 	if err == nil {
 		fmt.Printf("journal: %.0f MB\n", float64(info.Size())/(1<<20))

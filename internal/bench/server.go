@@ -72,15 +72,15 @@ func (s *server) stop() error {
 	return s.cmd.Wait()
 }
 
-// rss is the resident memory in MB.
-func (s *server) rss() float64 {
+// memory is a figure of the process's status in MB, as VmRSS or RssAnon.
+func (s *server) memory(field string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
 		var kb float64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kb); n == 1 {
+		if n, _ := fmt.Sscanf(line, field+": %f kB", &kb); n == 1 {
 			return kb / 1024
 		}
 	}

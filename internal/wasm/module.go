@@ -105,7 +105,9 @@ func (m *Module) Call(ctx context.Context, req Request) (Reply, error) {
 	if !ok {
 		return Reply{}, failed(ErrDegraded, "")
 	}
-	m.warmUp()
+	if !req.Shared {
+		m.warmUp() // shared instances are their own spares
+	}
 	reply, err := m.serve(ctx, req)
 	m.breaker.report(probe, judge(ctx, m.life, err))
 	return reply, err

@@ -79,15 +79,17 @@ type export struct {
 }
 
 // scanned is what the load checks need to know of a module, and the module
-// rewritten: custom sections left out, every table with a maximum.
+// rewritten: custom sections left out, every table with a maximum, data segments
+// joined.
 type scanned struct {
 	types     []string // signatures, as signature writes them
 	imports   []importedFunc
 	functions []uint32 // type indices
 	exports   map[string]export
 	memories  int
-	elements  int // entries seen so far
-	locals    int // locals seen so far
+	elements  int  // entries seen so far
+	locals    int  // locals seen so far
+	counted   bool // there is a data count section
 	out       []byte
 }
 
@@ -152,8 +154,11 @@ func (s *scanned) section(id byte, body []byte) error {
 		scanGlobals(r)
 	case sectionExport:
 		s.scanExports(r)
-	case sectionStart, sectionDataCount:
+	case sectionStart:
 		r.u32()
+	case sectionDataCount:
+		r.u32()
+		s.counted = true
 	case sectionElement:
 		s.scanElements(r)
 	case sectionCode:
@@ -166,6 +171,10 @@ func (s *scanned) section(id byte, body []byte) error {
 	}
 	if err := r.end(); err != nil {
 		return refuse(CodeCompile, "%s section: %v", sectionName[id], err)
+	}
+	if id == sectionData && !s.counted {
+		// A module with a data count may name its segments in code.
+		body = joinData(body)
 	}
 	s.out = append(s.out, id)
 	s.out = appendU32(s.out, uint32(len(body)))
