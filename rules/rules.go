@@ -97,7 +97,7 @@ func (e *Engine) Add(ctx context.Context, name string, g Guest) error {
 		e.owner[id] = p
 	}
 	e.packs = append(e.packs, p)
-	e.log.Info("rule pack loaded", "pack", name, "id", p.info.ID, "version", p.info.Version,
+	e.log.Debug("rule pack loaded", "pack", name, "id", p.info.ID, "version", p.info.Version,
 		"rules", len(p.rules), "windows", len(p.windows))
 	return nil
 }
