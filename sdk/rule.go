@@ -62,10 +62,9 @@ type WindowValue struct {
 
 // Evaluation is the input of a rule.
 type Evaluation struct {
-	Now     time.Time
+	Now     time.Time // of the event; zero if no rule of the pack reads time
 	Event   *Event // without head and body
 	Windows map[string]WindowValue
-	State   RawJSON
 }
 
 // Hit is one rule's match on one event. Empty fields take the rule's defaults.

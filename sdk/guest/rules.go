@@ -177,8 +177,6 @@ func decodeEvaluation(in []byte, e *sdk.Evaluation) (op string, err error) {
 			op = view(in[i:j])
 		case "now":
 			e.Now, _ = time.Parse(time.RFC3339Nano, view(in[i:j]))
-		case "state":
-			e.State = in[i:j]
 		}
 		return j, nil
 	})

@@ -30,10 +30,9 @@ func TestEvaluationIsRead(t *testing.T) {
 			LatencyMS: 1.5, Client: &sdk.ClientInfo{Name: "c"}, Notes: map[string]string{"k": "v"}, Outcome: "result",
 		},
 		Windows: map[string]sdk.WindowValue{"w": {N: 2, Sum: 1.5, Values: []string{"a", "b\\"}}, "v": {N: 300, Values: []string{}}},
-		State:   sdk.RawJSON(`{"s":1}`),
 	}
 	in, err := json.Marshal(map[string]any{
-		"abi": 1, "op": "evaluate", "now": want.Now, "event": want.Event, "windows": want.Windows, "state": want.State,
+		"abi": 1, "op": "evaluate", "now": want.Now, "event": want.Event, "windows": want.Windows,
 	})
 	if err != nil {
 		t.Fatal(err)
