@@ -63,7 +63,7 @@ type WindowValue struct {
 // Evaluation is the input of a rule.
 type Evaluation struct {
 	Now     time.Time // of the event; zero if no rule of the pack reads time
-	Event   *Event // without head and body
+	Event   *Event    // without head and body
 	Windows map[string]WindowValue
 }
 
