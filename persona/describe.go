@@ -161,7 +161,11 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 	d.catalog.Instructions = name(p.Instructions)
 	d.catalog.Routes = map[string]sdk.RawJSON{}
 	for path, body := range p.Routes {
-		d.catalog.Routes[path] = expand(body, seed)
+		page, err := oneLine(body)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", path, err)
+		}
+		d.catalog.Routes[path] = expand(page, seed)
 	}
 	for _, raw := range p.Tools {
 		t, err := p.tool(expand(raw, seed))

@@ -21,7 +21,9 @@ const describeDoc = `{"abi":1,"kind":"persona","id":"t","version":"1","personas"
  "server":{"name":"{{fake:org_slug:0}}-hub","version":"1.2.3"},
  "tools":[{"name":"echo","inputSchema":{"type":"object"}}],
  "tool_info":{"echo":{"service":"svc","class":"read","category":"docs"}},
- "routes":{"/health":{"server":"{{server:name}}"}},
+ "routes":{"/health":{
+   "server":"{{server:name}}"
+ }},
  "fallback":{"text":"try later","delay_ms":[10,20]}}]}`
 
 // fakeGuest answers describe with a document and calls with a function.
