@@ -173,6 +173,9 @@ func (h *Host) Call(ctx context.Context, c sdk.ToolCall) (*sdk.Answer, error) {
 	if !hit {
 		var failure *sdk.GuestError
 		if out, failure = h.run(ctx, p, c, in); failure != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("call %s: %w", c.Tool, err) // the caller gave up, the guest did not fail
+			}
 			return p.fallback(failure), nil
 		}
 		h.memo.put(key, out)
@@ -208,7 +211,9 @@ func (h *Host) run(ctx context.Context, p *loaded, c sdk.ToolCall, in []byte) (*
 	if call, ok := errors.AsType[*wasm.CallError](err); ok {
 		failure.Code = call.Code
 	}
-	h.Log.Warn("persona guest failed", "module", p.module, "tool", c.Tool, "code", failure.Code, "error", err)
+	if ctx.Err() == nil {
+		h.Log.Warn("persona guest failed", "module", p.module, "tool", c.Tool, "code", failure.Code, "error", err)
+	}
 	return nil, failure
 }
 

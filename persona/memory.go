@@ -1,6 +1,7 @@
 package persona
 
 import (
+	"bytes"
 	"container/list"
 	"crypto/sha256"
 	"sync"
@@ -35,7 +36,9 @@ func memoKey(module [32]byte, in []byte) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-func (e *memoEntry) size() int64 { return int64(len(e.out.result)+len(e.out.state)) + entryOverhead }
+// size is what an entry holds: the guest's whole output, of which the parts are
+// slices.
+func (e *memoEntry) size() int64 { return int64(e.out.size) + entryOverhead }
 
 func (m *memo) get(key [32]byte) (*output, bool) {
 	m.mu.Lock()
@@ -139,7 +142,7 @@ func (s *states) set(source, persona string, json []byte) {
 	if string(json) == "null" {
 		return
 	}
-	s.by[key] = s.order.PushFront(&stateEntry{key, json})
+	s.by[key] = s.order.PushFront(&stateEntry{key, bytes.Clone(json)}) // it is a slice of a whole output
 	if s.order.Len() > maxStates {
 		old := s.order.Remove(s.order.Back()).(*stateEntry)
 		delete(s.by, old.key)

@@ -14,6 +14,7 @@ import (
 
 // output is a guest's reply to a call, checked.
 type output struct {
+	size   int // bytes of the whole reply
 	result sdk.RawJSON
 	failed bool // result has isError
 	plain  bool // result has neither placeholder nor mark
@@ -43,7 +44,7 @@ func decodeOutput(b []byte) (*output, error) {
 	if result, err = oneLine(result); err != nil {
 		return nil, err
 	}
-	out := &output{result: result, state: o.Raw("state")}
+	out := &output{size: len(b), result: result, state: o.Raw("state")}
 	if fault != nil {
 		if out.fault, err = decodeFault(fault); err != nil {
 			return nil, err

@@ -19,6 +19,8 @@ const (
 	listTTL     = 300_000  // ms a 2026-07-28 client may keep a list
 	listScope   = "public" // a list is the same for everybody
 	maxProblems = 5        // schema faults named in one answer
+	maxNumber   = 128      // characters of a number in arguments
+	maxExponent = 3        // digits of its exponent; a double needs three
 	serverKey   = "io.modelcontextprotocol/serverInfo"
 )
 
@@ -134,6 +136,9 @@ func (t *tool) check(args []byte) ([]string, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
+	if len(args) > maxEventArgs || wildNumber(args) {
+		return []string{"too large"}, nil
+	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(args))
 	if err != nil {
 		return []string{"not valid JSON"}, nil
@@ -149,6 +154,33 @@ func (t *tool) check(args []byte) ([]string, error) {
 	var problems []string
 	collectProblems(invalid, &problems)
 	return problems, nil
+}
+
+// wildNumber reports whether valid JSON holds a number that would cost the
+// validator seconds: it computes with all of a number's digits, and an exponent
+// makes a million of them from nine bytes.
+func wildNumber(b []byte) bool {
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case c == '-' || (c >= '0' && c <= '9'):
+			end := i
+			for end < len(b) && bytes.IndexByte([]byte("+-.0123456789Ee"), b[end]) >= 0 {
+				end++
+			}
+			e := bytes.IndexAny(b[i:end], "eE")
+			if end-i > maxNumber || (e >= 0 && len(bytes.TrimLeft(b[i+e+1:end], "+-0")) > maxExponent) {
+				return true
+			}
+			i = end - 1
+		}
+	}
+	return false
 }
 
 // compileSchema compiles an input schema. Nothing outside it is ever loaded.

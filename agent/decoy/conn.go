@@ -34,7 +34,7 @@ type wireHead struct {
 type conn struct {
 	net.Conn
 	maxHead int
-	closed  func(c *conn, partial string)
+	closed  func(c *conn, partial string, unserved []wireHead)
 
 	mu      sync.Mutex
 	in      []byte // from the socket, not looked at or not passed on
@@ -48,7 +48,7 @@ type conn struct {
 	scratch [socketRead]byte
 }
 
-func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string)) *conn {
+func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string, unserved []wireHead)) *conn {
 	return &conn{Conn: c, maxHead: maxHead, closed: closed}
 }
 
@@ -74,7 +74,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// Close implements [net.Conn]; a head that never became complete is reported.
+// Close implements [net.Conn]. It reports a head that never became complete, and
+// requests that came too late to be served.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() {
@@ -83,8 +84,10 @@ func (c *conn) Close() error {
 		if !c.inBody() && !c.refused {
 			partial = string(c.in)
 		}
+		unserved := c.heads
+		c.heads = nil
 		c.mu.Unlock()
-		c.closed(c, partial)
+		c.closed(c, partial, unserved)
 	})
 	return err
 }

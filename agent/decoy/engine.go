@@ -2,7 +2,9 @@ package decoy
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +47,7 @@ type exchange struct {
 
 // engine turns messages into outcomes. It knows no transport and writes no bytes.
 type engine struct {
+	log      *slog.Logger
 	backend  Backend
 	sessions *sessions
 	current  atomic.Pointer[catalog]
@@ -67,14 +70,20 @@ func (e *engine) catalog(ctx context.Context) (*catalog, error) {
 }
 
 // serve decides on one message. It fills the event with what the message says.
-func (e *engine) serve(ctx context.Context, x *exchange, m *message) profile.Outcome {
+func (e *engine) serve(ctx context.Context, x *exchange, m *message) (o profile.Outcome) {
 	x.event.MCPMethod, x.event.RPCID = m.method, m.id
-	o := e.dispatch(ctx, x, m)
-	o.ID, o.Era, o.Protocol = m.id, x.era, x.event.Protocol
-	if o.Detail == "" && m.fault != "" {
+	defer func() {
+		// A fault of ours must cost this message only, and show the client nothing.
+		if p := recover(); p != nil {
+			e.log.Error("panic while serving a message", "panic", p, "stack", string(debug.Stack()))
+			x.event.Error, o = "panic", profile.Outcome{Code: profile.Internal}
+		}
+		o.ID, o.Era, o.Protocol = m.id, x.era, x.event.Protocol
+	}()
+	if m.fault != "" {
 		x.event.Error = m.detail
 	}
-	return o
+	return e.dispatch(ctx, x, m)
 }
 
 func (e *engine) dispatch(ctx context.Context, x *exchange, m *message) profile.Outcome {
@@ -183,7 +192,10 @@ func (e *engine) call(ctx context.Context, c *catalog, x *exchange, m *message) 
 		return profile.Outcome{Code: profile.BadArgs, Detail: name, Problems: problems, Meta: c.meta}
 	}
 	a, err := e.backend.Call(ctx, sdk.ToolCall{Source: x.source, Persona: t.Persona, Tool: name, Args: args, Now: x.arrival})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return profile.Outcome{Code: profile.ClientGone}
+	case err != nil:
 		x.event.Error = err.Error()
 		return profile.Outcome{Code: profile.Internal}
 	}

@@ -106,7 +106,7 @@ func FuzzConn(f *testing.F) {
 		}
 		mem := &memConn{in: *bytes.NewReader(b), end: make(chan struct{})}
 		l := &oneConn{make(chan net.Conn, 1)}
-		l.c <- newConn(mem, 1024, func(*conn, string) {})
+		l.c <- newConn(mem, 1024, func(*conn, string, []wireHead) {})
 		close(l.c)
 		_ = srv.Serve(l)
 		select {

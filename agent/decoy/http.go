@@ -33,6 +33,12 @@ type arrival struct {
 	written bool
 }
 
+// writeBy bounds how long a client that does not read may hold the answer, and
+// with it the event, which is recorded once the answer is out.
+func (a *arrival) writeBy(d time.Duration) {
+	_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(d)) // fails on a dead connection only
+}
+
 // handle answers every HTTP request there is.
 func (s *Server) handle(c echo.Context) error {
 	s.wg.Add(1)
@@ -45,6 +51,7 @@ func (s *Server) handle(c echo.Context) error {
 	}
 	a := &arrival{w: c.Response().Writer, r: r, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
 	defer s.recoverPanic(a)
+	a.writeBy(writeTimeout)
 	if head.refusal != "" {
 		s.refuse(a, head.refusal, "")
 		return nil
@@ -113,6 +120,7 @@ func (s *Server) finish(a *arrival, o profile.Outcome) {
 
 func (s *Server) write(a *arrival, resp profile.Response) {
 	a.written = true
+	a.writeBy(writeTimeout)
 	h := a.w.Header()
 	for _, f := range resp.Header {
 		h[f[0]] = append(h[f[0]], f[1])

@@ -32,10 +32,13 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		source := sourceOf(c.RemoteAddr())
 		if s.conns.add(source) {
-			return newConn(c, s.Limits.Header, func(c *conn, partial string) {
+			return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
 				s.conns.remove(source)
+				for _, h := range unserved {
+					s.recordHead(c, h.raw, profile.NotServed)
+				}
 				if partial != "" {
-					s.recordPartial(c, partial)
+					s.recordHead(c, partial, profile.HeadIncomplete)
 				}
 			}), nil
 		}
@@ -52,6 +55,15 @@ func sourceOf(a net.Addr) string {
 	}
 	ip := t.AddrPort().Addr().Unmap()
 	return sourceKey(ip)
+}
+
+// limitKey is the key of a client's address as an event has it.
+func limitKey(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	return sourceKey(addr)
 }
 
 func sourceKey(ip netip.Addr) string {
@@ -111,7 +123,6 @@ type flood struct {
 type floodReport func(source string, n int, since time.Time)
 
 func (f *floods) count(source string, now time.Time, report floodReport) {
-	f.flush(now, false, report)
 	f.mu.Lock()
 	if f.by == nil {
 		f.by = map[string]*flood{}
@@ -155,6 +166,20 @@ func (f *floods) flush(now time.Time, all bool, report floodReport) {
 	}
 }
 
+// reportFloods reports counts as they fall due, until the server ends.
+func (s *Server) reportFloods() {
+	tick := time.NewTicker(floodPeriod / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			s.floods.flush(now, false, s.recordFlood)
+		case <-s.life.Done():
+			return
+		}
+	}
+}
+
 func (s *Server) recordFlood(source string, n int, since time.Time) {
 	ev := s.newEvent(since, "http")
 	ev.IP, ev.Outcome = source, string(profile.ConnRefused)
@@ -162,10 +187,11 @@ func (s *Server) recordFlood(source string, n int, since time.Time) {
 	s.Recorder.Record(ev)
 }
 
-func (s *Server) recordPartial(c *conn, raw string) {
+// recordHead records a request that no handler saw.
+func (s *Server) recordHead(c *conn, raw string, code profile.Code) {
 	ev := s.newEvent(time.Now(), "http")
 	s.setPeer(ev, c.RemoteAddr().String(), nil)
 	setHead(ev, raw)
-	ev.Outcome = string(profile.HeadIncomplete)
+	ev.Outcome = string(code)
 	s.Recorder.Record(ev)
 }

@@ -89,8 +89,10 @@ type Server struct {
 	conns   *counter
 	floods  *floods
 	http    *http.Server
-	buffers sync.Pool // of *bytes.Buffer, for answers on their way out
-	local   bool      // listening on loopback: names other than loopback's are rebinding
+	buffers sync.Pool       // of *bytes.Buffer, for answers on their way out
+	life    context.Context // ends when a stop waits no longer for answers
+	end     context.CancelFunc
+	local   bool // listening on loopback: names other than loopback's are rebinding
 	wg      sync.WaitGroup
 }
 
@@ -103,7 +105,8 @@ func New(o Options) *Server {
 		o.Limits = DefaultLimits()
 	}
 	s := &Server{Options: o}
-	s.engine = &engine{backend: o.Backend, sessions: newSessions(&s.Limits, o.Backend.Release)}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.engine = &engine{log: o.Log, backend: o.Backend, sessions: newSessions(&s.Limits, o.Backend.Release)}
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
 	s.floods = &floods{}
@@ -138,6 +141,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		s.local = a.IP.IsLoopback()
 	}
+	s.wg.Go(s.reportFloods)
 	err := s.http.Serve(&listener{Listener: l, server: s})
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -150,6 +154,7 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.engine.sessions.closeStreams()
 	err := s.http.Shutdown(ctx)
+	s.end()
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}

@@ -53,12 +53,15 @@ func (s *sessions) open(source string, now time.Time) *session {
 	if len(s.byID) >= s.limits.Sessions {
 		gone = append(gone, s.evict(""))
 	}
-	for e := s.order.Front(); e != nil; e = s.order.Front() {
+	for e := s.order.Front(); e != nil; {
 		old := e.Value.(*session)
-		if now.Sub(old.lastSeen) < s.limits.SessionIdle || old.stream != nil {
+		e = e.Next()
+		if now.Sub(old.lastSeen) < s.limits.SessionIdle {
 			break
 		}
-		gone = append(gone, s.drop(old))
+		if old.stream == nil { // a stream's session lives as long as the stream
+			gone = append(gone, s.drop(old))
+		}
 	}
 	s.byID[n.id] = n
 	s.bySource[source]++
@@ -102,6 +105,15 @@ func (s *sessions) touch(id string, now time.Time) *session {
 	}
 	n.lastSeen = now
 	s.order.MoveToBack(n.place)
+	return n
+}
+
+// streamable finds a session of the Streamable HTTP transport.
+func (s *sessions) streamable(id string, now time.Time) *session {
+	n := s.touch(id, now)
+	if n == nil || n.stream != nil {
+		return nil
+	}
 	return n
 }
 

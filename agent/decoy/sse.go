@@ -53,7 +53,7 @@ func (s *Server) sse(a *arrival) {
 	if refusal == "" {
 		refusal = s.guard(a)
 	}
-	source := a.event.IP
+	source := limitKey(a.event.IP)
 	switch {
 	case refusal != "":
 		s.refuse(a, refusal, "")
@@ -71,7 +71,7 @@ func (s *Server) sse(a *arrival) {
 	s.engine.sessions.attach(n, stream)
 	defer s.engine.sessions.end(n.id)
 	a.event.Transport, a.event.Session, a.event.Event = "sse", n.id, "connect"
-	end := s.branch(a.exchange)
+	end := s.branch(a.exchange, 0)
 	s.record(a.exchange, profile.Outcome{Code: profile.StreamOpened}, http.StatusOK, 0)
 	s.stream(a, stream, n.id)
 
@@ -177,9 +177,11 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 		s.Log.Debug("flush", "error", err)
 	}
 	// The client may close this request's connection and still wait on its stream.
-	ctx := context.WithoutCancel(a.r.Context())
-	for _, m := range msgs {
-		x := s.branch(a.exchange)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.r.Context()))
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	for i, m := range msgs {
+		x := s.branch(a.exchange, i)
 		o := s.engine.serve(ctx, x, m)
 		answer := s.Profile.Message(o)
 		if answer != nil && !a.session.stream.send(ctx, answer) {

@@ -17,11 +17,31 @@ import (
 // stdioCalls is how many tool calls of one stdio client run at once.
 const stdioCalls = 16
 
+// stdioGrace is how long a stopping server waits for a client that does not read.
+const stdioGrace = time.Second
+
 // ServeStdio speaks MCP over a pair of streams, one message a line, until in
-// ends or ctx is cancelled. Nothing but messages is written to out.
+// ends or ctx is cancelled. Nothing but messages is written to out. When ctx ends
+// while the client leaves out unread, a goroutine stays behind in that write.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", time.Now())}
 	defer s.engine.sessions.end(c.session.id)
+	done := make(chan error, 1)
+	go func() { done <- c.serveLines(ctx, in) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(stdioGrace):
+		return nil
+	}
+}
+
+func (c *stdioClient) serveLines(ctx context.Context, in io.Reader) error {
 	lines := make(chan stdioLine)
 	go c.read(ctx, in, lines) // ends with in, which the caller closes with the process
 	slots := make(chan struct{}, stdioCalls)
@@ -35,7 +55,11 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 			if !ok || l.err != nil {
 				return l.err
 			}
-			slots <- struct{}{}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
 			done := func() { <-slots }
 			if !c.line(ctx, l, &wg, done) {
 				done()
@@ -146,8 +170,8 @@ func (c *stdioClient) serve(ctx context.Context, x *exchange, m *message) profil
 
 func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
 	var answers [][]byte
-	for _, m := range msgs {
-		b := c.s.branch(x)
+	for i, m := range msgs {
+		b := c.s.branch(x, i)
 		o := c.serve(ctx, b, m)
 		answer := c.s.Profile.Message(o)
 		if answer != nil {

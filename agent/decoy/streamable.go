@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // streamable serves the Streamable HTTP endpoint. There is no GET stream: the
@@ -32,7 +33,7 @@ func (s *Server) delete(a *arrival) {
 	switch {
 	case id == "":
 		s.refuse(a, profile.NoSession, "")
-	case !s.engine.sessions.end(id):
+	case s.engine.sessions.streamable(id, a.arrival) == nil || !s.engine.sessions.end(id):
 		s.refuse(a, profile.UnknownSession, "")
 	default:
 		s.refuse(a, profile.SessionEnded, "")
@@ -88,7 +89,7 @@ func (s *Server) postLegacy(a *arrival, m *message) {
 func (s *Server) handshake(a *arrival, m *message) {
 	o := s.engine.serve(a.r.Context(), a.exchange, m)
 	if o.Code == profile.Result {
-		n := s.engine.sessions.open(a.event.IP, a.arrival)
+		n := s.engine.sessions.open(limitKey(a.event.IP), a.arrival)
 		s.engine.sessions.initialized(n, a.event.Protocol, a.event.Client)
 		a.event.Session = n.id
 		a.w.Header()[headerSession] = []string{n.id}
@@ -107,7 +108,7 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 	}
 	a.event.Protocol = version
 	if id != "" {
-		a.session = s.engine.sessions.touch(id, a.arrival)
+		a.session = s.engine.sessions.streamable(id, a.arrival)
 	}
 	if a.session == nil && !optional {
 		if id == "" {
@@ -143,8 +144,8 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 	}
 	all := make([]done, 0, len(msgs))
 	var answers [][]byte
-	for _, m := range msgs {
-		x := s.branch(a.exchange)
+	for i, m := range msgs {
+		x := s.branch(a.exchange, i)
 		if m.method == "initialize" {
 			m.invalid("initialize inside a batch")
 		}
@@ -162,10 +163,18 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 	}
 }
 
-// branch makes the exchange of one message of a batch: same request, own event.
-func (s *Server) branch(x *exchange) *exchange {
+// branch makes the exchange of the i-th message of a batch: same request, own
+// event. Only the first one's keeps head and body, else a batch would be recorded
+// many times over.
+func (s *Server) branch(x *exchange, i int) *exchange {
 	n, ev := *x, *x.event
 	ev.ID = s.newEvent(x.arrival, ev.Transport).ID
+	if i > 0 {
+		ev.Head, ev.HeadB64 = "", nil
+		if ev.Body != nil {
+			ev.Body = &sdk.Body{Size: ev.Body.Size, SHA256: ev.Body.SHA256, Cut: true}
+		}
+	}
 	n.event = &ev
 	return &n
 }

@@ -54,6 +54,7 @@ const (
 	BadHead          Code = "bad_head"      // no HTTP request
 	HeadTooLarge     Code = "head_too_large"
 	HeadIncomplete   Code = "head_incomplete"     // the connection ended within a head
+	NotServed        Code = "not_served"          // it came behind a request that ended the connection
 	ConnRefused      Code = "connection_refused"  // over a connection limit
 	ClientGone       Code = "client_disconnected" // before the answer was due
 )
