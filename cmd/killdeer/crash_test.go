@@ -135,9 +135,10 @@ func (v *victim) crash(seen map[uint64]string) {
 	}
 }
 
-// cutOff reports whether err is that of asking a sensor that dies meanwhile.
+// cutOff reports whether err is that of asking a sensor that dies meanwhile, or
+// on a busy machine has died before it was asked.
 func cutOff(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 var messages = []string{
