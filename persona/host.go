@@ -18,7 +18,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -118,11 +120,7 @@ func (h *Host) Open(ctx context.Context, modules []Module, err error) error {
 // Personas lists the ids of what is loaded, after Open.
 func (h *Host) Personas() []string {
 	<-h.ready
-	ids := make([]string, 0, len(h.by))
-	for id := range h.by {
-		ids = append(ids, id)
-	}
-	return ids
+	return slices.Sorted(maps.Keys(h.by))
 }
 
 // Catalog returns what the personas offer, waiting for Open.

@@ -163,6 +163,20 @@ func TestStateIsPerSource(t *testing.T) {
 	}
 }
 
+// A caller who gives up is not a guest that failed.
+func TestHangUpIsNoGuestError(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	g := &fakeGuest{call: func(guest.Object) (string, error) {
+		cancel()
+		return "", &wasm.CallError{Code: "timeout", Err: wasm.ErrTimeout}
+	}}
+	h := open(t, g, nil)
+	a, err := h.Call(ctx, sdk.ToolCall{Source: "s", Persona: "t", Tool: "echo", Args: sdk.RawJSON(`{}`), Now: noon})
+	if !errors.Is(err, context.Canceled) || a != nil {
+		t.Errorf("answer %+v, error %v", a, err)
+	}
+}
+
 // A message is one line, however a guest lays out its JSON.
 func TestResultIsOneLine(t *testing.T) {
 	h := open(t, &fakeGuest{call: func(guest.Object) (string, error) {

@@ -36,6 +36,7 @@ var catalog = &sdk.Catalog{
 		tool("fail", `{"type":"object"}`),
 		tool("slow", `{"type":"object"}`),
 		tool("boom", `{"type":"object"}`),
+		tool("late", `{"type":"object"}`),
 	},
 	Routes: map[string]sdk.RawJSON{"/health": sdk.RawJSON(`{"status":"ok"}`)},
 }
@@ -54,6 +55,8 @@ func (b *backend) Call(_ context.Context, c sdk.ToolCall) (*sdk.Answer, error) {
 			Fault: &sdk.Fault{Kind: "tool", Message: "upstream request timed out"},
 			Guest: &sdk.GuestError{Module: "p", Op: "call", Code: "timeout"},
 		}, nil
+	case "late":
+		return &sdk.Answer{Result: sdk.RawJSON(`{"content":[]}`), Delay: 30 * time.Second}, nil
 	case "boom":
 		panic("runtime error: index out of range [5] with length 3")
 	}

@@ -129,3 +129,26 @@ func TestStopsAreBounded(t *testing.T) {
 		t.Error("a client that does not read holds up the stop")
 	}
 }
+
+// So is one while an answer on an event stream is not due for long.
+func TestStopDoesNotWaitForStreams(t *testing.T) {
+	s := start(t, nil)
+	resp, err := http.Get(s.url + "/sse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	frame := make([]byte, 200)
+	n, _ := resp.Body.Read(frame)
+	_, path, _ := strings.Cut(strings.TrimSpace(string(frame[:n])), "data: ")
+	c := &client{s.url + path, http.Header{}}
+	c.call(t, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"late"}}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_ = s.Shutdown(ctx) // it may say that it cut an answer off
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	s.rec.wait(t, 2) // connect, and the call that was cut off
+}

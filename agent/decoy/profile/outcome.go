@@ -32,7 +32,6 @@ const (
 	MissingMeta        Code = "missing_meta"        // modern: Detail is the key
 	NoSession          Code = "no_session"          // no Mcp-Session-Id
 	UnknownSession     Code = "unknown_session"     // ended or never issued
-	Initialized        Code = "already_initialized" //
 )
 
 // Outcomes of an HTTP request that never became a message.

@@ -106,7 +106,7 @@ func statusOf(o Outcome) (status int, isMessage bool) {
 	case UnknownSession:
 		return http.StatusNotFound, true
 	case ParseError, InvalidRequest, EmptyBody, BadBody, BatchRejected, BatchTooLarge,
-		BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, NoSession, Initialized:
+		BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, NoSession:
 		return http.StatusBadRequest, true
 	case UnknownMethod:
 		if o.Era == Modern {
@@ -187,8 +187,6 @@ func requestText(o Outcome) string {
 		return "Invalid Request: Mcp-Session-Id header is required"
 	case UnknownSession:
 		return "Session not found"
-	case Initialized:
-		return "Invalid Request: already initialized"
 	case NotAcceptable:
 		return "Not Acceptable: application/json and text/event-stream must both be accepted"
 	case WrongContentType:
