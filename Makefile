@@ -11,7 +11,7 @@ BENCHTIME ?= 1s
 
 GUESTS      := internal/guests/bin
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid='
-GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/...
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./internal/conformance/wasm ./internal/bench/echo
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
 LINT_VERSION := v2.15.0
@@ -56,6 +56,10 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 	cd internal/clients && npm ci
 	cd internal/clients && python3 -m venv .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+.PHONY: conformance
+conformance: ## run the official MCP conformance suites and print their counts
+	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
 
 .PHONY: bench
 bench: build ## measure the built sensor beside a bare net/http handler

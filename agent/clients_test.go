@@ -15,15 +15,16 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// The official clients connect over every transport and era they have, list all
-// tools and call each; every call is in the journal with what the client sent,
-// and the detections are there once each.
+// Real clients connect over every transport and era they have, list all tools
+// and call each, or as many as they can; every call is in the journal with what
+// the client sent, and the detections are there once each.
 func TestRealClients(t *testing.T) {
 	r := start(t, configure(t, t.TempDir(), ""))
 	// One call that hunts for secrets, so that this rule shows too.
 	override := map[string]any{"confluence_search": map[string]any{"cql": `text ~ "password"`}}
 	began := time.Now()
-	var reports []*clients.Report
+	var runs []clientRun
+	calls := 0
 	for _, c := range clients.All(t) {
 		for _, mode := range c.Modes {
 			t.Run(c.Name+"/"+mode, func(t *testing.T) {
@@ -31,8 +32,10 @@ func TestRealClients(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkReport(t, report, mode)
-				reports = append(reports, report)
+				run := clientRun{c, report}
+				run.check(t)
+				runs = append(runs, run)
+				calls += len(report.Calls)
 			})
 		}
 	}
@@ -41,10 +44,17 @@ func TestRealClients(t *testing.T) {
 		return
 	}
 	log := r.log()
-	for _, report := range reports {
-		checkRecorded(t, settled(t, log, journal.Query{MCPMethod: "tools/call", Kind: sdk.KindAccess}, 38*len(reports)), report)
+	all := settled(t, log, journal.Query{MCPMethod: "tools/call", Kind: sdk.KindAccess}, calls)
+	for _, run := range runs {
+		run.checkRecorded(t, all)
 	}
 	checkDetections(t, settled(t, log, journal.Query{Kind: sdk.KindDetection}, len(expected())))
+}
+
+// clientRun is one session of a client.
+type clientRun struct {
+	clients.Client
+	*clients.Report
 }
 
 func clientURL(base, mode string) string {
@@ -54,49 +64,58 @@ func clientURL(base, mode string) string {
 	return base + "/mcp"
 }
 
-func checkReport(t *testing.T, report *clients.Report, mode string) {
+func (r clientRun) check(t *testing.T) {
 	t.Helper()
-	if len(report.Errors) > 0 {
-		t.Errorf("errors: %q", report.Errors)
+	if len(r.Errors) > 0 {
+		t.Errorf("errors: %q", r.Errors)
 	}
-	if len(report.Tools) != 38 || len(report.Calls) != 38 {
-		t.Errorf("%d tools, %d calls, want 38 of each", len(report.Tools), len(report.Calls))
+	want := map[clients.Reach]int{clients.ReachAll: 38, clients.ReachOne: 1, clients.ReachList: 0}[r.Reach]
+	if len(r.Tools) != 38 || len(r.Calls) != want {
+		t.Errorf("%d tools, %d calls, want 38 and %d", len(r.Tools), len(r.Calls), want)
 	}
-	if modern := report.ProtocolVersion == clients.VersionModern; modern != (mode == clients.ModeModern || mode == clients.ModeAuto) && mode != clients.ModeHTTP {
-		t.Errorf("mode %s negotiated %s", mode, report.ProtocolVersion)
+	if r.ProtocolVersion != "" && r.ProtocolVersion != r.version() {
+		t.Errorf("mode %s negotiated %s", r.Mode, r.ProtocolVersion)
 	}
-	for _, c := range report.Calls {
+	for _, c := range r.Calls {
 		if c.Bytes == 0 || !slices.Equal(slices.Compact(c.ContentTypes), []string{"text"}) {
 			t.Errorf("%s: %d bytes of %q", c.Name, c.Bytes, c.ContentTypes)
 		}
 	}
 }
 
-// checkRecorded finds each call of a report among the events of its session.
-func checkRecorded(t *testing.T, all []*sdk.Event, report *clients.Report) {
+// version is the revision that a mode leads to with this sensor.
+func (r clientRun) version() string {
+	if r.Mode == clients.ModeModern || r.Mode == clients.ModeAuto {
+		return clients.VersionModern
+	}
+	return clients.VersionLegacy
+}
+
+// checkRecorded finds each call among the events of its session.
+func (r clientRun) checkRecorded(t *testing.T, all []*sdk.Event) {
 	t.Helper()
 	seen := map[string]*sdk.Event{}
 	for _, ev := range all {
 		// A client's runs differ in transport or revision.
-		if ev.Client != nil && ev.Client.Name == "kd-"+report.Client && ev.Protocol == report.ProtocolVersion {
+		if ev.Client != nil && strings.HasPrefix(ev.Client.Name, r.Info) && ev.Protocol == r.version() {
 			seen[ev.Tool+" "+canonical(t, ev.Args)] = ev
 		}
 	}
-	for _, call := range report.Calls {
+	for _, call := range r.Calls {
 		args, err := json.Marshal(call.Args)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ev := seen[call.Name+" "+canonical(t, args)]
 		if ev == nil {
-			t.Errorf("%s %s: the call of %s with %s is not in the journal", report.Client, report.ProtocolVersion, call.Name, args)
+			t.Errorf("%s %s: the call of %s with %s is not in the journal", r.Name, r.Mode, call.Name, args)
 			continue
 		}
-		if !strings.Contains(ev.UA, report.Client) || ev.Actor == "" || ev.IP != "127.0.0.1" || ev.Service == "" || ev.Status == 0 {
-			t.Errorf("%s: event of %s lacks facts: ua %q, actor %q, ip %q, service %q", report.Client, call.Name, ev.UA, ev.Actor, ev.IP, ev.Service)
+		if !strings.HasPrefix(ev.UA, "kd-"+r.Name) || ev.Actor == "" || ev.IP != "127.0.0.1" || ev.Service == "" || ev.Status == 0 {
+			t.Errorf("%s: event of %s lacks facts: ua %q, actor %q, ip %q, service %q", r.Name, call.Name, ev.UA, ev.Actor, ev.IP, ev.Service)
 		}
 		if wantsError := ev.Outcome == "tool_error"; wantsError != call.IsError {
-			t.Errorf("%s: %s has outcome %s, the client saw isError %v", report.Client, call.Name, ev.Outcome, call.IsError)
+			t.Errorf("%s: %s has outcome %s, the client saw isError %v", r.Name, call.Name, ev.Outcome, call.IsError)
 		}
 	}
 }

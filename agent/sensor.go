@@ -113,7 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
 	})
 	s.rules = rules.New(o.Log)
-	s.startDecoy()
+	s.startDecoy(seed)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
 }
@@ -181,11 +181,11 @@ func (s *Sensor) damageEvent(file string) *sdk.Event {
 	}
 }
 
-func (s *Sensor) startDecoy() {
+func (s *Sensor) startDecoy(seed []byte) {
 	c := s.cfg.Decoy
 	s.decoy = decoy.New(decoy.Options{
-		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{},
-		Backend: s.personas, Recorder: s.writer, Limits: decoyLimits(c.Limits),
+		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
+		Backend: s.personas, Recorder: s.writer, Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
@@ -208,7 +208,9 @@ func decoyLimits(l config.Limits) decoy.Limits {
 		Body: int(l.Body), RecordedBody: int(l.RecordedBody), Header: int(l.Header), Depth: l.Depth, Batch: l.Batch,
 		Connections: l.Connections, ConnectionsPerSource: l.ConnectionsPerSource,
 		Sessions: l.Sessions, SessionsPerSource: l.SessionsPerSource,
-		StreamsPerSource: l.SSEPerSource, SessionIdle: time.Duration(l.SessionIdle),
+		StreamsPerSource: l.SSEPerSource, SessionIdle: time.Duration(l.SessionIdle), Page: l.Page,
+		Head: time.Duration(l.HeadTimeout), Read: time.Duration(l.BodyTimeout),
+		Write: time.Duration(l.WriteTimeout), Idle: time.Duration(l.IdleTimeout),
 	}
 }
 

@@ -12,30 +12,28 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/sdk"
-	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 // Limits and defaults of a describe document.
 const (
 	maxDescribe     = 1 << 20
-	maxTools        = 1024
 	maxRoutes       = 32
 	describeTimeout = 2 * time.Second
 	defaultGrain    = time.Minute
 	fallbackText    = "upstream request timed out"
 )
 
-var (
-	personaID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-	toolName  = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,128}$`) // MCP 2025-11-25, tool names
-)
+var personaID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
 // description is what one persona says of itself.
 type description struct {
 	id            string
 	catalog       sdk.Catalog
+	outputs       map[string]*jsonschema.Schema // by tool, of those that have one
 	grain         time.Duration
 	fallbackText  string
 	fallbackDelay [2]time.Duration
@@ -97,15 +95,23 @@ type wireDescribe struct {
 }
 
 type wirePersona struct {
-	ID           string
-	Server       sdk.ServerInfo
-	Instructions string
-	Tools        []sdk.RawJSON
-	ToolInfo     map[string]struct{ Service, Class, Category string } `json:"tool_info"`
-	Routes       map[string]sdk.RawJSON
-	Grain        string
-	Needs        []string
-	Fallback     struct {
+	ID                string
+	Server            sdk.ServerInfo
+	Instructions      string
+	Tools             []sdk.RawJSON
+	ToolInfo          map[string]struct{ Service, Class, Category string } `json:"tool_info"`
+	Resources         []sdk.RawJSON
+	ResourceTemplates []sdk.RawJSON `json:"resource_templates"`
+	Prompts           []sdk.RawJSON
+	Completions       bool
+	Logging           bool
+	Subscribe         bool
+	ListChanged       []string          `json:"list_changed"`
+	Updates           map[string]string // resource -> interval
+	Routes            map[string]sdk.RawJSON
+	Grain             string
+	Needs             []string
+	Fallback          struct {
 		Text    string
 		DelayMS []int64 `json:"delay_ms"`
 	}
@@ -143,13 +149,10 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 	if !personaID.MatchString(p.ID) {
 		return nil, fmt.Errorf("id does not match %s", personaID)
 	}
-	if len(p.Tools) > maxTools || len(p.Routes) > maxRoutes {
-		return nil, fmt.Errorf("more than %d tools or %d routes", maxTools, maxRoutes)
-	}
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)
 	}
-	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText}
+	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*jsonschema.Schema{}}
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}
@@ -159,22 +162,25 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 		return nil, errors.New("server.name and server.version are required")
 	}
 	d.catalog.Instructions = name(p.Instructions)
+	if err := p.routes(d, seed); err != nil {
+		return nil, err
+	}
+	return d, p.offers(d, seed)
+}
+
+func (p *wirePersona) routes(d *description, seed uint64) error {
+	if len(p.Routes) > maxRoutes {
+		return fmt.Errorf("more than %d routes", maxRoutes)
+	}
 	d.catalog.Routes = map[string]sdk.RawJSON{}
 	for path, body := range p.Routes {
 		page, err := oneLine(body)
 		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", path, err)
+			return fmt.Errorf("route %s: %w", path, err)
 		}
 		d.catalog.Routes[path] = expand(page, seed)
 	}
-	for _, raw := range p.Tools {
-		t, err := p.tool(expand(raw, seed))
-		if err != nil {
-			return nil, err
-		}
-		d.catalog.Tools = append(d.catalog.Tools, t)
-	}
-	return d, nil
+	return nil
 }
 
 // settings reads grain and fallback.
@@ -196,62 +202,4 @@ func (p *wirePersona) settings(d *description) error {
 		d.fallbackDelay = [2]time.Duration{time.Duration(ms[0]) * time.Millisecond, time.Duration(ms[1]) * time.Millisecond}
 	}
 	return nil
-}
-
-func (p *wirePersona) tool(raw sdk.RawJSON) (sdk.Tool, error) {
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, raw); err != nil {
-		return sdk.Tool{}, fmt.Errorf("tool: %w", err)
-	}
-	o, err := guest.ParseObject(compact.Bytes())
-	if err != nil {
-		return sdk.Tool{}, errors.New("a tool is not an object")
-	}
-	name, schema := o.Str("name"), o.Raw("inputSchema")
-	if !toolName.MatchString(name) {
-		return sdk.Tool{}, fmt.Errorf("tool name %q does not match %s", name, toolName)
-	}
-	if s, err := guest.ParseObject(schema); err != nil || s.Str("type") != "object" {
-		return sdk.Tool{}, fmt.Errorf(`tool %q: inputSchema is not an object schema with "type":"object"`, name)
-	}
-	info := p.ToolInfo[name]
-	return sdk.Tool{
-		Name: name, Definition: compact.Bytes(), InputSchema: schema, Persona: p.ID,
-		Service: info.Service, Class: info.Class, Category: info.Category,
-	}, nil
-}
-
-// merge makes one catalog of all personas: the first one's identity, everyone's
-// tools.
-func (h *Host) merge(all []*loaded) (*sdk.Catalog, error) {
-	c := &sdk.Catalog{Routes: map[string]sdk.RawJSON{}}
-	seen := map[string]string{}
-	for i, p := range all {
-		if h.by[p.id] != nil {
-			return nil, fmt.Errorf("persona id %q is loaded twice", p.id)
-		}
-		h.by[p.id] = p
-		if i == 0 {
-			c.Server, c.Instructions = p.catalog.Server, p.catalog.Instructions
-		}
-		for _, t := range p.catalog.Tools {
-			if other := seen[t.Name]; other != "" {
-				return nil, fmt.Errorf("tool %q is offered by personas %q and %q", t.Name, other, p.id)
-			}
-			seen[t.Name] = p.id
-			c.Tools = append(c.Tools, t)
-		}
-		for path, body := range p.catalog.Routes {
-			if c.Routes[path] == nil {
-				c.Routes[path] = body
-			}
-		}
-	}
-	if h.ServerName != "" {
-		c.Server.Name = h.ServerName
-	}
-	for path, body := range c.Routes {
-		c.Routes[path] = expandServer(body, c.Server)
-	}
-	return c, nil
 }

@@ -11,6 +11,7 @@
 package persona
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,22 +22,14 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/sdk"
-	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
-// Limits of the ABI that this package holds.
-const (
-	maxEnvelope = 256 << 10
-	maxState    = 16 << 10
-	maxNotes    = 16
-	maxNote     = 256
-	maxDelay    = 60 * time.Second
-)
+// maxEnvelope is how many bytes a guest is given to read.
+const maxEnvelope = 256 << 10
 
 // Guest is a loaded module; *wasm.Module is one.
 type Guest interface {
@@ -151,112 +144,101 @@ func (h *Host) Release(source string) {
 	}
 }
 
-// Call answers one tool call. An error means that the request cannot be served
-// at all; a guest's failure is an answer, see [sdk.Answer].
-func (h *Host) Call(ctx context.Context, c sdk.ToolCall) (*sdk.Answer, error) {
+// Call answers one operation on what a persona describes. Seed and State are the
+// host's to fill in, Now is the time of arrival. Source is who keeps a guest
+// instance and a state: a session, or an actor where there is none. An error
+// means that the request cannot be served at all; a guest's failure is an
+// answer, see [sdk.Answer]. Answers share memory and are not to be changed.
+func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answer, error) {
 	if _, err := h.Catalog(ctx); err != nil {
 		return nil, err
 	}
 	p := h.by[c.Persona]
 	if p == nil {
-		return nil, fmt.Errorf("call %s: persona %q is not loaded", c.Tool, c.Persona)
+		return nil, fmt.Errorf("%s %s: persona %q is not loaded", c.Op, subject(c), c.Persona)
 	}
-	defer h.state.lock(c.Source, c.Persona)()
-	in := p.envelope(c, h.state.get(c.Source, c.Persona))
+	if !operations[c.Op] {
+		return nil, fmt.Errorf("operation %q is not one of the ABI's", c.Op)
+	}
+	defer h.state.lock(source, c.Persona)()
+	in := p.envelope(c, h.state.get(source, c.Persona))
 	if len(in) > maxEnvelope {
-		return &sdk.Answer{Fault: &sdk.Fault{Kind: "bad_args", Message: "arguments are too large"}}, nil
+		return &sdk.Answer{Fault: &sdk.Fault{Kind: sdk.FaultBadArgs, Message: "arguments are too large"}}, nil
 	}
 	key := memoKey(p.guest.Digest(), in)
 	out, hit := h.memo.get(key)
 	if !hit {
 		var failure *sdk.GuestError
-		if out, failure = h.run(ctx, p, c, in); failure != nil {
+		if out, failure = h.run(ctx, p, source, c, in); failure != nil {
 			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("call %s: %w", c.Tool, err) // the caller gave up, the guest did not fail
+				return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err) // the caller gave up, the guest did not fail
 			}
-			return p.fallback(failure), nil
+			return p.fallback(c.Op, failure), nil
 		}
 		h.memo.put(key, out)
 	}
 	if out.state != nil {
-		h.state.set(c.Source, c.Persona, out.state)
+		h.state.set(source, c.Persona, out.state)
 	}
 	return p.answer(out), nil
 }
 
+var operations = map[string]bool{sdk.OpCall: true, sdk.OpResource: true, sdk.OpPrompt: true, sdk.OpComplete: true}
+
+// subject is what a call is about, in the persona's own words and never in the
+// client's.
+func subject(c *sdk.Call) string {
+	switch c.Op {
+	case sdk.OpCall:
+		return c.Tool
+	case sdk.OpPrompt:
+		return c.Name
+	case sdk.OpResource:
+		return cmp.Or(c.Template, c.URI)
+	}
+	return ""
+}
+
 // run calls the guest and decodes its output.
-func (h *Host) run(ctx context.Context, p *loaded, c sdk.ToolCall, in []byte) (*output, *sdk.GuestError) {
+func (h *Host) run(ctx context.Context, p *loaded, source string, c *sdk.Call, in []byte) (*output, *sdk.GuestError) {
 	start := time.Now()
 	reply, err := p.guest.Call(ctx, wasm.Request{
-		Source: c.Source, Input: in, Deadline: h.CallTimeout, Now: p.now(c.Now),
+		Source: source, Input: in, Deadline: h.CallTimeout, Now: p.now(c.Now),
 	})
-	if len(reply.Log) > 0 {
-		for _, l := range reply.Log {
-			h.Log.Debug("guest log", "module", p.module, "line", l.Text)
-		}
+	for _, l := range reply.Log {
+		h.Log.Debug("guest log", "module", p.module, "line", l.Text)
 	}
 	var out *output
 	if err == nil {
-		out, err = decodeOutput(reply.Output)
+		out, err = decodeOutput(reply.Output, expected{op: c.Op, output: p.outputs[c.Tool], seed: p.seed})
 	}
 	if err == nil {
 		return out, nil
 	}
 	failure := &sdk.GuestError{
-		Module: p.module, Op: "call", Code: "json", Detail: err.Error(),
+		Module: p.module, Op: c.Op, Code: "json", Detail: err.Error(),
 		TookMS: float64(time.Since(start).Microseconds()) / 1000,
 	}
 	if call, ok := errors.AsType[*wasm.CallError](err); ok {
 		failure.Code = call.Code
 	}
 	if ctx.Err() == nil {
-		h.Log.Warn("persona guest failed", "module", p.module, "tool", c.Tool, "code", failure.Code, "error", err)
+		h.Log.Warn("persona guest failed", "module", p.module, "op", c.Op, "subject", subject(c), "code", failure.Code, "error", err)
 	}
 	return nil, failure
 }
 
-// answer makes a caller's answer of an output: placeholders expanded, since they
-// may differ where the remembered bytes do not.
-func (p *loaded) answer(out *output) *sdk.Answer {
-	a := &sdk.Answer{Delay: out.delay, Notes: out.notes}
-	if out.fault != nil {
-		a.Fault = &sdk.Fault{Kind: out.fault.Kind, Message: string(unescapeAttacker([]byte(out.fault.Message)))}
-		return a
-	}
-	if a.Result, a.Failed = out.result, out.failed; !out.plain {
-		a.Result = expand(out.result, p.seed)
-	}
-	return a
-}
-
 // fallback is what the client sees while the guest is broken.
-func (p *loaded) fallback(failure *sdk.GuestError) *sdk.Answer {
+func (p *loaded) fallback(op string, failure *sdk.GuestError) *sdk.Answer {
 	delay := p.fallbackDelay[0]
 	if span := p.fallbackDelay[1] - delay; span > 0 {
 		delay += rand.N(span) // an outage's timing need not repeat
 	}
-	return &sdk.Answer{
-		Fault: &sdk.Fault{Kind: "tool", Message: p.fallbackText},
-		Delay: delay, Guest: failure,
+	kind := sdk.FaultInternal
+	if op == sdk.OpCall {
+		kind = sdk.FaultTool
 	}
-}
-
-func (p *loaded) now(t time.Time) time.Time { return t.UTC().Truncate(p.grain) }
-
-// envelope is the guest's input. Equal requests give equal bytes.
-func (p *loaded) envelope(c sdk.ToolCall, state []byte) []byte {
-	var w guest.Writer
-	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str("call").Key("persona").Str(p.id)
-	w.Key("seed").Str(strconv.FormatUint(p.seed, 10))
-	w.Key("now").Str(p.now(c.Now).Format(time.RFC3339))
-	if state != nil {
-		w.Key("state").Raw(state)
-	} else {
-		w.Key("state").Null()
-	}
-	w.Key("can").Arr().End()
-	w.Key("tool").Str(c.Tool).Key("args").Raw(escapeAttacker(c.Args))
-	return w.End().Bytes()
+	return &sdk.Answer{Fault: &sdk.Fault{Kind: kind, Message: p.fallbackText}, Delay: delay, Guest: failure}
 }
 
 // seedFor derives a persona's seed from the deployment's secret.

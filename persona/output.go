@@ -12,62 +12,103 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
-// output is a guest's reply to a call, checked.
+// Limits of an output document.
+const (
+	maxState = 16 << 10
+	maxNotes = 16
+	maxNote  = 256
+	maxDelay = 60 * time.Second
+	maxList  = 4096 // elements of content, contents or messages
+)
+
+// output is a guest's reply to a call, checked: one of result, input and fault.
 type output struct {
-	size   int // bytes of the whole reply
+	size   int  // about what it holds in memory
+	plain  bool // it has neither placeholder nor mark
 	result sdk.RawJSON
 	failed bool // result has isError
-	plain  bool // result has neither placeholder nor mark
+	input  *sdk.InputRequired
 	fault  *sdk.Fault
+	notify []sdk.Notice
 	delay  time.Duration
 	state  sdk.RawJSON // nil: unchanged; null: cleared
 	notes  map[string]string
 }
 
-// faultKinds are the kinds of refusal a persona may give to a call.
-var faultKinds = map[string]bool{"tool": true, "bad_args": true, "unknown_tool": true, "internal": true}
+// faultKinds are the kinds of refusal a persona may give.
+var faultKinds = map[string]bool{
+	sdk.FaultTool: true, sdk.FaultBadArgs: true, sdk.FaultUnknownTool: true, sdk.FaultUnknownResource: true,
+	sdk.FaultUnknownPrompt: true, sdk.FaultRPC: true, sdk.FaultInternal: true,
+}
+
+var (
+	outputShape = shape{{"result", isObject, false}, {"input_required", isObject, false}, {"error", isObject, false},
+		{"delay_ms", isNumber, false}, {"notify", isList, false}, {"notes", isObject, false}}
+	faultShape = shape{{"kind", isString, true}, {"message", isString, false}, {"data", isObject, false}}
+	codeShape  = shape{{"code", isInteger, true}}
+)
 
 // decodeOutput checks a guest's reply: one valid UTF-8 JSON object with exactly
 // one outcome, within the limits of the ABI.
-func decodeOutput(b []byte) (*output, error) {
+func decodeOutput(b []byte, e expected) (*output, error) {
 	if !utf8.Valid(b) || !json.Valid(b) {
 		return nil, errors.New("output is not valid JSON")
 	}
-	o, err := guest.ParseObject(b)
-	if err != nil {
+	if _, err := guest.ParseObject(b); err != nil {
 		return nil, errors.New("output is not one JSON object within the depth limit")
 	}
-	result, fault := o.Raw("result"), o.Raw("error")
-	if (result == nil) == (fault == nil) {
-		return nil, errors.New(`output needs exactly one of "result" and "error"`)
-	}
-	if result, err = oneLine(result); err != nil {
+	b, err := oneLine(b)
+	if err != nil {
 		return nil, err
 	}
-	out := &output{size: len(b), result: result, state: o.Raw("state")}
-	if fault != nil {
-		if out.fault, err = decodeFault(fault); err != nil {
-			return nil, err
-		}
-	} else if out.failed, err = checkResult(result); err != nil {
+	b = rawMarks(b)
+	o, err := outputShape.read("output", b)
+	if err != nil {
 		return nil, err
 	}
-	out.plain = isPlain(result)
+	out := &output{size: len(b), plain: isPlain(b), state: o.Raw("state")}
+	if err := out.decodeOutcome(o, e); err != nil {
+		return nil, err
+	}
+	return out, out.decodeBeside(o)
+}
+
+func (out *output) decodeOutcome(o guest.Object, e expected) (err error) {
+	result, input, fault := o.Raw("result"), o.Raw("input_required"), o.Raw("error")
+	switch {
+	case result != nil && input == nil && fault == nil:
+		out.result = result
+		out.failed, err = e.checkResult(result)
+	case input != nil && result == nil && fault == nil:
+		out.input, err = decodeInput(e.op, input)
+	case fault != nil && result == nil && input == nil:
+		out.fault, err = decodeFault(fault)
+	default:
+		return errors.New(`output needs exactly one of "result", "input_required" and "error"`)
+	}
+	return err
+}
+
+// decodeBeside reads what may stand beside the outcome.
+func (out *output) decodeBeside(o guest.Object) (err error) {
 	if len(out.state) > maxState {
-		return nil, fmt.Errorf("state is over %d bytes", maxState)
+		return fmt.Errorf("state is over %d bytes", maxState)
 	}
-	delay := time.Duration(o.Int("delay_ms", 0)) * time.Millisecond
-	if delay < 0 || delay > maxDelay {
-		return nil, fmt.Errorf("delay_ms is not within 0 to %d", maxDelay.Milliseconds())
+	if out.delay, err = milliseconds("delay_ms", o.Int("delay_ms", 0), 0, maxDelay); err != nil {
+		return err
 	}
-	out.delay = delay
-	out.notes, err = decodeNotes(o)
-	return out, err
+	if out.notify, err = decodeNotices(o.Raw("notify")); err != nil {
+		return err
+	}
+	out.size += len(o.Raw("notify")) + len(out.notify)*entryOverhead
+	out.notes, err = decodeNotes(o.Raw("notes"))
+	return err
 }
 
 // oneLine takes line breaks between tokens out: a message is one line on stdio
 // and in an event stream. Everything else stays as the guest wrote it.
 func oneLine(b []byte) ([]byte, error) {
+	b = bytes.TrimSpace(b)
 	if !bytes.ContainsAny(b, "\r\n") {
 		return b, nil
 	}
@@ -79,47 +120,43 @@ func oneLine(b []byte) ([]byte, error) {
 }
 
 func decodeFault(b []byte) (*sdk.Fault, error) {
-	o, err := guest.ParseObject(b)
-	if err != nil || !faultKinds[o.Str("kind")] {
-		return nil, errors.New(`"error" is not an object with a known kind`)
-	}
-	return &sdk.Fault{Kind: o.Str("kind"), Message: o.Str("message")}, nil
-}
-
-// checkResult refuses a result that could not be an MCP CallToolResult, and says
-// whether it reports a failure.
-func checkResult(b []byte) (failed bool, err error) {
-	o, err := guest.ParseObject(b)
+	o, err := faultShape.read("error", b)
 	if err != nil {
-		return false, errors.New(`"result" is not an object`)
+		return nil, err
 	}
-	n := 0
-	err = guest.Elements(o.Raw("content"), func(v []byte) {
-		if c, err := guest.ParseObject(v); err == nil && c.Str("type") != "" {
-			n++
-		} else {
-			n = -1 << 20
-		}
-	})
-	if err != nil || n < 0 {
-		return false, errors.New(`"result.content" is not a list of content objects`)
+	f := &sdk.Fault{Kind: o.Str("kind"), Message: o.Str("message")}
+	if !faultKinds[f.Kind] {
+		return nil, fmt.Errorf("error.kind %.80q is not one of the ABI's", f.Kind)
 	}
-	return o.Bool("isError"), nil
+	if f.Kind != sdk.FaultRPC {
+		return f, nil
+	}
+	data, err := codeShape.read("error.data", orElse(o.Raw("data"), "{}"))
+	if err != nil {
+		return nil, err
+	}
+	code := data.Int("code", 0)
+	if f.Code = int(code); code != int64(int32(code)) {
+		return nil, errors.New("error.data.code is beyond 32 bits")
+	}
+	return f, nil
 }
 
-func decodeNotes(o guest.Object) (map[string]string, error) {
-	if !o.Has("notes") {
+func decodeNotes(v []byte) (map[string]string, error) {
+	if v == nil {
 		return nil, nil
 	}
 	notes := map[string]string{}
-	err := guest.Members(o.Raw("notes"), func(k string, v []byte) { notes[k] = guest.String(v) })
-	if err != nil || len(notes) > maxNotes {
-		return nil, fmt.Errorf(`"notes" is not an object of at most %d strings`, maxNotes)
-	}
-	for k, v := range notes {
-		if len(k)+len(v) > maxNote {
-			return nil, fmt.Errorf("a note is over %d bytes", maxNote)
+	var fault error
+	_ = guest.Members(v, func(k string, v []byte) {
+		if notes[k] = guest.String(v); !isString.fits(v) {
+			fault = errors.New("a note is not a string")
+		} else if len(k)+len(notes[k]) > maxNote {
+			fault = fmt.Errorf("a note is over %d bytes", maxNote)
 		}
+	})
+	if len(notes) > maxNotes {
+		return nil, fmt.Errorf("notes has over %d members", maxNotes)
 	}
-	return notes, nil
+	return notes, fault
 }

@@ -103,6 +103,28 @@ func unescapeAttacker(b []byte) []byte {
 	}
 }
 
+// rawMarks spells escaped marks of valid JSON as the character itself, for the
+// guests whose encoders write nothing beyond ASCII.
+func rawMarks(raw []byte) []byte {
+	if !bytes.Contains(raw, []byte(`\uf8fe`)) && !bytes.Contains(raw, []byte(`\uF8FE`)) {
+		return raw
+	}
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case raw[i] != '\\' || i+1 == len(raw):
+			out = append(out, raw[i])
+		case i+6 <= len(raw) && bytes.EqualFold(raw[i:i+6], []byte(`\uf8fe`)):
+			out = append(out, mark...)
+			i += 5
+		default:
+			out = append(out, raw[i], raw[i+1])
+			i++
+		}
+	}
+	return out
+}
+
 // isPlain reports whether expand would give back what it got.
 func isPlain(raw []byte) bool {
 	return !bytes.Contains(raw, []byte("{{")) && !bytes.Contains(raw, []byte(mark))

@@ -63,6 +63,8 @@ var fields = []field{
 	{"class", shapeText, func(e *sdk.Event) string { return e.Class }},
 	{"category", shapeText, func(e *sdk.Event) string { return e.Category }},
 	{"args", shapeJSON, func(e *sdk.Event) string { return string(e.Args) }},
+	{"uri", shapeText, func(e *sdk.Event) string { return e.URI }},
+	{"prompt", shapeText, func(e *sdk.Event) string { return e.Prompt }},
 	{"client", shapeJSON, clientJSON},
 	{"persona", shapeText, func(e *sdk.Event) string { return e.Persona }},
 	{"profile", shapeText, func(e *sdk.Event) string { return e.Profile }},

@@ -54,6 +54,8 @@ type Event struct {
 	Category  string      `json:"category,omitempty"` // of a known tool: datastore, source, identity, crm, docs, ci, ...
 	Args      RawJSON     `json:"args,omitempty"`
 	ArgsCut   bool        `json:"args_cut,omitempty"` // args were too large to keep; see body
+	URI       string      `json:"uri,omitempty"`      // of the resource that is read, subscribed to or referred to
+	Prompt    string      `json:"prompt,omitempty"`   // that is asked for or referred to
 	Client    *ClientInfo `json:"client,omitempty"`
 
 	Persona     string            `json:"persona,omitempty"`

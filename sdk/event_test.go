@@ -23,7 +23,7 @@ func full() *sdk.Event {
 		Method: "POST", Path: "/mcp", UA: "client/1", Head: "POST /mcp HTTP/1.1\r\n\r\n", HeadB64: []byte{0xff},
 		Body: &sdk.Body{Size: 3, SHA256: "00", Text: "abc", Base64: "/w==", Cut: true},
 		Era:  "legacy", Protocol: "2025-11-25", RPCID: sdk.RawJSON(`"x"`), MCPMethod: "tools/call", Tool: "t",
-		Service: "jira", Class: "read", Category: "tracker", Args: sdk.RawJSON(`{"q":1.0}`), ArgsCut: true,
+		Service: "jira", Class: "read", Category: "tracker", Args: sdk.RawJSON(`{"q":1.0}`), ArgsCut: true, URI: "file:///a", Prompt: "summary",
 		Client:  &sdk.ClientInfo{Name: "c", Version: "1", Title: "C"},
 		Persona: "enterprise", Profile: "strict", Outcome: "result", Status: 200, LatencyMS: 1.5, ResultBytes: 9,
 		Error: "e", Notes: map[string]string{"k": "v"},

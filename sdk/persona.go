@@ -13,18 +13,51 @@ type Persona interface {
 	// identity, tools and texts, as docs/guest-abi.md has it.
 	Describe() []byte
 	// Call answers one request with an output document: exactly one of
-	// "result" and "error", and what may stand beside them.
+	// "result", "input_required" and "error", and what may stand beside them.
+	// A persona sees only operations on what it describes.
 	Call(c *Call) []byte
 }
 
-// Call is one request to a persona. Args is always a JSON object that has been
-// validated against the tool's input schema.
+// The operations of [Call].
+const (
+	OpCall     = "call"     // tools/call: Tool, Args
+	OpResource = "resource" // resources/read: URI, and Template and Vars if one matched
+	OpPrompt   = "prompt"   // prompts/get: Name, Args
+	OpComplete = "complete" // completion/complete: Ref, Argument, Context
+)
+
+// Call is one request to a persona.
 type Call struct {
-	Op      string    // "call"
+	Op      string
 	Persona string    // id, as in Describe
-	Tool    string    //
-	Args    RawJSON   //
 	Seed    uint64    // the deployment's world; the same for every client
 	Now     time.Time // UTC, truncated to the persona's grain
 	State   RawJSON   // what the persona last returned for this session, or nil
+	Can     []string  // the client's abilities, sorted; the Can constants
+
+	Tool string  // OpCall
+	Name string  // OpPrompt
+	Args RawJSON // OpCall: an object that fits the tool's schema; OpPrompt: an object of strings
+
+	URI      string  // OpResource
+	Template string  // OpResource: the URI template that matched, "" for a listed resource
+	Vars     RawJSON // OpResource: an object of strings
+
+	Ref      RawJSON // OpComplete: {type: "ref/prompt", name} or {type: "ref/resource", uri}
+	Argument RawJSON // OpComplete: {name, value}
+	Context  RawJSON // OpComplete: {arguments}, nil when the client gave none
+
+	Inputs  RawJSON // answers to an [InputRequired] by key, nil at the first call
+	Refused RawJSON // keys the client refused to answer, with {code, message}; nil for none
+	Resume  RawJSON // as the persona gave it, nil for none
+	Round   int     // how many times the persona has asked before
 }
+
+// The abilities in [Call.Can].
+const (
+	CanElicitForm    = "elicitation.form"
+	CanElicitURL     = "elicitation.url"
+	CanRoots         = "roots"
+	CanSampling      = "sampling"
+	CanSamplingTools = "sampling.tools"
+)

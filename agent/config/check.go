@@ -26,11 +26,14 @@ const (
 	minHeader      = 1 * KiB
 	maxHeader      = 1 * MiB
 	minDepth       = 4
-	maxDepth       = 1000
+	maxDepth       = 64 // what the readers of JSON here go down to
 	maxBatch       = 10_000
 	maxHeld        = 1_000_000
 	minSessionIdle = Duration(time.Second)
 	maxSessionIdle = Duration(7 * 24 * time.Hour)
+	maxPage        = 10000
+	minDeadline    = Duration(100 * time.Millisecond)
+	maxDeadline    = Duration(time.Hour)
 	minCallTimeout = Duration(10 * time.Millisecond)
 	maxCallTimeout = Duration(time.Minute)
 	maxQueue       = 1 << 20
@@ -86,6 +89,7 @@ func checkDecoy(d *Decoy, c *collector) {
 	}
 	checkGuests(c, "decoy.personas", d.Personas, BuiltInPersonas, 1, maxPersonas)
 	oneOf(c, "decoy.profile", d.Profile, "strict")
+	oneOf(c, "decoy.framing", d.Framing, "json", "sse")
 	if len(d.ServerName) > maxServerName || strings.IndexFunc(d.ServerName, isControl) >= 0 {
 		c.add("decoy.server_name", "want at most %d bytes without control characters, got %s", maxServerName, shown(d.ServerName))
 	}
@@ -192,6 +196,11 @@ func checkLimits(l *Limits, c *collector) {
 	between(c, t+"sessions_per_source", l.SessionsPerSource, 1, maxHeld)
 	between(c, t+"sse_per_source", l.SSEPerSource, 1, maxHeld)
 	between(c, t+"session_idle", l.SessionIdle, minSessionIdle, maxSessionIdle)
+	between(c, t+"page", l.Page, 1, maxPage)
+	between(c, t+"head_timeout", l.HeadTimeout, minDeadline, maxDeadline)
+	between(c, t+"body_timeout", l.BodyTimeout, minDeadline, maxDeadline)
+	between(c, t+"write_timeout", l.WriteTimeout, minDeadline, maxDeadline)
+	between(c, t+"idle_timeout", l.IdleTimeout, minDeadline, maxDeadline)
 	between(c, t+"call_timeout", l.CallTimeout, minCallTimeout, maxCallTimeout)
 	within(c, t+"recorded_body", l.RecordedBody, t+"body", l.Body)
 	within(c, t+"connections_per_source", l.ConnectionsPerSource, t+"connections", l.Connections)

@@ -62,6 +62,9 @@ type Decoy struct {
 	Personas []string `toml:"personas"`
 	// Profile names the imitated server stack. Default and only value "strict".
 	Profile string `toml:"profile"`
+	// Framing is how an answer to a request travels when nothing has to be said
+	// before it: "json", or "sse" for an event stream. Default "json".
+	Framing string `toml:"framing"`
 	// ServerName replaces the name that the persona gives its server, at most
 	// 128 bytes. Empty or absent: the persona's own.
 	ServerName string `toml:"server_name"`
@@ -88,7 +91,7 @@ type Limits struct {
 	RecordedBody Size `toml:"recorded_body"`
 	// Header is the largest request head, 1KiB to 1MiB. Default 16KiB.
 	Header Size `toml:"header"`
-	// Depth is how deep JSON may nest, 4 to 1000. Default 64.
+	// Depth is how deep JSON may nest, 4 to 64. Default 64.
 	Depth int `toml:"depth"`
 	// Batch is the number of messages in one body, 1 to 10000. Default 64.
 	Batch int `toml:"batch"`
@@ -107,6 +110,20 @@ type Limits struct {
 	SSEPerSource int `toml:"sse_per_source"`
 	// SessionIdle is how long a silent session lives, 1s to 168h. Default 30m.
 	SessionIdle Duration `toml:"session_idle"`
+	// Page is the number of entries on a page of a list, 1 to 10000.
+	// Default 100.
+	Page int `toml:"page"`
+	// HeadTimeout is how long a request head may take to arrive, 100ms to 1h.
+	// Default 5s.
+	HeadTimeout Duration `toml:"head_timeout"`
+	// BodyTimeout is the same for a body. Default 15s.
+	BodyTimeout Duration `toml:"body_timeout"`
+	// WriteTimeout is how long a client may take to accept what it is sent.
+	// Default 10s.
+	WriteTimeout Duration `toml:"write_timeout"`
+	// IdleTimeout is how long a connection may be silent between two requests.
+	// Default 1m.
+	IdleTimeout Duration `toml:"idle_timeout"`
 	// CallTimeout is how long a persona may take for one call, 10ms to 1m.
 	// Default 2s.
 	CallTimeout Duration `toml:"call_timeout"`
@@ -158,6 +175,7 @@ func blank() *Config {
 			Path:           "/mcp",
 			Personas:       []string{"enterprise"},
 			Profile:        "strict",
+			Framing:        "json",
 			AllowedOrigins: []string{},
 			AllowedHosts:   []string{},
 			TrustedProxies: []string{},
@@ -182,6 +200,11 @@ func defaultLimits() Limits {
 		SessionsPerSource:    256,
 		SSEPerSource:         8,
 		SessionIdle:          Duration(30 * time.Minute),
+		Page:                 100,
+		HeadTimeout:          Duration(5 * time.Second),
+		BodyTimeout:          Duration(15 * time.Second),
+		WriteTimeout:         Duration(10 * time.Second),
+		IdleTimeout:          Duration(time.Minute),
 		CallTimeout:          Duration(2 * time.Second),
 	}
 }

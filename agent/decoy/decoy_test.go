@@ -46,7 +46,7 @@ func tool(name, schema string) sdk.Tool {
 	return sdk.Tool{Name: name, Definition: sdk.RawJSON(def), InputSchema: sdk.RawJSON(schema), Persona: "p", Service: "svc", Category: "docs"}
 }
 
-func (b *backend) Call(_ context.Context, c sdk.ToolCall) (*sdk.Answer, error) {
+func (b *backend) Call(_ context.Context, _ string, c *sdk.Call) (*sdk.Answer, error) {
 	switch c.Tool {
 	case "fail":
 		return &sdk.Answer{Fault: &sdk.Fault{Kind: "tool", Message: "upstream said no"}}, nil

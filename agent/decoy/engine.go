@@ -29,28 +29,46 @@ var legacyRevisions = map[string]bool{
 type Backend interface {
 	// Catalog returns what is on offer, waiting until it is loaded.
 	Catalog(ctx context.Context) (*sdk.Catalog, error)
-	Call(ctx context.Context, c sdk.ToolCall) (*sdk.Answer, error)
+	// Call asks a persona. The source keeps guest instance and state: a session,
+	// or an actor where there is none.
+	Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answer, error)
 	// Release says that a source will not call again.
 	Release(source string)
+}
+
+// outlet carries what belongs to a request before its answer does.
+type outlet interface {
+	// send passes one message on; false when nobody will get it.
+	send(message []byte) bool
+	// hangUp ends the connection and has the client come back for the rest, where
+	// the transport can.
+	hangUp(retry time.Duration)
 }
 
 // exchange is what is known about one message before it is dispatched, and the
 // event that it becomes.
 type exchange struct {
 	era     profile.Era
-	session *session // nil in the modern era
-	source  string   // owner of guest state: session or actor
+	session *session    // nil in the modern era, but for stdio
+	source  string      // owner of guest state: session or actor
+	header  http.Header // modern era over HTTP only
+	out     outlet      // nil where nothing can be sent before the answer
 	arrival time.Time
 	event   *sdk.Event
 	guest   *sdk.GuestError
+	listen  *subscription // of a request that Listening answers
 }
 
 // engine turns messages into outcomes. It knows no transport and writes no bytes.
 type engine struct {
-	log      *slog.Logger
-	backend  Backend
-	sessions *sessions
-	current  atomic.Pointer[catalog]
+	log       *slog.Logger
+	backend   Backend
+	profile   profile.Profile
+	sessions  *sessions
+	sealer    *sealer
+	page      int // entries on a page of a list
+	bulletins *bulletins
+	current   atomic.Pointer[catalog]
 }
 
 // catalog returns the prepared catalog.
@@ -64,7 +82,7 @@ func (e *engine) catalog(ctx context.Context) (*catalog, error) {
 	if c := e.current.Load(); c != nil && c.of == of {
 		return c, nil
 	}
-	c := newCatalog(of)
+	c := newCatalog(of, e.page, e.sealer)
 	e.current.Store(c)
 	return c, nil
 }
@@ -82,56 +100,97 @@ func (e *engine) serve(ctx context.Context, x *exchange, m *message) (o profile.
 	}()
 	if m.fault != "" {
 		x.event.Error = m.detail
+		return profile.Outcome{Code: m.fault}
 	}
+	noteTarget(x.event, m)
+	if !m.isRequest() {
+		e.heed(x, m)
+		return profile.Outcome{Code: profile.Accepted}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer x.session.run(m.id, cancel)()
 	return e.dispatch(ctx, x, m)
 }
 
-func (e *engine) dispatch(ctx context.Context, x *exchange, m *message) profile.Outcome {
-	if m.fault != "" {
-		return profile.Outcome{Code: m.fault}
+// heed takes notice of a message that wants no answer.
+func (e *engine) heed(x *exchange, m *message) {
+	switch {
+	case m.answer && x.session.answered(m):
+		x.event.Notes = map[string]string{"answer": "expected"}
+	case m.method == "notifications/cancelled":
+		x.session.cancel(m.params.Raw("requestId"))
 	}
-	noteTool(x.event, m)
-	if !m.isRequest() {
-		return profile.Outcome{Code: profile.Accepted}
+}
+
+// method serves one MCP method.
+type method func(e *engine, ctx context.Context, c *catalog, x *exchange, m *message) profile.Outcome
+
+// The methods of both eras, and of each.
+var (
+	methods = map[string]method{
+		"tools/list":               (*engine).list,
+		"tools/call":               (*engine).call,
+		"resources/list":           (*engine).list,
+		"resources/templates/list": (*engine).list,
+		"resources/read":           (*engine).read,
+		"prompts/list":             (*engine).list,
+		"prompts/get":              (*engine).prompt,
+		"completion/complete":      (*engine).complete,
+	}
+	legacyMethods = map[string]method{
+		"initialize":            (*engine).initialize,
+		"ping":                  (*engine).ping,
+		"logging/setLevel":      (*engine).setLevel,
+		"resources/subscribe":   (*engine).subscribe,
+		"resources/unsubscribe": (*engine).unsubscribe,
+	}
+	modernMethods = map[string]method{
+		"server/discover":      (*engine).discover,
+		"subscriptions/listen": (*engine).listen,
+	}
+)
+
+func (e *engine) dispatch(ctx context.Context, x *exchange, m *message) profile.Outcome {
+	f := methods[m.method]
+	if f == nil && x.era == profile.Modern {
+		f = modernMethods[m.method]
+	} else if f == nil {
+		f = legacyMethods[m.method]
+	}
+	if f == nil {
+		return profile.Outcome{Code: profile.UnknownMethod, Detail: m.method}
 	}
 	c, err := e.catalog(ctx)
 	if err != nil {
 		x.event.Error = "catalog: " + err.Error()
 		return profile.Outcome{Code: profile.Internal}
 	}
-	switch m.method {
-	case "tools/list":
-		return c.list(x, m)
-	case "tools/call":
-		return e.call(ctx, c, x, m)
-	}
-	if x.era == profile.Modern {
-		if m.method == "server/discover" {
-			return profile.Outcome{Code: profile.Result, Result: c.discover}
-		}
+	if !c.offers(m.method) {
 		return profile.Outcome{Code: profile.UnknownMethod, Detail: m.method}
 	}
+	return f(e, ctx, c, x, m)
+}
+
+// noteTarget records what is asked for before anything can go wrong.
+func noteTarget(ev *sdk.Event, m *message) {
 	switch m.method {
-	case "initialize":
-		return e.initialize(c, x, m)
-	case "ping":
-		return profile.Outcome{Code: profile.Result, Result: sdk.RawJSON("{}")}
-	}
-	return profile.Outcome{Code: profile.UnknownMethod, Detail: m.method}
-}
-
-// noteTool records tool and arguments before anything can go wrong.
-func noteTool(ev *sdk.Event, m *message) {
-	if m.method == "tools/call" {
-		ev.Tool = m.params.Str("name")
-		ev.Args = m.params.Raw("arguments")
+	case "tools/call":
+		ev.Tool, ev.Args = m.params.Str("name"), m.params.Raw("arguments")
+	case "prompts/get":
+		ev.Prompt, ev.Args = m.params.Str("name"), m.params.Raw("arguments")
+	case "resources/read", "resources/subscribe", "resources/unsubscribe":
+		ev.URI = m.params.Str("uri")
+	case "completion/complete":
+		ref := m.params.Object("ref")
+		ev.Prompt, ev.URI, ev.Args = ref.Str("name"), ref.Str("uri"), m.params.Raw("argument")
 	}
 }
 
-func (e *engine) initialize(c *catalog, x *exchange, m *message) profile.Outcome {
+func (e *engine) initialize(_ context.Context, c *catalog, x *exchange, m *message) profile.Outcome {
 	asked := m.params.Str("protocolVersion")
 	if asked == "" {
-		return profile.Outcome{Code: profile.BadParams, Detail: "protocolVersion is required"}
+		return badParams("protocolVersion is required")
 	}
 	version := asked
 	if !legacyRevisions[version] {
@@ -140,9 +199,39 @@ func (e *engine) initialize(c *catalog, x *exchange, m *message) profile.Outcome
 	client := clientInfo(m.params.Object("clientInfo"))
 	x.event.Protocol, x.event.Client = version, client
 	if x.session != nil {
-		e.sessions.initialized(x.session, version, client)
+		x.session.initialized(version, client, abilities(m.params.Object("capabilities"), version))
 	}
 	return profile.Outcome{Code: profile.Result, Result: c.initialize(version)}
+}
+
+func (e *engine) ping(context.Context, *catalog, *exchange, *message) profile.Outcome {
+	return profile.Outcome{Code: profile.Result, Result: sdk.RawJSON("{}")}
+}
+
+func (e *engine) discover(_ context.Context, c *catalog, _ *exchange, _ *message) profile.Outcome {
+	return profile.Outcome{Code: profile.Result, Result: c.discover}
+}
+
+// list answers one of the list methods, page by page.
+func (e *engine) list(_ context.Context, c *catalog, x *exchange, m *message) profile.Outcome {
+	pages, n := c.lists[m.method], 0
+	if m.params.Has("cursor") {
+		var err error
+		if n, err = c.cursor(m.method, m.params.Str("cursor")); err != nil {
+			return badParams("unknown cursor")
+		}
+	}
+	if n >= len(pages) {
+		return badParams("unknown cursor")
+	}
+	if x.era == profile.Modern {
+		return profile.Outcome{Code: profile.Result, Result: pages[n].modern}
+	}
+	return profile.Outcome{Code: profile.Result, Result: pages[n].legacy}
+}
+
+func badParams(detail string) profile.Outcome {
+	return profile.Outcome{Code: profile.BadParams, Detail: detail}
 }
 
 func clientInfo(o guest.Object) *sdk.ClientInfo {
@@ -155,103 +244,34 @@ func clientInfo(o guest.Object) *sdk.ClientInfo {
 
 func clip(s string) string { return cutString(s, maxClientField) }
 
-// list answers tools/list. There is one page, so every cursor is unknown.
-func (c *catalog) list(x *exchange, m *message) profile.Outcome {
-	if m.params.Has("cursor") {
-		return profile.Outcome{Code: profile.BadParams, Detail: "unknown cursor"}
-	}
-	if x.era == profile.Modern {
-		return profile.Outcome{Code: profile.Result, Result: c.modernList}
-	}
-	return profile.Outcome{Code: profile.Result, Result: c.legacyList}
-}
-
-func (e *engine) call(ctx context.Context, c *catalog, x *exchange, m *message) profile.Outcome {
-	name := x.event.Tool
-	if name == "" {
-		return profile.Outcome{Code: profile.BadParams, Detail: "name is required"}
-	}
-	t := c.tools[name]
-	if t == nil {
-		return profile.Outcome{Code: profile.UnknownTool, Detail: name}
-	}
-	x.event.Persona, x.event.Service, x.event.Class, x.event.Category = t.Persona, t.Service, t.Class, t.Category
-	args := x.event.Args
-	if args == nil {
-		args = sdk.RawJSON("{}")
-	}
-	if args[0] != '{' {
-		return profile.Outcome{Code: profile.BadParams, Detail: "arguments must be an object"}
-	}
-	problems, err := t.check(args)
-	if err != nil {
-		x.event.Error = err.Error()
-		return profile.Outcome{Code: profile.Internal}
-	}
-	if problems != nil {
-		return profile.Outcome{Code: profile.BadArgs, Detail: name, Problems: problems, Meta: c.meta}
-	}
-	a, err := e.backend.Call(ctx, sdk.ToolCall{Source: x.source, Persona: t.Persona, Tool: name, Args: args, Now: x.arrival})
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return profile.Outcome{Code: profile.ClientGone}
-	case err != nil:
-		x.event.Error = err.Error()
-		return profile.Outcome{Code: profile.Internal}
-	}
-	return c.answer(ctx, x, name, a)
-}
-
-// answer turns a persona's answer into an outcome, when it is due.
-func (c *catalog) answer(ctx context.Context, x *exchange, name string, a *sdk.Answer) profile.Outcome {
-	x.event.Notes, x.guest = a.Notes, a.Guest
-	waitUntil(ctx, x.arrival.Add(a.Delay))
-	result, failed := a.Result, a.Failed
-	if a.Fault != nil {
-		switch a.Fault.Kind {
-		case "unknown_tool":
-			return profile.Outcome{Code: profile.UnknownTool, Detail: name}
-		case "bad_args":
-			return profile.Outcome{Code: profile.BadArgs, Detail: name, Problems: []string{a.Fault.Message}, Meta: c.meta}
-		case "tool":
-			result, failed = toolError(a.Fault.Message), true
-		default:
-			return profile.Outcome{Code: profile.Internal}
+// abilities says what a client with these capabilities can be asked for. Before
+// 2025-06-18 there was no elicitation, and before 2025-11-25 none by URL.
+func abilities(capabilities guest.Object, version string) []string {
+	var can []string
+	if capabilities.Has("elicitation") && version >= profile.Rev2025_06_18 {
+		how := capabilities.Object("elicitation")
+		if how.Has("form") || !how.Has("url") {
+			can = append(can, sdk.CanElicitForm)
+		}
+		if how.Has("url") && version >= profile.Rev2025_11_25 {
+			can = append(can, sdk.CanElicitURL)
 		}
 	}
-	code := profile.Result
-	if failed {
-		code = profile.ToolError
+	if capabilities.Has("roots") {
+		can = append(can, sdk.CanRoots)
 	}
-	if x.era == profile.Modern {
-		result = c.modernResult(result)
+	if capabilities.Has("sampling") {
+		can = append(can, sdk.CanSampling)
+		if capabilities.Object("sampling").Has("tools") && version >= profile.Rev2025_11_25 {
+			can = append(can, sdk.CanSamplingTools)
+		}
 	}
-	return profile.Outcome{Code: code, Result: result}
-}
-
-func toolError(text string) sdk.RawJSON {
-	var w guest.Writer
-	w.Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Str(text).End().End()
-	return w.Key("isError").Bool(true).End().Bytes()
-}
-
-// waitUntil waits for an instant or the end of the request.
-func waitUntil(ctx context.Context, due time.Time) {
-	d := time.Until(due)
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	return can
 }
 
 // modern serves a message of the 2026-07-28 era; h is nil on stdio.
 func (e *engine) modern(ctx context.Context, x *exchange, h http.Header, m *message) profile.Outcome {
-	x.era = profile.Modern
+	x.era, x.header = profile.Modern, h
 	x.event.Client = clientInfo(modernClient(m))
 	x.event.Protocol = cutString(m.params.Object("_meta").Str(metaVersion), maxClientField)
 	x.event.Actor = actorOf(x.event)
@@ -261,6 +281,6 @@ func (e *engine) modern(ctx context.Context, x *exchange, h http.Header, m *mess
 		return e.serve(ctx, x, m)
 	}
 	x.event.MCPMethod, x.event.RPCID = m.method, m.id
-	noteTool(x.event, m)
+	noteTarget(x.event, m)
 	return profile.Outcome{Code: code, Detail: detail, Era: profile.Modern, Protocol: profile.Rev2026_07_28, ID: m.id}
 }

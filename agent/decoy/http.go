@@ -51,7 +51,7 @@ func (s *Server) handle(c echo.Context) error {
 	}
 	a := &arrival{w: c.Response().Writer, r: r, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
 	defer s.recoverPanic(a)
-	a.writeBy(writeTimeout)
+	a.writeBy(s.Limits.Write)
 	if head.refusal != "" {
 		s.refuse(a, head.refusal, "")
 		return nil
@@ -120,7 +120,7 @@ func (s *Server) finish(a *arrival, o profile.Outcome) {
 
 func (s *Server) write(a *arrival, resp profile.Response) {
 	a.written = true
-	a.writeBy(writeTimeout)
+	a.writeBy(s.Limits.Write)
 	h := a.w.Header()
 	for _, f := range resp.Header {
 		h[f[0]] = append(h[f[0]], f[1])
@@ -147,7 +147,7 @@ func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
 		return nil, ""
 	}
 	rc := http.NewResponseController(a.w)
-	if err := rc.SetReadDeadline(time.Now().Add(readBodyTimeout)); err != nil {
+	if err := rc.SetReadDeadline(time.Now().Add(s.Limits.Read)); err != nil {
 		s.Log.Debug("set read deadline", "error", err)
 	}
 	defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails

@@ -8,12 +8,21 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 const (
-	floodPeriod  = time.Minute // one event a minute speaks for all refused connections of a source
-	floodSources = 4096        // sources that are told apart, the rest share one entry
+	floodPeriod  = time.Minute // one event a minute speaks for what a source did too much of
+	floodSources = 4096        // sources and outcomes that are told apart, the rest share one entry
+	floodFirst   = 20          // requests over a limit that are recorded one by one in a period
 )
+
+// limitCodes are the outcomes of what goes beyond a limit: recorded one by one
+// they would fill the journal with one client's zeal.
+var limitCodes = map[profile.Code]bool{
+	profile.ConnRefused: true, profile.TooManyStreams: true, profile.BodyTooLarge: true,
+	profile.HeadTooLarge: true, profile.BatchTooLarge: true, profile.NotServed: true,
+}
 
 // listener wraps accepted connections and enforces the connection limits.
 type listener struct {
@@ -43,7 +52,10 @@ func (l *listener) Accept() (net.Conn, error) {
 			}), nil
 		}
 		_ = c.Close() // nothing was promised to this peer
-		s.floods.count(source, time.Now(), s.recordFlood)
+		now := time.Now()
+		if s.floods.admit(floodKey{source, profile.ConnRefused}, 1, now) {
+			s.recordFlood(floodKey{source, profile.ConnRefused}, 1, now)
+		}
 	}
 }
 
@@ -108,60 +120,62 @@ func (c *counter) remove(source string) {
 	}
 }
 
-// floods aggregates refused connections: the first of a source is reported at
-// once, the others as one count a minute.
+// floods aggregates what goes beyond limits: the first of a source are reported
+// as they come, the others as one count a minute.
 type floods struct {
 	mu sync.Mutex
-	by map[string]*flood
+	by map[floodKey]*flood
+}
+
+type floodKey struct {
+	source string
+	code   profile.Code
 }
 
 type flood struct {
 	since time.Time
-	n     int
+	n     int // beyond those that were admitted
+	free  int // that may still be admitted
 }
 
-type floodReport func(source string, n int, since time.Time)
-
-func (f *floods) count(source string, now time.Time, report floodReport) {
+// admit reports whether this one is to be recorded by itself; if not it is
+// counted.
+func (f *floods) admit(key floodKey, free int, now time.Time) bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.by == nil {
-		f.by = map[string]*flood{}
+		f.by = map[floodKey]*flood{}
 	}
-	if f.by[source] == nil && len(f.by) >= floodSources {
-		source = ""
+	if f.by[key] == nil && len(f.by) >= floodSources {
+		key.source = ""
 	}
-	e := f.by[source]
-	first := e == nil
-	if first {
-		e = &flood{since: now}
-		f.by[source] = e
-	} else {
-		e.n++
+	e := f.by[key]
+	if e == nil {
+		e = &flood{since: now, free: free}
+		f.by[key] = e
 	}
-	f.mu.Unlock()
-	if first {
-		report(source, 1, now)
+	if e.free > 0 {
+		e.free--
+		return true
 	}
+	e.n++
+	return false
 }
 
 // flush reports and forgets the counts that are due, or all.
-func (f *floods) flush(now time.Time, all bool, report floodReport) {
-	type due struct {
-		source string
-		flood
-	}
-	var out []due
+func (f *floods) flush(now time.Time, all bool, report func(key floodKey, n int, since time.Time)) {
+	out := map[floodKey]flood{}
 	f.mu.Lock()
-	for source, e := range f.by {
+	for key, e := range f.by {
 		if all || now.Sub(e.since) >= floodPeriod {
-			delete(f.by, source)
-			out = append(out, due{source, *e})
+			delete(f.by, key)
+			out[key] = *e
 		}
 	}
 	f.mu.Unlock()
-	for _, d := range out {
-		if d.n > 0 {
-			report(d.source, d.n, d.since)
+	for key, e := range out {
+		if e.n > 0 {
+			report(key, e.n, e.since)
 		}
 	}
 }
@@ -180,10 +194,14 @@ func (s *Server) reportFloods() {
 	}
 }
 
-func (s *Server) recordFlood(source string, n int, since time.Time) {
+func (s *Server) recordFlood(key floodKey, n int, since time.Time) {
 	ev := s.newEvent(since, "http")
-	ev.IP, ev.Outcome = source, string(profile.ConnRefused)
-	ev.Notes = map[string]string{"connections": strconv.Itoa(n)}
+	ev.IP, ev.Outcome = key.source, string(key.code)
+	what := "requests"
+	if key.code == profile.ConnRefused {
+		what = "connections"
+	}
+	ev.Notes = map[string]string{what: strconv.Itoa(n)}
 	s.Recorder.Record(ev)
 }
 
@@ -193,5 +211,12 @@ func (s *Server) recordHead(c *conn, raw string, code profile.Code) {
 	s.setPeer(ev, c.RemoteAddr().String(), nil)
 	setHead(ev, raw)
 	ev.Outcome = string(code)
-	s.Recorder.Record(ev)
+	s.keep(ev, code)
+}
+
+// keep hands an event on, unless it is one too many of its kind.
+func (s *Server) keep(ev *sdk.Event, code profile.Code) {
+	if !limitCodes[code] || s.floods.admit(floodKey{limitKey(ev.IP), code}, floodFirst, ev.Time) {
+		s.Recorder.Record(ev) // ev is the recorder's from here on
+	}
 }

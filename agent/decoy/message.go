@@ -17,6 +17,8 @@ type message struct {
 	fault  profile.Code // why it cannot be served: ParseError or InvalidRequest
 	detail string       // for the operator
 	answer bool         // a response to us, not a request
+
+	result, refusal sdk.RawJSON // of a response: one of them
 }
 
 // isRequest reports whether the message must be answered.
@@ -62,9 +64,9 @@ func parseMessage(b []byte) *message {
 	case o.Str("jsonrpc") != "2.0":
 		return m.invalid(`"jsonrpc" is not "2.0"`)
 	case rawID != nil && m.id == nil:
-		return m.invalid(`"id" is neither a string nor a number`)
+		return m.invalid(`"id" is neither a string nor a number, or too long`)
 	case o.Raw("method") == nil && m.id != nil && (o.Raw("result") != nil || o.Raw("error") != nil):
-		m.answer = true
+		m.answer, m.result, m.refusal = true, o.Raw("result"), o.Raw("error")
 		return m
 	case m.method == "":
 		return m.invalid(`"method" is not a string`)
@@ -84,9 +86,12 @@ func (m *message) invalid(why string) *message {
 	return m
 }
 
+// maxID bounds an id, which answers and everything around them repeat.
+const maxID = 1 << 10
+
 // validID reports whether v is an id as MCP has it: a string or a number.
 func validID(v []byte) bool {
-	return len(v) > 0 && (v[0] == '"' || v[0] == '-' || (v[0] >= '0' && v[0] <= '9'))
+	return len(v) > 0 && len(v) <= maxID && (v[0] == '"' || v[0] == '-' || (v[0] >= '0' && v[0] <= '9'))
 }
 
 func firstByte(b []byte) byte {

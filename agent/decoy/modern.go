@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -19,6 +20,8 @@ const (
 	headerMethod  = "Mcp-Method"
 	headerName    = "Mcp-Name"
 	headerSession = "Mcp-Session-Id"
+
+	headerLastEvent = "Last-Event-Id"
 )
 
 // eraOf decides in which era a message is meant. h is nil on transports without
@@ -30,13 +33,19 @@ func eraOf(h http.Header, m *message) profile.Era {
 	if h == nil || m.method == "initialize" {
 		return profile.Legacy
 	}
-	if v := h.Get(headerVersion); isRevision(v) && v >= profile.Rev2026_07_28 {
+	if isModernHeader(h) {
 		return profile.Modern
 	}
 	if h.Get(headerMethod) != "" && h.Get(headerSession) == "" {
 		return profile.Modern
 	}
 	return profile.Legacy
+}
+
+// isModernHeader reports whether the version header names a modern revision.
+func isModernHeader(h http.Header) bool {
+	v := h.Get(headerVersion)
+	return isRevision(v) && v >= profile.Rev2026_07_28
 }
 
 // isRevision reports whether v has the form of a revision, YYYY-MM-DD.
@@ -77,7 +86,7 @@ func checkModern(h http.Header, m *message) (code profile.Code, detail string) {
 }
 
 func checkRoutingHeaders(h http.Header, m *message) (code profile.Code, detail string) {
-	if h.Get(headerMethod) != m.method {
+	if v, ok := headerValue(h, headerMethod); !ok || v == nil || *v != m.method {
 		return profile.HeaderMismatch, "Mcp-Method does not match the request body"
 	}
 	param := ""
@@ -89,23 +98,23 @@ func checkRoutingHeaders(h http.Header, m *message) (code profile.Code, detail s
 	default:
 		return "", ""
 	}
-	if name, ok := decodeHeader(h.Get(headerName)); !ok || name == "" || name != m.params.Str(param) {
+	if v, ok := headerValue(h, headerName); !ok || v == nil || *v == "" || *v != m.params.Str(param) {
 		return profile.HeaderMismatch, "Mcp-Name does not match the request body"
 	}
 	return "", ""
 }
 
-// decodeHeader undoes the base64 form in which a header carries any text.
+// decodeHeader undoes the base64 form in which a header carries any text. Without
+// both of its marks a value stands for itself, and may hold visible ASCII and
+// blanks only.
 func decodeHeader(v string) (string, bool) {
-	rest, ok := strings.CutPrefix(v, "=?base64?")
-	if !ok {
-		return v, true
+	rest, begins := strings.CutPrefix(v, "=?base64?")
+	rest, ends := strings.CutSuffix(rest, "?=")
+	if !begins || !ends {
+		return v, strings.IndexFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 	}
-	if rest, ok = strings.CutSuffix(rest, "?="); !ok {
-		return "", false
-	}
-	b, err := base64.StdEncoding.DecodeString(rest)
-	return string(b), err == nil
+	b, err := base64.StdEncoding.Strict().DecodeString(rest)
+	return string(b), err == nil && utf8.Valid(b) && !strings.ContainsAny(rest, "\r\n")
 }
 
 func isObject(v []byte) bool { return len(v) > 0 && v[0] == '{' }

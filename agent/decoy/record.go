@@ -121,7 +121,9 @@ func actorOf(ev *sdk.Event) string {
 func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
 	ev := x.event
 	ev.Outcome, ev.Status, ev.ResultBytes = string(o.Code), status, size
-	ev.MCPMethod, ev.Tool = cutString(ev.MCPMethod, maxEventField), cutString(ev.Tool, maxEventField)
+	for _, f := range []*string{&ev.MCPMethod, &ev.Tool, &ev.Prompt, &ev.URI} {
+		*f = cutString(*f, maxEventField)
+	}
 	if len(ev.Args) > maxEventArgs {
 		ev.Args, ev.ArgsCut = nil, true
 	}
@@ -131,12 +133,15 @@ func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
 	if ev.Error == "" && o.Code != profile.Result {
 		ev.Error = strings.Join(o.Problems, "; ")
 	}
+	if ev.Error == "" && (o.Code == profile.HeaderMismatch || o.Code == profile.BadParams) {
+		ev.Error = o.Detail
+	}
 	if ev.Actor == "" {
 		ev.Actor = actorOf(ev)
 	}
 	ev.LatencyMS = float64(time.Since(x.arrival).Microseconds()) / 1000
 	failed := s.guestEvent(x)
-	s.Recorder.Record(ev) // ev is the recorder's from here on
+	s.keep(ev, o.Code)
 	if failed != nil {
 		s.Recorder.Record(failed)
 	}

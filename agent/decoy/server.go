@@ -28,14 +28,6 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// Timeouts of the listener. Streams are bounded by their own write deadline.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readBodyTimeout   = 15 * time.Second
-	idleTimeout       = 60 * time.Second
-	writeTimeout      = 10 * time.Second
-)
-
 // Recorder takes events. Record must not block and must not keep its caller
 // waiting for disks or rules.
 type Recorder interface {
@@ -56,6 +48,11 @@ type Limits struct {
 	SessionsPerSource    int
 	StreamsPerSource     int
 	SessionIdle          time.Duration
+	Page                 int           // entries on a page of a list
+	Idle                 time.Duration // of a connection between two requests
+	Head                 time.Duration // for a request head to arrive
+	Read                 time.Duration // for a request body to arrive
+	Write                time.Duration // for a client to take what it is sent
 }
 
 // DefaultLimits are the limits of an unconfigured sensor.
@@ -63,7 +60,8 @@ func DefaultLimits() Limits {
 	return Limits{
 		Body: 1 << 20, RecordedBody: 64 << 10, Header: 16 << 10, Depth: 64, Batch: 64,
 		Connections: 10_000, ConnectionsPerSource: 64, Sessions: 10_000, SessionsPerSource: 256,
-		StreamsPerSource: 8, SessionIdle: 30 * time.Minute,
+		StreamsPerSource: 8, SessionIdle: 30 * time.Minute, Page: 100,
+		Idle: time.Minute, Head: 5 * time.Second, Read: 15 * time.Second, Write: 10 * time.Second,
 	}
 }
 
@@ -75,6 +73,7 @@ type Options struct {
 	Backend        Backend
 	Recorder       Recorder
 	Limits         Limits
+	Secret         []byte         // keys the tokens that clients carry; without it they end with the process
 	AllowedOrigins []string       // beside the server's own
 	AllowedHosts   []string       // beside loopback names, checked on a loopback listener
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -90,8 +89,12 @@ type Server struct {
 	floods  *floods
 	http    *http.Server
 	buffers sync.Pool       // of *bytes.Buffer, for answers on their way out
+	replay  *budget         // what streams keep for clients that come back
+	closing context.Context // ends when a stop begins
+	close   context.CancelFunc
 	life    context.Context // ends when a stop waits no longer for answers
-	end     context.CancelFunc
+	end     context.CancelCauseFunc
+	started sync.Once
 	local   bool // listening on loopback: names other than loopback's are rebinding
 	wg      sync.WaitGroup
 }
@@ -105,8 +108,13 @@ func New(o Options) *Server {
 		o.Limits = DefaultLimits()
 	}
 	s := &Server{Options: o}
-	s.life, s.end = context.WithCancel(context.Background())
-	s.engine = &engine{log: o.Log, backend: o.Backend, sessions: newSessions(&s.Limits, o.Backend.Release)}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	s.closing, s.close = context.WithCancel(context.Background())
+	s.replay = newBudget(replayTotal)
+	s.engine = &engine{
+		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(&s.Limits, o.Backend.Release),
+		sealer: newSealer(o.Secret), page: s.Limits.Page, bulletins: newBulletins(),
+	}
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
 	s.floods = &floods{}
@@ -124,8 +132,8 @@ func (s *Server) newHTTPServer() *http.Server {
 	e.HTTPErrorHandler = func(error, echo.Context) {}
 	return &http.Server{
 		Handler:           e,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: s.Limits.Head,
+		IdleTimeout:       s.Limits.Idle,
 		// Above our own cap, which answers first.
 		MaxHeaderBytes:               2*s.Limits.Header + 4096,
 		DisableGeneralOptionsHandler: true,
@@ -141,7 +149,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		s.local = a.IP.IsLoopback()
 	}
-	s.wg.Go(s.reportFloods)
+	s.begin()
 	err := s.http.Serve(&listener{Listener: l, server: s})
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -149,21 +157,49 @@ func (s *Server) Serve(l net.Listener) error {
 	return fmt.Errorf("serve decoy on %s: %w", l.Addr(), err)
 }
 
+// begin starts what runs beside the transports, once.
+func (s *Server) begin() {
+	s.started.Do(func() {
+		s.wg.Go(s.reportFloods)
+		s.wg.Go(s.reportUpdates)
+	})
+}
+
 // Shutdown stops accepting, lets requests that are being answered finish until
 // ctx ends, closes streams, and returns when no handler runs any more.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.engine.sessions.closeStreams()
+	s.close()
+	s.engine.bulletins.close()
 	err := s.http.Shutdown(ctx)
-	s.end()
+	s.end(errLeft)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.wg.Wait()
+	s.engine.sessions.ending.Wait()
 	s.floods.flush(time.Now(), true, s.recordFlood)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("drain decoy: %w", err)
 	}
 	return err
+}
+
+// reportUpdates announces resources that change with time, until the server ends.
+func (s *Server) reportUpdates() {
+	tick := time.NewTicker(bulletinTick)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case now := <-tick.C:
+			if c := s.engine.current.Load(); c != nil {
+				s.engine.bulletins.tick(c.of.Resources, last, now)
+			}
+			last = now
+		case <-s.life.Done():
+			return
+		}
+	}
 }
 
 type connKey struct{}

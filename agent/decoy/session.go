@@ -2,6 +2,9 @@ package decoy
 
 import (
 	"container/list"
+	"context"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -10,16 +13,42 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
+// What one session may hold.
+const (
+	maxSubscriptions = 64 // resources
+	maxRunning       = 64 // requests that can be cancelled by id
+	maxAsked         = 16 // requests to the client that wait for an answer
+)
+
 // session is a legacy-era MCP session, or the life of an SSE stream or a stdio
-// client. Its fields are guarded by the store's mutex after it was handed out.
+// client.
 type session struct {
-	id       string
-	source   string // address it was opened from
+	id     string
+	source string // address it was opened from
+	sse    bool   // of HTTP+SSE: lives as long as its stream
+
+	deaf chan struct{} // closed when the client can answer nothing any more
+	once sync.Once
+
+	lastSeen time.Time // these two are guarded by the store
+	place    *list.Element
+
+	mu       sync.Mutex
 	protocol string // negotiated, "" before initialize
 	client   *sdk.ClientInfo
-	stream   *sseStream // HTTP+SSE only
-	lastSeen time.Time
-	place    *list.Element
+	can      []string // abilities of the client, see sdk.Call
+	level    int      // least severity of log notifications, as logLevels has it
+
+	running    map[string]context.CancelFunc // by request id as it was spelled
+	asked      map[string]chan<- *message    // by the id of our request
+	asks       int
+	subscribed map[string]bool
+
+	standing *stream   // where messages go that belong to no request
+	replies  []*stream // of requests, the newest last
+	streams  int
+	closed   bool
+	closers  []func() // called once it has ended
 }
 
 // sessions holds the open sessions, bounded in all and per source: the one that
@@ -28,6 +57,8 @@ type session struct {
 type sessions struct {
 	limits  *Limits
 	release func(id string) // the session ended: its guest instances may go
+
+	ending sync.WaitGroup // sessions that made room
 
 	mu       sync.Mutex
 	byID     map[string]*session
@@ -42,11 +73,11 @@ func newSessions(limits *Limits, release func(id string)) *sessions {
 	}
 }
 
-// open creates a session.
-func (s *sessions) open(source string, now time.Time) *session {
-	n := &session{id: uuid.NewString(), source: source, lastSeen: now}
+// open creates a session; sse says that it lives as long as a stream.
+func (s *sessions) open(source string, sse bool, now time.Time) *session {
+	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, deaf: make(chan struct{})}
 	s.mu.Lock()
-	var gone []string
+	var gone []*session
 	if s.bySource[source] >= s.limits.SessionsPerSource {
 		gone = append(gone, s.evict(source))
 	}
@@ -59,7 +90,7 @@ func (s *sessions) open(source string, now time.Time) *session {
 		if now.Sub(old.lastSeen) < s.limits.SessionIdle {
 			break
 		}
-		if old.stream == nil { // a stream's session lives as long as the stream
+		if !old.sse {
 			gone = append(gone, s.drop(old))
 		}
 	}
@@ -67,53 +98,53 @@ func (s *sessions) open(source string, now time.Time) *session {
 	s.bySource[source]++
 	n.place = s.order.PushBack(n)
 	s.mu.Unlock()
-	for _, id := range gone {
-		if id != "" {
-			s.release(id)
-		}
+	for _, old := range gone {
+		// Its streams may be stuck in a write: that is not for this client to wait for.
+		s.ending.Go(func() { s.bury(old) })
 	}
 	return n
 }
 
+// bury frees what a dropped session held; n may be nil.
+func (s *sessions) bury(n *session) {
+	if n == nil {
+		return
+	}
+	n.close()
+	s.release(n.id)
+}
+
 // evict drops the session of a source (or of all) that was idle longest.
-func (s *sessions) evict(source string) string {
+func (s *sessions) evict(source string) *session {
 	for e := s.order.Front(); e != nil; e = e.Next() {
 		old := e.Value.(*session)
-		if old.stream == nil && (source == "" || old.source == source) {
+		if !old.sse && (source == "" || old.source == source) {
 			return s.drop(old)
 		}
 	}
-	return ""
+	return nil
 }
 
-func (s *sessions) drop(old *session) string {
+func (s *sessions) drop(old *session) *session {
 	delete(s.byID, old.id)
 	s.order.Remove(old.place)
 	if s.bySource[old.source]--; s.bySource[old.source] == 0 {
 		delete(s.bySource, old.source)
 	}
-	return old.id
+	return old
 }
 
-// touch finds a session and marks it as seen.
-func (s *sessions) touch(id string, now time.Time) *session {
+// touch finds a session of the HTTP+SSE (sse) or the Streamable HTTP transport
+// and marks it as seen.
+func (s *sessions) touch(id string, sse bool, now time.Time) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.byID[id]
-	if n == nil || (n.stream == nil && now.Sub(n.lastSeen) >= s.limits.SessionIdle) {
+	if n == nil || n.sse != sse || (!sse && now.Sub(n.lastSeen) >= s.limits.SessionIdle) {
 		return nil
 	}
 	n.lastSeen = now
 	s.order.MoveToBack(n.place)
-	return n
-}
-
-// streamable finds a session of the Streamable HTTP transport.
-func (s *sessions) streamable(id string, now time.Time) *session {
-	n := s.touch(id, now)
-	if n == nil || n.stream != nil {
-		return nil
-	}
 	return n
 }
 
@@ -125,25 +156,222 @@ func (s *sessions) end(id string) bool {
 		s.drop(n)
 	}
 	s.mu.Unlock()
-	if n != nil {
-		s.release(id)
-	}
+	s.bury(n)
 	return n != nil
 }
 
+// close ends everything that goes on within a session.
+func (n *session) close() {
+	n.mu.Lock()
+	n.deafen()
+	cancels, streams, closers := n.running, n.replies, n.closers
+	if n.standing != nil {
+		streams = append(streams, n.standing)
+	}
+	n.running, n.replies, n.standing, n.closers, n.closed = nil, nil, nil, nil, true
+	n.mu.Unlock()
+	for _, f := range closers {
+		f()
+	}
+	for _, cancel := range cancels {
+		cancel()
+	}
+	for _, t := range streams {
+		t.forget()
+	}
+}
+
+// deafen ends the wait for the client's answers.
+func (n *session) deafen() { n.once.Do(func() { close(n.deaf) }) }
+
+// onClose has f called when the session ends, at once if it has.
+func (n *session) onClose(f func()) {
+	n.mu.Lock()
+	closed := n.closed
+	if !closed {
+		n.closers = append(n.closers, f)
+	}
+	n.mu.Unlock()
+	if closed {
+		f()
+	}
+}
+
 // initialized stores what initialize agreed on.
-func (s *sessions) initialized(n *session, protocol string, client *sdk.ClientInfo) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n.protocol, n.client = protocol, client
+func (n *session) initialized(protocol string, client *sdk.ClientInfo, can []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.protocol, n.client, n.can = protocol, client, can
 }
 
 // facts returns what initialize agreed on; n may be nil.
-func (s *sessions) facts(n *session) (protocol string, client *sdk.ClientInfo) {
+func (n *session) facts() (protocol string, client *sdk.ClientInfo) {
 	if n == nil {
 		return "", nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.protocol, n.client
+}
+
+// abilities returns what the client can be asked for.
+func (n *session) abilities() []string {
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.can
+}
+
+// run makes a request cancellable by its id until the result is called.
+func (n *session) run(id sdk.RawJSON, cancel context.CancelFunc) (done func()) {
+	if n == nil {
+		return func() {}
+	}
+	key := string(id)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running == nil {
+		n.running = map[string]context.CancelFunc{}
+	}
+	if len(n.running) >= maxRunning || n.running[key] != nil {
+		return func() {}
+	}
+	n.running[key] = cancel
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.running, key)
+	}
+}
+
+// cancel ends the request with an id, if it is running.
+func (n *session) cancel(id sdk.RawJSON) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	cancel := n.running[string(id)]
+	n.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// ask reserves an id for a request to the client, whose answer goes to c.
+func (n *session) ask(c chan<- *message) (id int, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.asked) >= maxAsked {
+		return 0, false
+	}
+	if n.asked == nil {
+		n.asked = map[string]chan<- *message{}
+	}
+	n.asks++
+	n.asked[strconv.Itoa(n.asks)] = c
+	return n.asks, true
+}
+
+// unask gives up waiting.
+func (n *session) unask(id int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.asked, strconv.Itoa(id))
+}
+
+// answered hands a client's response to whoever asked, and reports whether
+// anybody did. c never blocks: it has room for every answer it can get.
+func (n *session) answered(m *message) bool {
+	if n == nil {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.asked[string(m.id)]
+	if c == nil {
+		return false
+	}
+	delete(n.asked, string(m.id))
+	c <- m
+	return true
+}
+
+// subscribe adds a resource, and reports false when there are too many.
+func (n *session) subscribe(uri string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.subscribed) >= maxSubscriptions && !n.subscribed[uri] {
+		return false
+	}
+	if n.subscribed == nil {
+		n.subscribed = map[string]bool{}
+	}
+	n.subscribed[uri] = true
+	return true
+}
+
+func (n *session) unsubscribe(uri string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.subscribed, uri)
+}
+
+func (n *session) wants(uri string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.subscribed[uri]
+}
+
+// reply names the stream of a request, so that it can be asked for again. The
+// oldest one that nobody listens to makes room; with none, t stays without name
+// and replay.
+func (n *session) reply(t *stream) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	if len(n.replies) >= replayStreams {
+		i := slices.IndexFunc(n.replies, func(t *stream) bool { return !t.connected() })
+		if i < 0 {
+			return
+		}
+		n.replies[i].forget()
+		n.replies = slices.Delete(n.replies, i, i+1)
+	}
+	n.streams++
+	t.name = strconv.Itoa(n.streams)
+	n.replies = append(n.replies, t)
+}
+
+// stand returns the stream for messages that belong to no request, made by the
+// first who asks.
+func (n *session) stand(t *stream) *stream {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		t.name = "" // nobody will ever ask for it again
+		return t
+	}
+	if n.standing == nil {
+		n.standing = t
+	}
+	return n.standing
+}
+
+// find returns the stream that an event id belongs to, nil if it is not kept.
+func (n *session) find(name string) *stream {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.standing != nil && n.standing.name == name {
+		return n.standing
+	}
+	for _, t := range n.replies {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
 }

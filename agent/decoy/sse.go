@@ -3,49 +3,12 @@ package decoy
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 )
 
-const (
-	sseKeepAlive = 25 * time.Second
-	sseQueue     = 64 // answers that wait for a slow reader before they are dropped
-)
-
-// sseStream is the server's half of an HTTP+SSE session. The GET handler owns
-// the connection; POST handlers hand it their answers.
-type sseStream struct {
-	answers chan []byte
-	done    chan struct{} // closed when the stream ends, by either side
-	once    sync.Once
-}
-
-func newSSEStream() *sseStream {
-	return &sseStream{answers: make(chan []byte, sseQueue), done: make(chan struct{})}
-}
-
-func (t *sseStream) end() { t.once.Do(func() { close(t.done) }) }
-
-// send queues an answer; it reports false when the stream is gone or full.
-func (t *sseStream) send(ctx context.Context, b []byte) bool {
-	select {
-	case <-t.done:
-		return false
-	default:
-	}
-	timer := time.NewTimer(writeTimeout)
-	defer timer.Stop()
-	select {
-	case t.answers <- b:
-		return true
-	case <-t.done:
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-	return false
-}
+const sseKeepAlive = 25 * time.Second
 
 // sse opens the stream of an HTTP+SSE session, revision 2024-11-05.
 func (s *Server) sse(a *arrival) {
@@ -53,7 +16,6 @@ func (s *Server) sse(a *arrival) {
 	if refusal == "" {
 		refusal = s.guard(a)
 	}
-	source := limitKey(a.event.IP)
 	switch {
 	case refusal != "":
 		s.refuse(a, refusal, "")
@@ -61,63 +23,17 @@ func (s *Server) sse(a *arrival) {
 	case a.r.Method != http.MethodGet:
 		s.refuse(a, profile.MethodNotAllowed, "GET")
 		return
-	case !s.streams.add(source):
-		s.refuse(a, profile.TooManyStreams, "")
-		return
 	}
-	defer s.streams.remove(source)
-	stream := newSSEStream()
-	n := s.engine.sessions.open(source, a.arrival)
-	s.engine.sessions.attach(n, stream)
-	defer s.engine.sessions.end(n.id)
-	a.event.Transport, a.event.Session, a.event.Event = "sse", n.id, "connect"
-	end := s.branch(a.exchange, 0)
-	s.record(a.exchange, profile.Outcome{Code: profile.StreamOpened}, http.StatusOK, 0)
-	s.stream(a, stream, n.id)
-
-	_, end.event.Client = s.engine.sessions.facts(n)
-	end.event.Time, end.event.Event = time.Now().UTC(), "disconnect"
-	end.event.Head, end.event.HeadB64 = "", nil
-	s.record(end, profile.Outcome{Code: profile.StreamClosed}, http.StatusOK, 0)
-}
-
-// stream writes the endpoint event and then answers until either side ends it.
-func (s *Server) stream(a *arrival, t *sseStream, id string) {
-	defer t.end()
-	a.written = true
-	h := a.w.Header()
-	h["Content-Type"] = []string{"text/event-stream"}
-	h["Cache-Control"] = []string{"no-cache"}
-	a.w.WriteHeader(http.StatusOK)
-	rc := http.NewResponseController(a.w)
-	emit := func(b string) bool {
-		if rc.SetWriteDeadline(time.Now().Add(writeTimeout)) != nil {
-			return false
-		}
-		_, err := a.w.Write([]byte(b))
-		return err == nil && rc.Flush() == nil
-	}
-	if !emit("event: endpoint\ndata: " + messagesPath + "?sessionId=" + id + "\n\n") {
-		return
-	}
-	tick := time.NewTicker(sseKeepAlive)
-	defer tick.Stop()
-	for {
-		ok := true
-		select {
-		case b := <-t.answers:
-			ok = emit("event: message\ndata: " + string(b) + "\n\n")
-		case <-tick.C:
-			ok = emit(": keep-alive\n\n")
-		case <-a.r.Context().Done():
-			return
-		case <-t.done:
-			return
-		}
-		if !ok {
-			return
-		}
-	}
+	a.session = s.engine.sessions.open(limitKey(a.event.IP), true, a.arrival)
+	defer s.engine.sessions.end(a.session.id)
+	a.event.Transport, a.event.Session = "sse", a.session.id
+	box := newMailbox()
+	box.push(s.Profile.Endpoint(messagesPath + "?sessionId=" + a.session.id))
+	s.holdRecorded(a, box, nil, func() (stop func()) {
+		t := s.standing(a.session)
+		t.attach(0, box)
+		return func() { t.detach(box) }
+	})
 }
 
 // messages takes a client's message of an HTTP+SSE session; the answer travels
@@ -158,12 +74,11 @@ func (s *Server) sseSession(a *arrival, id string) profile.Code {
 	if id == "" {
 		return profile.NoSession
 	}
-	n := s.engine.sessions.touch(id, a.arrival)
-	if n == nil || n.stream == nil {
+	if a.session = s.engine.sessions.touch(id, true, a.arrival); a.session == nil {
 		return profile.UnknownSession
 	}
-	a.session, a.source = n, id
-	a.event.Protocol, a.event.Client = s.engine.sessions.facts(n)
+	a.source = id
+	a.event.Protocol, a.event.Client = a.session.facts()
 	if a.event.Protocol == "" {
 		a.event.Protocol = profile.Rev2024_11_05
 	}
@@ -177,34 +92,23 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 		s.Log.Debug("flush", "error", err)
 	}
 	// The client may close this request's connection and still wait on its stream.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(a.r.Context()))
+	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
+	out := streamOutlet{s.standing(a.session)}
 	for i, m := range msgs {
 		x := s.branch(a.exchange, i)
+		x.out = out
 		o := s.engine.serve(ctx, x, m)
 		answer := s.Profile.Message(o)
-		if answer != nil && !a.session.stream.send(ctx, answer) {
+		if answer != nil && !out.send(answer) {
 			x.event.Error = "the stream ended before the answer"
 		}
 		s.record(x, o, accepted.Status, len(answer))
 	}
 }
 
-// attach makes a session one of HTTP+SSE.
-func (s *sessions) attach(n *session, t *sseStream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n.stream = t
-}
+// streamOutlet sends what belongs to a request on the session's one stream.
+type streamOutlet struct{ *stream }
 
-// closeStreams ends every stream, for shutdown.
-func (s *sessions) closeStreams() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, n := range s.byID {
-		if n.stream != nil {
-			n.stream.end()
-		}
-	}
-}
+// hangUp does nothing: this transport cannot take up a stream again.
+func (streamOutlet) hangUp(time.Duration) {}

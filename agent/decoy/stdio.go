@@ -14,8 +14,8 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 )
 
-// stdioCalls is how many tool calls of one stdio client run at once.
-const stdioCalls = 16
+// stdioCalls is how many requests of one stdio client run at once.
+const stdioCalls = 64
 
 // stdioGrace is how long a stopping server waits for a client that does not read.
 const stdioGrace = time.Second
@@ -24,8 +24,10 @@ const stdioGrace = time.Second
 // ends or ctx is cancelled. Nothing but messages is written to out. When ctx ends
 // while the client leaves out unread, a goroutine stays behind in that write.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
-	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", time.Now())}
+	s.begin()
+	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", true, time.Now()), news: newMailbox(), slots: make(chan struct{}, stdioCalls)}
 	defer s.engine.sessions.end(c.session.id)
+	c.session.onClose(s.engine.attend(c.session, func(message []byte) { c.news.push(message) }))
 	done := make(chan error, 1)
 	go func() { done <- c.serveLines(ctx, in) }()
 	select {
@@ -41,29 +43,27 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	}
 }
 
+// serveLines ends when in does and what it asked for is answered, or with ctx.
 func (c *stdioClient) serveLines(ctx context.Context, in io.Reader) error {
+	open, closeIn := context.WithCancel(ctx)
+	defer closeIn()
 	lines := make(chan stdioLine)
-	go c.read(ctx, in, lines) // ends with in, which the caller closes with the process
-	slots := make(chan struct{}, stdioCalls)
+	go c.read(open, in, lines) // ends with in, which the caller closes with the process
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { c.tellNews(open) })
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case l, ok := <-lines:
-			if !ok || l.err != nil {
-				return l.err
+			if ok && l.err == nil {
+				c.line(ctx, open, l, &wg)
+				continue
 			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return nil
-			}
-			done := func() { <-slots }
-			if !c.line(ctx, l, &wg, done) {
-				done()
-			}
+			c.session.deafen() // nobody can answer us any more
+			closeIn()
+			return l.err
 		}
 	}
 }
@@ -71,9 +71,33 @@ func (c *stdioClient) serveLines(ctx context.Context, in io.Reader) error {
 type stdioClient struct {
 	s       *Server
 	session *session
-	mu      sync.Mutex // guards out
+	news    *mailbox      // messages that belong to no request
+	slots   chan struct{} // held by requests that run
+	mu      sync.Mutex    // guards out
 	out     io.Writer
 }
+
+// tellNews writes what belongs to no request, so that who has news never waits
+// for a client that does not read.
+func (c *stdioClient) tellNews(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.news.wake:
+		}
+		messages, _ := c.news.take()
+		for _, m := range messages {
+			c.write(m)
+		}
+	}
+}
+
+// send implements [outlet].
+func (c *stdioClient) send(message []byte) bool { return c.write(message) }
+
+// hangUp implements [outlet]: there is nothing to come back to.
+func (c *stdioClient) hangUp(time.Duration) {}
 
 type stdioLine struct {
 	text    []byte
@@ -124,20 +148,20 @@ func readLine(r *bufio.Reader, limit int) (l stdioLine, err error) {
 	}
 }
 
-// line serves one line. It reports true when a goroutine took it over and will
-// call done: tool calls wait, everything else keeps its order.
-func (c *stdioClient) line(ctx context.Context, l stdioLine, wg *sync.WaitGroup, done func()) bool {
+// line serves one line. Requests that a persona answers, or that stay open, run
+// beside each other; everything else keeps its order. open ends with the input.
+func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.WaitGroup) {
 	if firstByte(l.text) == 0 {
-		return false
+		return
 	}
 	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.id}
 	x.event = c.s.newEvent(x.arrival, "stdio")
 	x.event.Session = c.session.id
 	x.event.Body = newBody(l.text, c.s.Limits.RecordedBody)
-	x.event.Protocol, x.event.Client = c.s.engine.sessions.facts(c.session)
+	x.event.Protocol, x.event.Client = c.session.facts()
 	if l.tooLong {
 		c.reply(x, profile.Outcome{Code: profile.BodyTooLarge, Protocol: x.event.Protocol})
-		return false
+		return
 	}
 	msgs, batch, refusal := parseBody(l.text, &c.s.Limits)
 	if refusal == "" && batch && x.event.Protocol > profile.Rev2025_03_26 {
@@ -148,16 +172,50 @@ func (c *stdioClient) line(ctx context.Context, l stdioLine, wg *sync.WaitGroup,
 		c.reply(x, profile.Outcome{Code: refusal, Protocol: x.event.Protocol})
 	case batch:
 		c.batch(ctx, x, msgs)
-	case msgs[0].method == "tools/call":
-		wg.Go(func() {
-			defer done()
-			c.reply(x, c.serve(ctx, x, msgs[0]))
-		})
-		return true
+	case outlives[msgs[0].method] || msgs[0].method == "subscriptions/listen":
+		c.beside(ctx, open, x, msgs[0], wg)
 	default:
 		c.reply(x, c.serve(ctx, x, msgs[0]))
 	}
-	return false
+}
+
+// beside serves a request in a goroutine of its own, when there is room for it.
+func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message, wg *sync.WaitGroup) {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	x.out = c
+	wg.Go(func() {
+		defer func() { <-c.slots }()
+		o := c.serve(ctx, x, m)
+		if o.Code == profile.Listening {
+			c.listen(open, x, m, o)
+			return
+		}
+		c.reply(x, o)
+	})
+}
+
+// listen passes on what changes until the client cancels or leaves, or the server
+// stops, which it says.
+func (c *stdioClient) listen(open context.Context, x *exchange, m *message, o profile.Outcome) {
+	ctx, cancel := context.WithCancel(open)
+	defer cancel()
+	defer c.session.run(m.id, cancel)()
+	stop, ok := c.s.engine.start(x, m, func(message []byte) { c.news.push(message) })
+	defer stop()
+	c.s.record(x, o, 0, 0)
+	if !ok {
+		c.write(c.s.Profile.Message(x.listen.end))
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-c.s.closing.Done():
+		c.write(c.s.Profile.Message(x.listen.end))
+	}
 }
 
 func (c *stdioClient) serve(ctx context.Context, x *exchange, m *message) profile.Outcome {

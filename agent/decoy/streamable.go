@@ -1,15 +1,20 @@
 package decoy
 
 import (
+	"context"
+	"math"
 	"net/http"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// streamable serves the Streamable HTTP endpoint. There is no GET stream: the
-// server has nothing to say on its own account, and the specification lets it
-// answer 405.
+// standingName names a session's own stream in event ids; those of requests are
+// numbered from 1.
+const standingName = "0"
+
+// streamable serves the Streamable HTTP endpoint.
 func (s *Server) streamable(a *arrival) {
 	body, refusal := s.readBody(a)
 	if refusal == "" {
@@ -20,24 +25,102 @@ func (s *Server) streamable(a *arrival) {
 		s.refuse(a, refusal, "")
 	case a.r.Method == http.MethodPost:
 		s.post(a, body)
-	case a.r.Method == http.MethodDelete:
+	case a.r.Method == http.MethodGet && !isModernHeader(a.r.Header):
+		s.get(a)
+	case a.r.Method == http.MethodDelete && !isModernHeader(a.r.Header):
 		s.delete(a)
 	default:
-		s.refuse(a, profile.MethodNotAllowed, "POST, DELETE")
+		s.refuse(a, profile.MethodNotAllowed, "GET, POST, DELETE")
 	}
 }
 
 func (s *Server) delete(a *arrival) {
-	id := a.r.Header.Get(headerSession)
-	a.event.Session = cutString(id, maxEventField)
-	switch {
-	case id == "":
-		s.refuse(a, profile.NoSession, "")
-	case s.engine.sessions.streamable(id, a.arrival) == nil || !s.engine.sessions.end(id):
-		s.refuse(a, profile.UnknownSession, "")
-	default:
-		s.refuse(a, profile.SessionEnded, "")
+	a.era = profile.Legacy
+	if code := s.legacySession(a, false); code != "" {
+		s.refuse(a, code, "")
+		return
 	}
+	s.engine.sessions.end(a.session.id)
+	s.refuse(a, profile.SessionEnded, "")
+}
+
+// get opens a session's stream for messages that belong to no request, or takes
+// up one again that broke off.
+func (s *Server) get(a *arrival) {
+	a.era = profile.Legacy
+	if !accepts(a.r.Header, "text/event-stream") {
+		s.refuse(a, profile.NotAcceptable, "text/event-stream")
+		return
+	}
+	if code := s.legacySession(a, false); code != "" {
+		s.refuse(a, code, "")
+		return
+	}
+	t, after := s.standing(a.session), math.MaxInt
+	if id := a.r.Header.Get(headerLastEvent); id != "" {
+		if name, n, ok := parseEventID(id); ok {
+			if again := a.session.find(name); again != nil {
+				t, after = again, n
+			}
+		}
+	}
+	box := newMailbox()
+	s.holdRecorded(a, box, nil, func() (stop func()) {
+		t.attach(after, box)
+		if after == math.MaxInt && a.event.Protocol >= profile.Rev2025_11_25 {
+			t.prime(0)
+		}
+		return func() { t.detach(box) }
+	})
+}
+
+// standing returns a session's stream for messages that belong to no request. The
+// first time it also begins to hear what changes.
+func (s *Server) standing(n *session) *stream {
+	t := s.newStream(standingName)
+	if n.sse {
+		t.name = ""
+	}
+	if first := n.stand(t); first != t {
+		return first
+	}
+	n.onClose(s.engine.attend(n, func(message []byte) { t.send(message) }))
+	return t
+}
+
+// attend has a session of the legacy era hear what changes.
+func (e *engine) attend(n *session, send func(message []byte)) (stop func()) {
+	stop, _ = e.bulletins.listen(&listening{ // one too many hears nothing
+		source:  n.id,
+		changed: func(string) bool { return true },
+		updated: n.wants,
+		send:    func(method string, params []byte) { send(e.profile.Notification(method, params)) },
+	})
+	return stop
+}
+
+// holdRecorded holds an event stream within the limit of its source, and records
+// its beginning and its end.
+func (s *Server) holdRecorded(a *arrival, box *mailbox, last []byte, attach func() (stop func())) {
+	source := limitKey(a.event.IP)
+	if !s.streams.add(source) {
+		s.refuse(a, profile.TooManyStreams, "")
+		return
+	}
+	defer s.streams.remove(source)
+	a.event.Event = "connect"
+	end := s.branch(a.exchange, 0)
+	s.record(a.exchange, profile.Outcome{Code: profile.StreamOpened, ID: a.event.RPCID}, http.StatusOK, 0)
+	stop := attach()
+	defer stop()
+	s.hold(a, box, last)
+
+	if _, client := a.session.facts(); client != nil {
+		end.event.Client = client
+	}
+	end.event.Time, end.event.Event = time.Now().UTC(), "disconnect"
+	end.event.Head, end.event.HeadB64, end.event.Body = "", nil, nil
+	s.record(end, profile.Outcome{Code: profile.StreamClosed}, http.StatusOK, 0)
 }
 
 func (s *Server) post(a *arrival, body []byte) {
@@ -46,7 +129,7 @@ func (s *Server) post(a *arrival, body []byte) {
 		s.refuse(a, profile.WrongContentType, "")
 		return
 	case !acceptsBoth(a.r.Header):
-		s.refuse(a, profile.NotAcceptable, "")
+		s.refuse(a, profile.NotAcceptable, "application/json and text/event-stream")
 		return
 	case len(body) == 0:
 		s.refuse(a, profile.EmptyBody, "")
@@ -67,7 +150,31 @@ func (s *Server) post(a *arrival, body []byte) {
 
 func (s *Server) postModern(a *arrival, m *message) {
 	a.era = profile.Modern
-	s.finish(a, s.engine.modern(a.r.Context(), a.exchange, a.r.Header, m))
+	if m.method == "subscriptions/listen" {
+		s.postListen(a, m)
+		return
+	}
+	s.respond(a, m, func(ctx context.Context) profile.Outcome {
+		return s.engine.modern(ctx, a.exchange, a.r.Header, m)
+	})
+}
+
+// postListen answers subscriptions/listen with a stream that stays open.
+func (s *Server) postListen(a *arrival, m *message) {
+	o := s.engine.modern(a.r.Context(), a.exchange, a.r.Header, m)
+	if o.Code != profile.Listening {
+		s.finish(a, o)
+		return
+	}
+	box := newMailbox()
+	last := s.Profile.Event("", s.Profile.Message(a.listen.end))
+	s.holdRecorded(a, box, last, func() (stop func()) {
+		stop, ok := s.engine.start(a.exchange, m, func(message []byte) { box.push(s.Profile.Event("", message)) })
+		if !ok {
+			box.close()
+		}
+		return stop
+	})
 }
 
 func (s *Server) postLegacy(a *arrival, m *message) {
@@ -78,19 +185,19 @@ func (s *Server) postLegacy(a *arrival, m *message) {
 	}
 	if code := s.legacySession(a, m.fault != ""); code != "" {
 		a.event.MCPMethod, a.event.RPCID = m.method, m.id
-		noteTool(a.event, m)
+		noteTarget(a.event, m)
 		s.finish(a, profile.Outcome{Code: code, Era: a.era, Protocol: a.event.Protocol, ID: m.id})
 		return
 	}
-	s.finish(a, s.engine.serve(a.r.Context(), a.exchange, m))
+	s.respond(a, m, func(ctx context.Context) profile.Outcome { return s.engine.serve(ctx, a.exchange, m) })
 }
 
 // handshake opens a session for an initialize that succeeds.
 func (s *Server) handshake(a *arrival, m *message) {
 	o := s.engine.serve(a.r.Context(), a.exchange, m)
 	if o.Code == profile.Result {
-		n := s.engine.sessions.open(limitKey(a.event.IP), a.arrival)
-		s.engine.sessions.initialized(n, a.event.Protocol, a.event.Client)
+		n := s.engine.sessions.open(limitKey(a.event.IP), false, a.arrival)
+		n.initialized(a.event.Protocol, a.event.Client, abilities(m.params.Object("capabilities"), a.event.Protocol))
 		a.event.Session = n.id
 		a.w.Header()[headerSession] = []string{n.id}
 	}
@@ -108,7 +215,7 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 	}
 	a.event.Protocol = version
 	if id != "" {
-		a.session = s.engine.sessions.streamable(id, a.arrival)
+		a.session = s.engine.sessions.touch(id, false, a.arrival)
 	}
 	if a.session == nil && !optional {
 		if id == "" {
@@ -116,7 +223,7 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 		}
 		return profile.UnknownSession
 	}
-	negotiated, client := s.engine.sessions.facts(a.session)
+	negotiated, client := a.session.facts()
 	if version == "" {
 		if version = negotiated; version == "" {
 			version = profile.Rev2025_03_26

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,8 @@ import (
 	"time"
 )
 
-// The modes of a client. Not every client has each: see [Client.Modes].
+// The modes of a client. Not every client has each: see [Client.Modes]. Over
+// stdio there are the last three.
 const (
 	ModeHTTP   = "http"   // Streamable HTTP, negotiating as the SDK does by default
 	ModeSSE    = "sse"    // HTTP+SSE of 2024-11-05
@@ -29,30 +31,75 @@ const (
 // runTimeout bounds one session, however the server behaves.
 const runTimeout = 2 * time.Minute
 
+// Reach is how far a client goes in one session.
+type Reach int
+
+// What a client does once it is connected.
+const (
+	ReachAll  Reach = iota // lists every tool and calls each
+	ReachOne               // lists every tool and calls one, each in a process of its own
+	ReachList              // lists the first page of tools and calls none
+)
+
 // Client is a real MCP client that can be pointed at a server.
 type Client struct {
-	// Name is "ts1", "ts2", "py" or "go". The client calls itself
-	// "kd-" + Name in its clientInfo and User-Agent.
-	Name  string
-	Modes []string
+	// Name is short: "ts1", "mcp-go", "inspector". The User-Agent begins
+	// with "kd-" + Name.
+	Name string
+	// Info is how the name in its clientInfo begins: "kd-" + Name, but
+	// command lines have names of their own.
+	Info string
+	// Modes are those over HTTP, StdioModes those over stdio.
+	Modes, StdioModes []string
+	Reach             Reach
 
-	run func(ctx context.Context, url, mode string, args map[string]any) (*Report, error)
+	run func(context.Context, target) (*Report, error)
+}
+
+// target is where a session goes: a URL, or the command of a server on stdio.
+type target struct {
+	url  string
+	argv []string
+	mode string
+	args map[string]any
 }
 
 // Run drives the client through one session. Args may name the arguments of a
-// tool; those of the others are made from their schemas. What the server
-// refuses is in [Report.Errors]; the error is for a client that could not run.
+// tool; those of the others are made from their schemas. A client of [ReachOne]
+// calls the first tool that args names, else the first that is listed. What the
+// server refuses is in [Report.Errors]; the error is for a client that could not
+// run.
 func (c Client) Run(ctx context.Context, url, mode string, args map[string]any) (*Report, error) {
-	if !slices.Contains(c.Modes, mode) {
-		return nil, fmt.Errorf("client %s has no mode %q", c.Name, mode)
+	return c.session(ctx, c.Modes, target{url: url, mode: mode, args: args})
+}
+
+// RunStdio is as [Client.Run], but the client starts a server's command and
+// drives it over its stdin and stdout. Of the environment some clients pass on
+// no more than the likes of PATH and HOME, and HOME may be an empty folder.
+func (c Client) RunStdio(ctx context.Context, argv []string, mode string, args map[string]any) (*Report, error) {
+	if len(argv) == 0 {
+		return nil, errors.New("run client " + c.Name + " over stdio: no command")
+	}
+	return c.session(ctx, c.StdioModes, target{argv: argv, mode: mode, args: args})
+}
+
+func (c Client) session(ctx context.Context, modes []string, t target) (*Report, error) {
+	if !slices.Contains(modes, t.mode) {
+		return nil, fmt.Errorf("client %s has no mode %q", c.Name, t.mode)
 	}
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	report, err := c.run(ctx, url, mode, args)
+	report, err := c.run(ctx, t)
 	if err != nil {
-		return nil, fmt.Errorf("run client %s in mode %s: %w", c.Name, mode, err)
+		return nil, fmt.Errorf("run client %s in mode %s: %w", c.Name, t.mode, err)
 	}
 	return report, nil
+}
+
+// installed is a client and the files that it does not run without.
+type installed struct {
+	Client
+	needs []string
 }
 
 // All returns the clients whose runtime is installed and logs why another is
@@ -63,15 +110,27 @@ func All(tb testing.TB) []Client {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	found := []Client{goClient()}
-	for _, s := range scripts(dir) {
-		if missing := s.missing(); missing != "" {
-			leaveOut(tb, s.name, missing)
+	found := goClients()
+	for _, c := range slices.Concat(scriptClients(dir), cliClients(dir), remoteClients(dir)) {
+		if missing := missing(c.needs); missing != "" {
+			leaveOut(tb, c.Name, missing)
 			continue
 		}
-		found = append(found, Client{Name: s.name, Modes: s.modes, run: s.run})
+		found = append(found, c.Client)
 	}
 	return found
+}
+
+// missing names the first file that is not there. Looking at each also tells
+// the test cache which ones a result depends on: it does not see what a child
+// process reads.
+func missing(needs []string) string {
+	for _, path := range needs {
+		if _, err := os.Stat(path); err != nil {
+			return path
+		}
+	}
+	return ""
 }
 
 func leaveOut(tb testing.TB, name, missing string) {

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -11,24 +12,44 @@ import (
 )
 
 func TestClients(t *testing.T) {
+	given := map[string]any{"a_lookup": map[string]any{"key": "given", "limit": 3}}
 	for _, c := range All(t) {
 		for _, mode := range c.Modes {
 			t.Run(c.Name+"/"+mode, func(t *testing.T) {
 				agents := new(agentLog)
 				server := endpoints(t, agents)
-				path := "/mcp"
-				if mode == ModeSSE {
-					path = "/sse"
-				}
-				given := map[string]any{"a_lookup": map[string]any{"key": "given", "limit": 3}}
-				report, err := c.Run(t.Context(), server.URL+path, mode, given)
+				report, err := c.Run(t.Context(), server.URL+path(mode), mode, given)
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkReport(t, report, c.Name, mode, given["a_lookup"])
-				if want := []string{"kd-" + c.Name}; !slices.Equal(agents.seen, want) {
-					t.Errorf("User-Agents %q, want %q", agents.seen, want)
+				checkReport(t, report, c, mode, given)
+				agents.check(t, c, mode)
+			})
+		}
+	}
+}
+
+func path(mode string) string {
+	if mode == ModeSSE {
+		return "/sse"
+	}
+	return "/mcp"
+}
+
+func TestStdio(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]any{"a_lookup": map[string]any{"key": "given", "limit": 3}}
+	for _, c := range All(t) {
+		for _, mode := range c.StdioModes {
+			t.Run(c.Name+"/"+mode, func(t *testing.T) {
+				report, err := c.RunStdio(t.Context(), []string{self, serveStdio, "-c", "--stdio"}, mode, given)
+				if err != nil {
+					t.Fatal(err)
 				}
+				checkReport(t, report, c, mode, given)
 			})
 		}
 	}
@@ -39,15 +60,32 @@ func TestGoStdio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(serveStdio, "1")
 	for mode, legacy := range map[string]bool{ModeLegacy: true, ModeAuto: false} {
-		t.Run(mode, func(t *testing.T) {
-			report, err := GoStdio(t.Context(), []string{self}, legacy)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkReport(t, report, "go", mode, map[string]any{"key": "test", "limit": 1.0})
-		})
+		report, err := GoStdio(t.Context(), []string{self, serveStdio}, legacy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkReport(t, report, goClient(), mode, nil)
+	}
+}
+
+// TestOneCall has the clients that call one tool call each in turn.
+func TestOneCall(t *testing.T) {
+	server := endpoints(t, new(agentLog))
+	for _, c := range All(t) {
+		if c.Reach != ReachOne {
+			continue
+		}
+		for _, tool := range reference {
+			t.Run(c.Name+"/"+tool, func(t *testing.T) {
+				given := map[string]any{tool: sample[tool]}
+				report, err := c.Run(t.Context(), server.URL+"/mcp", ModeLegacy, given)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkReport(t, report, c, ModeLegacy, given)
+			})
+		}
 	}
 }
 
@@ -62,8 +100,11 @@ func TestFallback(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if auto.ProtocolVersion != VersionLegacy || len(auto.Tools) != 5 {
+			if auto.ProtocolVersion == VersionModern || len(auto.Tools) != 5 {
 				t.Errorf("auto: version %q, tools %q, errors %q", auto.ProtocolVersion, auto.Tools, auto.Errors)
+			}
+			if !slices.Contains(c.Modes, ModeModern) {
+				return
 			}
 			modern, err := c.Run(t.Context(), server.URL+"/legacy", ModeModern, nil)
 			if err != nil {
@@ -84,37 +125,99 @@ func TestUnknownMode(t *testing.T) {
 	}
 }
 
+func TestUnreachable(t *testing.T) {
+	for _, c := range All(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			report, err := c.Run(t.Context(), "http://127.0.0.1:1/mcp", c.Modes[0], nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(report.Tools) != 0 || len(report.Errors) != 1 || !strings.HasPrefix(report.Errors[0], "session: ") {
+				t.Errorf("tools %q, errors %q, want one of the session", report.Tools, report.Errors)
+			}
+		})
+	}
+}
+
+// The reference server's tools, and arguments that each accepts.
+var (
+	reference = []string{"a_lookup", "b_media", "c_refuse", "d_strict", "e_broken"}
+	sample    = map[string]any{
+		"a_lookup": map[string]any{"key": "test", "limit": 1},
+		"b_media":  map[string]any{},
+		"c_refuse": map[string]any{},
+		"d_strict": map[string]any{"id": "TEST-1", "kind": "x", "n": 5},
+		"e_broken": map[string]any{},
+	}
+)
+
 // checkReport holds a session with the reference server to what it must yield.
-func checkReport(t *testing.T, got *Report, client, mode string, lookup any) {
+func checkReport(t *testing.T, got *Report, c Client, mode string, given map[string]any) {
 	t.Helper()
-	version := VersionModern
-	if slices.Contains([]string{ModeHTTP, ModeSSE, ModeLegacy}, mode) {
-		version = VersionLegacy
-	}
-	want := &Report{
-		Client: client, Mode: mode, ProtocolVersion: version,
-		ServerInfo: &ServerInfo{Name: "reference", Title: "Reference", Version: "3.2.1"},
-		Tools:      []string{"a_lookup", "b_media", "c_refuse", "d_strict", "e_broken"},
-		Calls: []Call{
-			{Name: "a_lookup", Args: lookup, Bytes: len("ключ ") + len(keyOf(lookup)), ContentTypes: []string{"text"}},
-			{Name: "b_media", Args: map[string]any{}, Bytes: 3 + 8 + 5, ContentTypes: []string{"text", "image", "resource"}},
-			{Name: "c_refuse", Args: map[string]any{}, IsError: true, Bytes: 2, ContentTypes: []string{"text"}},
-			{
-				Name: "d_strict", Args: map[string]any{"id": "TEST-1", "kind": "x", "n": 5.0},
-				Bytes: len(`{"id":"TEST-1","kind":"x","n":5}`), ContentTypes: []string{"text"},
-			},
-		},
-	}
-	if client == "py" && mode == ModeModern {
-		want.ServerInfo = nil // pinned, this SDK asks nobody and takes no notice of later answers
-	}
+	args := maps.Clone(sample)
+	maps.Copy(args, given)
+	called := called(c, given)
+	broken := slices.Contains(called, "e_broken")
 	errors := got.Errors
 	got.Errors = nil
-	if diff := cmp.Diff(normal(t, want), normal(t, got)); diff != "" {
+	if diff := cmp.Diff(normal(t, wantReport(c, mode, called, args)), normal(t, got)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
-	if len(errors) != 1 || !strings.HasPrefix(errors[0], "call e_broken: ") || !strings.Contains(errors[0], errBroken.Message) {
+	if !broken && len(errors) > 0 {
+		t.Errorf("errors %q", errors)
+	}
+	if broken && (len(errors) != 1 || !strings.HasPrefix(errors[0], "call e_broken: ") || !strings.Contains(errors[0], errBroken.Message)) {
 		t.Errorf("errors %q, want the one of e_broken", errors)
+	}
+}
+
+// called are the tools that a client should call.
+func called(c Client, given map[string]any) []string {
+	switch c.Reach {
+	case ReachAll:
+		return reference
+	case ReachOne:
+		return slices.Sorted(maps.Keys(given))[:1]
+	default:
+		return nil
+	}
+}
+
+func wantReport(c Client, mode string, called []string, args map[string]any) *Report {
+	want := &Report{Client: c.Name, Mode: mode, Tools: reference}
+	if c.Reach == ReachAll {
+		want.ProtocolVersion = version(c, mode)
+		want.ServerInfo = &ServerInfo{Name: "reference", Title: "Reference", Version: "3.2.1"}
+	}
+	switch {
+	case c.Name == "py" && mode == ModeModern:
+		want.ServerInfo = nil // pinned, this SDK asks nobody and takes no notice of later answers
+	case c.Name == bridgeName:
+		want.ProtocolVersion = "" // it is between the bridge and the server
+	case c.Reach == ReachList:
+		want.Tools = reference[:2] // one page
+	}
+	for _, call := range []Call{
+		{Name: "a_lookup", Bytes: len("ключ ") + len(keyOf(args["a_lookup"])), ContentTypes: []string{"text"}},
+		{Name: "b_media", Bytes: 3 + 8 + 5, ContentTypes: []string{"text", "image", "resource"}},
+		{Name: "c_refuse", IsError: true, Bytes: 2, ContentTypes: []string{"text"}},
+		{Name: "d_strict", Bytes: len(`{"id":"TEST-1","kind":"x","n":5}`), ContentTypes: []string{"text"}},
+	} {
+		if slices.Contains(called, call.Name) {
+			call.Args = args[call.Name]
+			want.Calls = append(want.Calls, call)
+		}
+	}
+	return want
+}
+
+// version is what a client and a server that knows both eras agree upon.
+func version(c Client, mode string) string {
+	switch {
+	case mode == ModeAuto, mode == ModeModern, mode == ModeSSE && c.Name == "mcp-go":
+		return VersionModern
+	default:
+		return VersionLegacy
 	}
 }
 

@@ -1,25 +1,39 @@
-// What both TypeScript clients do once they are connected: list every tool,
-// call each once, and print one JSON report.
+// What all TypeScript clients do once they are connected: list every tool, call
+// each once, and print one JSON report.
 import { synth } from './synth.mjs';
 
 const maxPages = 100;
+const stdio = 'stdio:';
 
-// run connects with `connect(url, mode, info)`, which returns
-// {client, protocolVersion()}, and prints the report of the session.
+// run connects with `connect(target, mode, info)`, where target is {url} or
+// {argv} and which returns {client, protocolVersion()}, and prints the report of
+// the session.
 export async function run(name, modes, connect) {
-  const [url, mode] = process.argv.slice(2);
-  if (!url || !modes.includes(mode)) {
-    console.error(`usage: ${name}.mjs URL MODE; MODE is one of ${modes.join(', ')}`);
+  const [target, mode] = process.argv.slice(2);
+  if (!target || !modes.includes(mode)) {
+    console.error(`usage: ${name}.mjs TARGET MODE; TARGET is a URL or ${stdio}ARGV in JSON, MODE is one of ${modes.join(', ')}`);
     process.exit(2);
   }
   const report = { client: name, mode, protocolVersion: '', serverInfo: null, tools: [], calls: [], errors: [] };
   try {
-    await drive(report, await connect(url, mode, { name: `kd-${name}`, version: '1.0.0' }));
+    await drive(report, await connect(parse(target), mode, { name: `kd-${name}`, version: '1.0.0' }));
   } catch (err) {
     report.errors.push(`session: ${err.message}`);
   }
   // A transport may hold the loop open; the report is complete, so leave when it is written.
   process.stdout.write(JSON.stringify(report) + '\n', () => process.exit(0));
+}
+
+function parse(target) {
+  if (target.startsWith(stdio)) return { argv: JSON.parse(target.slice(stdio.length)) };
+  return { url: target };
+}
+
+// open makes the transport of an SDK that names them {http, sse, stdio}.
+export function open({ http, sse, stdio }, { argv, url }, mode, info) {
+  if (argv) return new stdio({ command: argv[0], args: argv.slice(1) });
+  const Transport = mode === 'sse' ? sse : http;
+  return new Transport(new URL(url), { requestInit: { headers: { 'User-Agent': info.name } } });
 }
 
 async function drive(report, { client, protocolVersion }) {

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,126 +14,113 @@ const goName = "go"
 
 func goClient() Client {
 	return Client{
-		Name:  goName,
-		Modes: []string{ModeLegacy, ModeAuto, ModeModern, ModeSSE},
-		run:   runGo,
+		Name:       goName,
+		Info:       "kd-" + goName,
+		Modes:      []string{ModeLegacy, ModeAuto, ModeModern, ModeSSE},
+		StdioModes: eras,
+		run:        runGo,
 	}
 }
 
-func runGo(ctx context.Context, url, mode string, args map[string]any) (*Report, error) {
-	transport := new(http.Transport)
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: named{transport}}
-	if mode == ModeSSE {
-		return drive(ctx, &mcp.SSEClientTransport{Endpoint: url, HTTPClient: client}, mode, args), nil
-	}
-	return drive(ctx, &mcp.StreamableClientTransport{Endpoint: url, HTTPClient: client}, mode, args), nil
-}
-
-// named puts the client's name into the User-Agent.
-type named struct{ next http.RoundTripper }
-
-func (n named) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
-	req.Header.Set("User-Agent", "kd-"+goName)
-	return n.next.RoundTrip(req)
-}
-
-// GoStdio starts a server's command and drives it over its stdin and stdout with
-// the Go SDK, in the legacy era or, with fallback, in the modern one. As with
-// [Client.Run], what the server refuses is in the report.
+// GoStdio is [Client.RunStdio] of the Go SDK, in the legacy era or, with
+// fallback, in the modern one.
 func GoStdio(ctx context.Context, argv []string, legacy bool) (*Report, error) {
-	if len(argv) == 0 {
-		return nil, errors.New("run client go over stdio: no command")
-	}
-	ctx, cancel := context.WithTimeout(ctx, runTimeout)
-	defer cancel()
 	mode := ModeAuto
 	if legacy {
 		mode = ModeLegacy
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.WaitDelay = killGrace
-	return drive(ctx, &mcp.CommandTransport{Command: cmd}, mode, nil), nil
+	return goClient().RunStdio(ctx, argv, mode, nil)
 }
 
-// drive does what drive.mjs and py.py do.
-func drive(ctx context.Context, transport mcp.Transport, mode string, args map[string]any) *Report {
-	report := &Report{Client: goName, Mode: mode}
-	if err := session(ctx, transport, args, report); err != nil {
-		report.Errors = append(report.Errors, "session: "+err.Error())
+func runGo(ctx context.Context, t target) (*Report, error) {
+	if t.argv != nil {
+		return goOver(ctx, goName, command(ctx, t.argv...), t), nil
 	}
+	client, closeIdle := namedHTTP(goName)
+	defer closeIdle()
+	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: t.url, HTTPClient: client}
+	if t.mode == ModeSSE {
+		transport = &mcp.SSEClientTransport{Endpoint: t.url, HTTPClient: client}
+	}
+	return goReport(ctx, goName, transport, t), nil
+}
+
+// goOver starts a server and drives it under a name.
+func goOver(ctx context.Context, name string, cmd *exec.Cmd, t target) *Report {
+	defer endGroup(cmd)
+	return goReport(ctx, name, &mcp.CommandTransport{Command: cmd}, t)
+}
+
+func goReport(ctx context.Context, name string, transport mcp.Transport, t target) *Report {
+	report := &Report{Client: name, Mode: t.mode}
+	report.note(goSession(ctx, transport, t, report))
 	return report
 }
 
-func session(ctx context.Context, transport mcp.Transport, args map[string]any, report *Report) (err error) {
+func goSession(ctx context.Context, transport mcp.Transport, t target, report *Report) (err error) {
 	opts := &mcp.ClientSessionOptions{ProtocolVersion: VersionModern}
-	if report.Mode == ModeLegacy || report.Mode == ModeSSE {
+	if t.mode == ModeLegacy || t.mode == ModeSSE {
 		opts.ProtocolVersion = VersionLegacy
 	}
-	client := mcp.NewClient(&mcp.Implementation{Name: "kd-" + goName, Version: "1.0.0"}, nil)
+	client := mcp.NewClient(&mcp.Implementation{Name: "kd-" + report.Client, Version: "1.0.0"}, nil)
 	open, err := client.Connect(ctx, transport, opts)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	if err := introduce(open.InitializeResult(), report); err != nil {
-		return err
-	}
-	for tool, err := range open.Tools(ctx, nil) {
-		if err != nil {
-			return fmt.Errorf("list tools: %w", err)
-		}
-		report.Tools = append(report.Tools, tool.Name)
-		given, ok := args[tool.Name]
-		if !ok {
-			given = synth(tool.InputSchema)
-		}
-		call(ctx, open, tool.Name, given, report)
-	}
-	return nil
-}
-
-func introduce(server *mcp.InitializeResult, report *Report) error {
+	server := open.InitializeResult()
 	report.ProtocolVersion = server.ProtocolVersion
 	if info := server.ServerInfo; info != nil {
 		report.ServerInfo = &ServerInfo{Name: info.Name, Title: info.Title, Version: info.Version}
 	}
-	if report.Mode == ModeModern && server.ProtocolVersion < VersionModern {
-		// The SDK has no pin: it falls back in silence.
-		return fmt.Errorf("fell back to %s", server.ProtocolVersion)
+	if err := pinned(report); err != nil {
+		return err
+	}
+	return drive(ctx, goPeer{open}, ReachAll, t, report)
+}
+
+// pinned is the error of a pinned session that fell back in silence, as the two
+// Go clients do: neither has a pin.
+func pinned(report *Report) error {
+	if report.Mode == ModeModern && report.ProtocolVersion < VersionModern {
+		return fmt.Errorf("fell back to %s", report.ProtocolVersion)
 	}
 	return nil
 }
 
-func call(ctx context.Context, open *mcp.ClientSession, name string, args any, report *Report) {
-	result, err := open.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})
-	if err != nil {
-		report.Errors = append(report.Errors, fmt.Sprintf("call %s: %v", name, err))
-		return
+type goPeer struct{ open *mcp.ClientSession }
+
+func (p goPeer) tools(ctx context.Context) (all []listedTool, err error) {
+	for tool, err := range p.open.Tools(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, listedTool{tool.Name, tool.InputSchema})
 	}
-	done := Call{Name: name, Args: args, IsError: result.IsError}
-	for _, block := range result.Content {
-		kind, size := describe(block)
-		done.Bytes += size
-		done.ContentTypes = append(done.ContentTypes, kind)
-	}
-	report.Calls = append(report.Calls, done)
+	return all, nil
 }
 
-func describe(block mcp.Content) (kind string, size int) {
-	switch c := block.(type) {
-	case *mcp.TextContent:
-		return "text", len(c.Text)
-	case *mcp.ImageContent:
-		return "image", base64.StdEncoding.EncodedLen(len(c.Data))
-	case *mcp.AudioContent:
-		return "audio", base64.StdEncoding.EncodedLen(len(c.Data))
-	case *mcp.ResourceLink:
-		return "resource_link", 0
-	case *mcp.EmbeddedResource:
-		return "resource", len(c.Resource.Text) + base64.StdEncoding.EncodedLen(len(c.Resource.Blob))
-	default:
-		return fmt.Sprintf("%T", c), 0
+func (p goPeer) call(ctx context.Context, name string, args any) (toolResult, error) {
+	result, err := p.open.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})
+	if err != nil {
+		return toolResult{}, err
 	}
+	return recode[toolResult](result)
+}
+
+// namedHTTP is an HTTP client with a client's name in its User-Agent.
+func namedHTTP(name string) (client *http.Client, closeIdle func()) {
+	transport := new(http.Transport)
+	return &http.Client{Transport: named{"kd-" + name, transport}}, transport.CloseIdleConnections
+}
+
+type named struct {
+	agent string
+	next  http.RoundTripper
+}
+
+func (n named) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", n.agent)
+	return n.next.RoundTrip(req)
 }

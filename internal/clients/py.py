@@ -1,4 +1,4 @@
-"""The Python SDK as a client: both eras over Streamable HTTP, and SSE.
+"""The Python SDK as a client: both eras over Streamable HTTP and stdio, and SSE.
 
 Lists every tool, calls each once, and prints one JSON report.
 """
@@ -6,10 +6,12 @@ Lists every tool, calls each once, and prints one JSON report.
 import asyncio
 import json
 import os
+import signal
 import sys
 
 from mcp import Client
 from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import Implementation
@@ -18,18 +20,23 @@ from synth import synth
 
 NAME = "kd-py"
 MAX_PAGES = 100
+STDIO = "stdio:"
 NEGOTIATION = {"http": "auto", "auto": "auto", "sse": "legacy", "legacy": "legacy", "modern": "2026-07-28"}
 
 
-async def session(url, mode, report):
+async def session(target, mode, report):
+    # The SDK gives a server a process group of its own; cancelled, it ends it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     headers = {"User-Agent": NAME}
-    info = Implementation(name=NAME, version="1.0.0")
-    if mode == "sse":
-        await drive(Client(sse_client(url, headers=headers), client_info=info, mode="legacy"), report)
-        return
-    async with create_mcp_http_client(headers=headers) as http:
-        transport = streamable_http_client(url, http_client=http)
-        await drive(Client(transport, client_info=info, mode=NEGOTIATION[mode]), report)
+    options = {"client_info": Implementation(name=NAME, version="1.0.0"), "mode": NEGOTIATION[mode]}
+    if target.startswith(STDIO):
+        command, *args = json.loads(target.removeprefix(STDIO))
+        await drive(Client(stdio_client(StdioServerParameters(command=command, args=args)), **options), report)
+    elif mode == "sse":
+        await drive(Client(sse_client(target, headers=headers), **options), report)
+    else:
+        async with create_mcp_http_client(headers=headers) as http:
+            await drive(Client(streamable_http_client(target, http_client=http), **options), report)
 
 
 async def drive(unentered, report):
@@ -86,14 +93,14 @@ def describe(err):
 
 def main():
     if len(sys.argv) != 3 or sys.argv[2] not in NEGOTIATION:
-        sys.exit(f"usage: py.py URL MODE; MODE is one of {', '.join(NEGOTIATION)}")
-    url, mode = sys.argv[1:]
+        sys.exit(f"usage: py.py TARGET MODE; TARGET is a URL or {STDIO}ARGV in JSON, MODE is one of {', '.join(NEGOTIATION)}")
+    target, mode = sys.argv[1:]
     report = {
         "client": "py", "mode": mode, "protocolVersion": "", "serverInfo": None,
         "tools": [], "calls": [], "errors": [],
     }
     try:
-        asyncio.run(session(url, mode, report))
+        asyncio.run(session(target, mode, report))
     except Exception as err:
         report["errors"].append(f"session: {describe(err)}")
     print(json.dumps(report))

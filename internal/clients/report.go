@@ -2,8 +2,10 @@ package clients
 
 // Report is what one client saw in one session. The scripts print it as JSON.
 type Report struct {
-	Client          string      `json:"client"`
-	Mode            string      `json:"mode"`
+	Client string `json:"client"`
+	Mode   string `json:"mode"`
+	// ProtocolVersion and ServerInfo are empty if the client keeps them to
+	// itself, as command lines do.
 	ProtocolVersion string      `json:"protocolVersion"`
 	ServerInfo      *ServerInfo `json:"serverInfo"`
 	Tools           []string    `json:"tools"`
@@ -12,6 +14,13 @@ type Report struct {
 	// could not be opened ("session: ...") or a call without a result
 	// ("call NAME: ...").
 	Errors []string `json:"errors"`
+}
+
+// note keeps the error that ended a session, if one did.
+func (r *Report) note(err error) {
+	if err != nil {
+		r.Errors = append(r.Errors, "session: "+err.Error())
+	}
 }
 
 // ServerInfo is how the server named itself; a modern server may not do so.

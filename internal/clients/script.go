@@ -1,44 +1,54 @@
 package clients
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"time"
 )
 
-const (
-	// killGrace is how long a killed script's output is waited for.
-	killGrace = 5 * time.Second
-	// maxStderr is how much of a script's complaint an error repeats.
-	maxStderr = 2000
-)
-
-// script is a client written in another language: `PROGRAM FILE URL MODE`
-// prints a [Report]. Arguments for tools are in the environment, as ARGS_JSON.
+// script is a client written in another language: `PROGRAM FILE TARGET MODE`
+// prints a [Report]. TARGET is a URL, or "stdio:" and a command as a JSON array.
+// Arguments for tools are in the environment, as ARGS_JSON.
 type script struct {
-	name    string
-	modes   []string
-	program string   // the interpreter
-	file    string   // the script
-	needs   []string // what else must be there
+	name       string
+	modes      []string
+	stdioModes []string
+	program    string   // the interpreter
+	file       string   // the script
+	needs      []string // what else must be there
 }
 
+var eras = []string{ModeLegacy, ModeAuto, ModeModern}
+
 func scripts(dir string) []script {
-	in := func(path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
+	in := below(dir)
 	node := nodeProgram(dir)
-	driver := []string{in("drive.mjs"), in("synth.mjs"), in("node_modules/@modelcontextprotocol/client"), in("node_modules/@modelcontextprotocol/sdk")}
+	driver := []string{in("drive.mjs"), in("synth.mjs"), in("node_modules/.package-lock.json")}
+	python := []string{in("synth.py"), in(".venv/bin/mcp")}
 	everything := []string{ModeLegacy, ModeAuto, ModeModern, ModeSSE}
 	return []script{
-		{"ts1", []string{ModeHTTP, ModeSSE}, node, in("ts1.mjs"), driver},
-		{"ts2", everything, node, in("ts2.mjs"), driver},
-		{"py", everything, in(".venv/bin/python"), in("py.py"), []string{in("synth.py"), in(".venv/bin/mcp")}},
+		{"ts1", []string{ModeHTTP, ModeSSE}, []string{ModeLegacy}, node, in("ts1.mjs"), driver},
+		{"ts2", everything, eras, node, in("ts2.mjs"), driver},
+		{"py", everything, eras, in(".venv/bin/python"), in("py.py"), python},
+		{"ai", []string{ModeLegacy, ModeAuto, ModeSSE}, []string{ModeLegacy, ModeAuto}, node, in("ai.mjs"), driver},
 	}
+}
+
+func scriptClients(dir string) []installed {
+	var all []installed
+	for _, s := range scripts(dir) {
+		client := Client{Name: s.name, Info: "kd-" + s.name, Modes: s.modes, StdioModes: s.stdioModes, run: s.run}
+		all = append(all, installed{client, s.files()})
+	}
+	return all
+}
+
+// below makes paths in dir.
+func below(dir string) func(path string) string {
+	return func(path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
 }
 
 // nodeProgram prefers the pinned Node; where npm has none for the platform, the
@@ -54,42 +64,43 @@ func nodeProgram(dir string) string {
 	return pinned
 }
 
-// missing names the first thing that the script needs and is not there. Looking
-// at each file also tells the test cache which ones a result depends on: it does
-// not see what a child process reads.
-func (s script) missing() string {
-	for _, path := range append([]string{s.program, s.file}, s.needs...) {
-		if _, err := os.Stat(path); err != nil {
-			return path
-		}
-	}
-	return ""
+func (s script) files() []string {
+	return append([]string{s.program, s.file}, s.needs...)
 }
 
-func (s script) run(ctx context.Context, url, mode string, args map[string]any) (*Report, error) {
-	given, err := json.Marshal(args)
+func (s script) run(ctx context.Context, t target) (*Report, error) {
+	given, err := json.Marshal(t.args)
 	if err != nil {
 		return nil, fmt.Errorf("encode arguments: %w", err)
 	}
-	if args == nil {
+	if t.args == nil {
 		given = []byte("{}")
 	}
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.program, s.file, url, mode)
+	where, err := t.arg()
+	if err != nil {
+		return nil, err
+	}
+	cmd := command(ctx, s.program, s.file, where, t.mode)
 	cmd.Env = append(os.Environ(), "ARGS_JSON="+string(given), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = killGrace
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, tail(stderr.String()))
+	stdout, stderr, err := output(cmd)
+	if err != nil {
+		return nil, complain(err, stderr)
 	}
 	report := new(Report)
-	if err := json.Unmarshal(stdout.Bytes(), report); err != nil {
-		return nil, fmt.Errorf("decode its report: %w: %s", err, tail(stderr.String()))
+	if err := json.Unmarshal(stdout, report); err != nil {
+		return nil, complain(fmt.Errorf("decode its report: %w", err), stderr)
 	}
 	return report, nil
 }
 
-func tail(s string) string {
-	s = strings.TrimSpace(s)
-	return s[max(0, len(s)-maxStderr):]
+// arg is the target as a script takes it.
+func (t target) arg() (string, error) {
+	if t.argv == nil {
+		return t.url, nil
+	}
+	argv, err := json.Marshal(t.argv)
+	if err != nil {
+		return "", fmt.Errorf("encode the command: %w", err)
+	}
+	return "stdio:" + string(argv), nil
 }

@@ -6,26 +6,56 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// serveStdio makes the test binary an MCP server on its stdin and stdout.
-const serveStdio = "KILLDEER_TEST_SERVE_STDIO"
+// What the test binary is if its first argument says so.
+const (
+	serveStdio = "serve-stdio" // an MCP server on its stdin and stdout
+	stubborn   = "stubborn"    // a server that never answers and does not leave
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serveStdio) != "" {
-		if err := referenceServer().Run(context.Background(), &mcp.StdioTransport{}); err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
-			os.Exit(1)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case serveStdio:
+			exit(referenceServer().Run(context.Background(), &mcp.StdioTransport{}))
+		case stubborn:
+			exit(stay(os.Args[2]))
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+func exit(err error) {
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// stay writes its process id into a file and stays, though not for ever.
+func stay(file string) error {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return err
+	}
+	time.Sleep(time.Minute)
+	return nil
 }
 
 // referenceServer has a tool for each thing that a client may get wrong. Its
@@ -73,7 +103,7 @@ func answer(isError bool, content ...mcp.Content) mcp.ToolHandler {
 }
 
 // endpoints serves the reference server in both eras at /mcp, in the legacy one
-// alone at /legacy, and over SSE at /sse. It keeps the User-Agents it saw.
+// alone at /legacy, and over SSE at /sse. It keeps who asked, and in which version.
 func endpoints(t *testing.T, agents *agentLog) *httptest.Server {
 	t.Helper()
 	one := func(server *mcp.Server) func(*http.Request) *mcp.Server {
@@ -99,7 +129,7 @@ func endpoints(t *testing.T, agents *agentLog) *httptest.Server {
 	})
 	mux.Handle("/sse", mcp.NewSSEHandler(one(reference), nil))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		agents.add(r.UserAgent())
+		agents.add(r)
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() {
@@ -109,17 +139,39 @@ func endpoints(t *testing.T, agents *agentLog) *httptest.Server {
 	return server
 }
 
-// agentLog keeps the distinct User-Agents that a server saw.
+// agentLog keeps the distinct User-Agents and protocol versions of the requests
+// for an MCP endpoint. Some clients look elsewhere too.
 type agentLog struct {
-	mu   sync.Mutex
-	seen []string
+	mu       sync.Mutex
+	seen     []string
+	versions []string
 }
 
-func (l *agentLog) add(agent string) {
+func (l *agentLog) add(r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !slices.Contains(l.seen, agent) {
+	if strings.Contains(r.URL.Path, "/.well-known/") {
+		return
+	}
+	if agent := r.UserAgent(); !slices.Contains(l.seen, agent) {
 		l.seen = append(l.seen, agent)
+	}
+	if version := r.Header.Get("MCP-Protocol-Version"); version != "" && !slices.Contains(l.versions, version) {
+		l.versions = append(l.versions, version)
+	}
+}
+
+// check wants one User-Agent, and the one version that the mode leads to; over
+// SSE not all clients name it.
+func (l *agentLog) check(t *testing.T, c Client, mode string) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.seen) != 1 || !strings.HasPrefix(l.seen[0], "kd-"+c.Name) {
+		t.Errorf("User-Agents %q, want kd-%s", l.seen, c.Name)
+	}
+	if want := version(c, mode); mode != ModeSSE && !slices.Equal(l.versions, []string{want}) {
+		t.Errorf("versions %q, want %s", l.versions, want)
 	}
 }
 

@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -59,22 +58,20 @@ print(json.dumps([synth(c["schema"]) for c in json.load(open("testdata/synth.jso
 			continue
 		}
 		t.Run(filepath.Base(s.program), func(t *testing.T) {
-			if missing := s.missing(); missing != "" {
+			if missing := missing(s.files()); missing != "" {
 				leaveOut(t, s.name, missing)
 				t.SkipNow()
 			}
-			compareSynth(t, exec.CommandContext(t.Context(), s.program, args...))
+			compareSynth(t, command(t.Context(), append([]string{s.program}, args...)...))
 		})
 	}
 }
 
 func compareSynth(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, stderr, err := output(cmd)
 	if err != nil {
-		t.Fatalf("%v: %s", err, tail(stderr.String()))
+		t.Fatal(complain(err, stderr))
 	}
 	var got []any
 	if err := json.Unmarshal(out, &got); err != nil {

@@ -1,13 +1,16 @@
-// The first TypeScript SDK as a client: the legacy era over Streamable HTTP or SSE.
+// The first TypeScript SDK as a client: the legacy era over Streamable HTTP, SSE
+// or stdio.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { run } from './drive.mjs';
+import { open, run } from './drive.mjs';
 
-await run('ts1', ['http', 'legacy', 'sse'], async (url, mode, info) => {
-  const Transport = mode === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
-  const transport = new Transport(new URL(url), { requestInit: { headers: { 'User-Agent': info.name } } });
-  // The SSE transport is told the version and keeps it to itself.
+const transports = { http: StreamableHTTPClientTransport, sse: SSEClientTransport, stdio: StdioClientTransport };
+
+await run('ts1', ['http', 'legacy', 'sse'], async (target, mode, info) => {
+  const transport = open(transports, target, mode, info);
+  // Two of the transports keep the version to themselves, or are not interested.
   let version;
   const tell = transport.setProtocolVersion?.bind(transport);
   transport.setProtocolVersion = (v) => {

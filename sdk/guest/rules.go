@@ -295,6 +295,10 @@ func stringField(ev *sdk.Event, key []byte) *string {
 		return &ev.MCPMethod
 	case "tool":
 		return &ev.Tool
+	case "uri":
+		return &ev.URI
+	case "prompt":
+		return &ev.Prompt
 	case "service":
 		return &ev.Service
 	case "class":

@@ -30,26 +30,92 @@ func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte)
 		byID[describedID(p)] = p
 	}
 	return func(in []byte) []byte {
-		env, err := ParseObject(in)
+		c, err := decodeCall(in)
 		if err != nil {
-			return Error("internal", "bad envelope")
+			return Error(sdk.FaultInternal, "bad envelope")
 		}
-		op := env.Str("op")
-		if op == "describe" {
+		switch c.Op {
+		case "describe":
 			return describePersonas(id, version, personas)
+		case sdk.OpCall, sdk.OpResource, sdk.OpPrompt, sdk.OpComplete:
+			if p := byID[c.Persona]; p != nil {
+				return p.Call(c)
+			}
 		}
-		p := byID[env.Str("persona")]
-		if p == nil || op != "call" {
-			return Error("internal", "unsupported request")
-		}
-		seed, _ := strconv.ParseUint(env.Str("seed"), 10, 64)
-		now, _ := time.Parse(time.RFC3339, env.Str("now"))
-		c := &sdk.Call{
-			Op: op, Persona: env.Str("persona"), Tool: env.Str("tool"), Args: env.Raw("args"),
-			Seed: seed, Now: now.UTC(), State: env.Raw("state"),
-		}
-		return p.Call(c)
+		return Error(sdk.FaultInternal, "unsupported request")
 	}
+}
+
+// decodeCall reads an envelope. Raw members are slices of it.
+func decodeCall(in []byte) (*sdk.Call, error) {
+	c := &sdk.Call{}
+	err := members(in, func(key, v []byte) {
+		key = name(key)
+		if s := textMember(c, key); s != nil {
+			*s = String(v)
+			return
+		}
+		if r := rawMember(c, key); r != nil {
+			if *r = v; v[0] == 'n' {
+				*r = nil // null
+			}
+			return
+		}
+		switch string(key) {
+		case "seed":
+			c.Seed, _ = strconv.ParseUint(view(v), 10, 64)
+		case "now":
+			now, _ := time.Parse(time.RFC3339, view(v))
+			c.Now = now.UTC()
+		case "can":
+			c.Can = Strings(v)
+		case "round":
+			c.Round = int(integer(v, 0))
+		}
+	})
+	return c, err
+}
+
+func textMember(c *sdk.Call, key []byte) *string {
+	switch string(key) {
+	case "op":
+		return &c.Op
+	case "persona":
+		return &c.Persona
+	case "tool":
+		return &c.Tool
+	case "name":
+		return &c.Name
+	case "uri":
+		return &c.URI
+	case "template":
+		return &c.Template
+	}
+	return nil
+}
+
+func rawMember(c *sdk.Call, key []byte) *sdk.RawJSON {
+	switch string(key) {
+	case "state":
+		return &c.State
+	case "args":
+		return &c.Args
+	case "vars":
+		return &c.Vars
+	case "ref":
+		return &c.Ref
+	case "argument":
+		return &c.Argument
+	case "context":
+		return &c.Context
+	case "inputs":
+		return &c.Inputs
+	case "refused":
+		return &c.Refused
+	case "resume":
+		return &c.Resume
+	}
+	return nil
 }
 
 // describedID reads a persona's id from its description, and no further: a guest
@@ -83,9 +149,18 @@ func describePersonas(id, version string, personas []sdk.Persona) []byte {
 	return w.End().End().Bytes()
 }
 
-// Error returns the output document of a failed request. Kinds: tool, bad_args,
-// unknown_tool, internal. The message of kind tool is shown to the client.
+// Error returns the output document of a refused request. The kinds are the
+// Fault constants of package sdk. Of kind [sdk.FaultTool] the client sees the
+// message as the tool's own error; see [RPCError] for [sdk.FaultRPC].
 func Error(kind, message string) []byte {
 	var w Writer
 	return w.Obj().Key("error").Obj().Key("kind").Str(kind).Key("message").Str(message).End().End().Bytes()
+}
+
+// RPCError returns the output document of a request that is refused with a
+// JSON-RPC error of its own code.
+func RPCError(code int, message string) []byte {
+	var w Writer
+	w.Obj().Key("error").Obj().Key("kind").Str(sdk.FaultRPC).Key("message").Str(message)
+	return w.Key("data").Obj().Key("code").Int(int64(code)).End().End().End().Bytes()
 }

@@ -169,6 +169,7 @@ func TestPersonaHandler(t *testing.T) {
 		{`{"abi":1,"op":"describe"}`, `{"abi":1,"kind":"persona","id":"m","version":"1.0.0","personas":[{"id":"p"}]}`},
 		{`{"abi":1,"op":"call","persona":"p","seed":"18446744073709551615","now":"2026-01-02T03:04:05Z","tool":"t","args":{"a":1}}`, `t 18446744073709551615 03:04 {"a":1}`},
 		{`{"op":"call","persona":"other"}`, `{"error":{"kind":"internal","message":"unsupported request"}}`},
+		{`{"op":"evaluate","persona":"p"}`, `{"error":{"kind":"internal","message":"unsupported request"}}`},
 		{`nonsense`, `{"error":{"kind":"internal","message":"bad envelope"}}`},
 	}
 	for _, tt := range tests {

@@ -17,11 +17,17 @@ const (
 	Result             Code = "result"
 	ToolError          Code = "tool_error"          // a result with isError
 	Accepted           Code = "accepted"            // a notification or a response
+	InputRequired      Code = "input_required"      // modern: the client is asked something first
 	UnknownTool        Code = "unknown_tool"        // Detail: the name
+	UnknownPrompt      Code = "unknown_prompt"      // Detail: the name
+	UnknownResource    Code = "unknown_resource"    // Detail: the URI
 	BadArgs            Code = "bad_args"            // Problems: what the schema refuses
 	BadParams          Code = "bad_params"          // Detail: which parameter
 	UnknownMethod      Code = "unknown_method"      // Detail: the method
-	Internal           Code = "internal"            //
+	RPCError           Code = "rpc_error"           // the persona's own: RPCCode, Detail
+	Internal           Code = "internal"            // Detail: what may be shown, or ""
+	Cancelled          Code = "cancelled"           // the client took the request back; no message
+	Listening          Code = "listening"           // subscriptions/listen: the stream is the answer
 	ParseError         Code = "parse_error"         // not JSON
 	InvalidRequest     Code = "invalid_request"     // JSON, but no JSON-RPC message
 	BatchRejected      Code = "batch_rejected"      // the revision has no batches
@@ -30,6 +36,7 @@ const (
 	UnsupportedVersion Code = "unsupported_version" // modern: Detail is what was asked for
 	HeaderMismatch     Code = "header_mismatch"     // modern: Detail says which
 	MissingMeta        Code = "missing_meta"        // modern: Detail is the key
+	MissingCapability  Code = "missing_capability"  // modern: Data is what the client should declare
 	NoSession          Code = "no_session"          // no Mcp-Session-Id
 	UnknownSession     Code = "unknown_session"     // ended or never issued
 )
@@ -39,7 +46,7 @@ const (
 	RouteNotFound    Code = "route_not_found"
 	Route            Code = "route"              // one of the persona's own; Result is the body
 	MethodNotAllowed Code = "method_not_allowed" // Detail: the Allow list
-	NotAcceptable    Code = "not_acceptable"
+	NotAcceptable    Code = "not_acceptable"     // Detail: what has to be accepted
 	WrongContentType Code = "wrong_content_type"
 	EmptyBody        Code = "empty_body"
 	BodyTooLarge     Code = "body_too_large"
@@ -48,7 +55,7 @@ const (
 	HostForbidden    Code = "host_forbidden"
 	TooManyStreams   Code = "too_many_streams"
 	SessionEnded     Code = "session_ended" // DELETE
-	StreamOpened     Code = "stream_opened" // GET /sse
+	StreamOpened     Code = "stream_opened" // GET of an event stream
 	StreamClosed     Code = "stream_closed" // its end
 	BadHead          Code = "bad_head"      // no HTTP request
 	HeadTooLarge     Code = "head_too_large"
@@ -85,6 +92,8 @@ type Outcome struct {
 	Result   sdk.RawJSON
 	Meta     sdk.RawJSON // modern: the _meta object that goes with every result
 	Detail   string
+	Data     sdk.RawJSON
+	RPCCode  int // of RPCError
 	Problems []string
 }
 
@@ -110,8 +119,25 @@ type Profile interface {
 	Name() string
 	// Message returns the JSON-RPC message for an outcome, nil for none.
 	Message(o Outcome) []byte
+	// Notification returns a message that the server sends on its own account.
+	// Params are left out when nil.
+	Notification(method string, params []byte) []byte
+	// Request returns a request to the client. Params are left out when nil.
+	Request(id int, method string, params []byte) []byte
 	// HTTP returns the answer to a request that led to one outcome.
 	HTTP(o Outcome) Response
 	// Batch returns the answer to a batch from its messages, which may be none.
 	Batch(messages [][]byte) Response
+
+	// Stream returns status and headers of an event stream; its events follow.
+	Stream() Response
+	// Event frames a message for an event stream. id is "" where there is none.
+	Event(id string, message []byte) []byte
+	// Prime frames the event that only gives an id and, unless it is 0, the time
+	// in milliseconds after which to come back.
+	Prime(id string, retry int64) []byte
+	// Endpoint frames the event that opens an HTTP+SSE stream.
+	Endpoint(target string) []byte
+	// KeepAlive is written to an event stream that is silent.
+	KeepAlive() []byte
 }

@@ -17,14 +17,20 @@ const (
 	codeInvalidParams      = -32602
 	codeInternal           = -32603
 	codeHeaderMismatch     = -32020 // MCP 2026-07-28
+	codeMissingCapability  = -32021 // MCP 2026-07-28
 	codeUnsupportedVersion = -32022 // MCP 2026-07-28
+	codeUnknownResource    = -32002 // MCP up to 2025-11-25
 )
 
 const contentTypeJSON = "application/json"
 
 // Strict answers as the specification asks, to the letter, and resembles no
 // particular SDK.
-type Strict struct{}
+type Strict struct {
+	// SSE has every answer to a request framed as an event stream. Without it an
+	// answer is JSON unless something has to be sent before it.
+	SSE bool
+}
 
 var _ Profile = Strict{}
 
@@ -34,9 +40,9 @@ func (Strict) Name() string { return "strict" }
 // Message implements [Profile].
 func (Strict) Message(o Outcome) []byte {
 	switch o.Code {
-	case Accepted:
+	case Accepted, Cancelled, Listening:
 		return nil
-	case Result, ToolError:
+	case Result, ToolError, InputRequired:
 		return bytes.Join(resultMessage(o, o.Result), nil)
 	case BadArgs:
 		// 2025-11-25 made input errors tool results, so that a model can correct itself.
@@ -50,10 +56,10 @@ func (Strict) Message(o Outcome) []byte {
 // HTTP implements [Profile].
 func (s Strict) HTTP(o Outcome) Response {
 	switch o.Code {
-	case Accepted:
+	case Accepted, Cancelled:
 		return Response{Status: http.StatusAccepted}
-	case Result, ToolError:
-		return jsonResponse(http.StatusOK, resultMessage(o, o.Result)...)
+	case Result, ToolError, InputRequired:
+		return s.answer(resultMessage(o, o.Result)...)
 	case Route:
 		return jsonResponse(http.StatusOK, o.Result)
 	case MethodNotAllowed:
@@ -64,11 +70,29 @@ func (s Strict) HTTP(o Outcome) Response {
 		return Response{Status: http.StatusServiceUnavailable, Header: [][2]string{{"Retry-After", "30"}}}
 	}
 	status, isMessage := statusOf(o)
-	if !isMessage {
+	switch {
+	case !isMessage:
 		return Response{Status: status}
+	case status == http.StatusOK:
+		return s.answer(s.Message(o))
 	}
 	return jsonResponse(status, s.Message(o))
 }
+
+// answer frames the answer to a request that was served.
+func (s Strict) answer(message ...[]byte) Response {
+	if !s.SSE {
+		return jsonResponse(http.StatusOK, message...)
+	}
+	resp := s.Stream()
+	resp.Body = append(append([][]byte{eventStart}, message...), eventEnd)
+	return resp
+}
+
+var (
+	eventStart = []byte("event: message\ndata: ")
+	eventEnd   = []byte("\n\n")
+)
 
 // Batch implements [Profile].
 func (Strict) Batch(messages [][]byte) Response {
@@ -106,7 +130,7 @@ func statusOf(o Outcome) (status int, isMessage bool) {
 	case UnknownSession:
 		return http.StatusNotFound, true
 	case ParseError, InvalidRequest, EmptyBody, BadBody, BatchRejected, BatchTooLarge,
-		BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, NoSession:
+		BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, MissingCapability, NoSession:
 		return http.StatusBadRequest, true
 	case UnknownMethod:
 		if o.Era == Modern {
@@ -115,6 +139,58 @@ func statusOf(o Outcome) (status int, isMessage bool) {
 	}
 	return http.StatusOK, true
 }
+
+// Notification implements [Profile].
+func (Strict) Notification(method string, params []byte) []byte {
+	var w guest.Writer
+	w.Obj().Key("jsonrpc").Str("2.0").Key("method").Str(method)
+	if params != nil {
+		w.Key("params").Raw(params)
+	}
+	return w.End().Bytes()
+}
+
+// Request implements [Profile].
+func (Strict) Request(id int, method string, params []byte) []byte {
+	var w guest.Writer
+	w.Obj().Key("jsonrpc").Str("2.0").Key("id").Int(int64(id)).Key("method").Str(method)
+	if params != nil {
+		w.Key("params").Raw(params)
+	}
+	return w.End().Bytes()
+}
+
+// Stream implements [Profile].
+func (Strict) Stream() Response {
+	return Response{Status: http.StatusOK, Header: [][2]string{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-cache"}}}
+}
+
+// Event implements [Profile].
+func (Strict) Event(id string, message []byte) []byte {
+	b := make([]byte, 0, len(message)+len(id)+40)
+	if id != "" {
+		b = append(append(append(b, "id: "...), id...), '\n')
+	}
+	b = append(append(b, eventStart...), message...)
+	return append(b, eventEnd...)
+}
+
+// Prime implements [Profile].
+func (Strict) Prime(id string, retry int64) []byte {
+	b := []byte("id: " + id + "\n")
+	if retry > 0 {
+		b = append(strconv.AppendInt(append(b, "retry: "...), retry, 10), '\n')
+	}
+	return append(b, "data: \n\n"...)
+}
+
+// Endpoint implements [Profile].
+func (Strict) Endpoint(target string) []byte {
+	return []byte("event: endpoint\ndata: " + target + "\n\n")
+}
+
+// KeepAlive implements [Profile].
+func (Strict) KeepAlive() []byte { return []byte(": keep-alive\n\n") }
 
 func jsonResponse(status int, body ...[]byte) Response {
 	return Response{Status: status, Header: [][2]string{{"Content-Type", contentTypeJSON}}, Body: body}
@@ -143,10 +219,19 @@ func errorMessage(o Outcome) []byte {
 		w.Key("id").Null()
 	}
 	w.Key("error").Obj().Key("code").Int(int64(code)).Key("message").Str(text)
-	if o.Code == UnsupportedVersion {
-		w.Key("data").Obj().Key("supported").Arr().Str(Rev2026_07_28).End().Key("requested").Str(o.Detail).End()
-	}
+	errorData(&w, o)
 	return w.End().End().Bytes()
+}
+
+func errorData(w *guest.Writer, o Outcome) {
+	switch o.Code {
+	case UnsupportedVersion:
+		w.Key("data").Obj().Key("supported").Arr().Str(Rev2026_07_28).End().Key("requested").Str(o.Detail).End()
+	case MissingCapability:
+		w.Key("data").Obj().Key("requiredCapabilities").Raw(o.Data).End()
+	case UnknownResource:
+		w.Key("data").Obj().Key("uri").Str(o.Detail).End()
+	}
 }
 
 // errorOf returns the error code and text of an outcome.
@@ -156,6 +241,15 @@ func errorOf(o Outcome) (int, string) {
 		return codeParse, "Parse error"
 	case UnknownTool:
 		return codeInvalidParams, "Unknown tool: " + o.Detail
+	case UnknownPrompt:
+		return codeInvalidParams, "Unknown prompt: " + o.Detail
+	case UnknownResource:
+		if o.Era == Modern {
+			return codeInvalidParams, "Resource not found"
+		}
+		return codeUnknownResource, "Resource not found"
+	case RPCError:
+		return o.RPCCode, o.Detail
 	case BadArgs:
 		return codeInvalidParams, argsText(o)
 	case BadParams:
@@ -165,7 +259,12 @@ func errorOf(o Outcome) (int, string) {
 	case UnknownMethod:
 		return codeMethodNotFound, "Method not found"
 	case Internal:
+		if o.Detail != "" {
+			return codeInternal, o.Detail
+		}
 		return codeInternal, "Internal error"
+	case MissingCapability:
+		return codeMissingCapability, "Missing required client capability"
 	case UnsupportedVersion:
 		return codeUnsupportedVersion, "Unsupported protocol version"
 	case HeaderMismatch:
@@ -188,7 +287,7 @@ func requestText(o Outcome) string {
 	case UnknownSession:
 		return "Session not found"
 	case NotAcceptable:
-		return "Not Acceptable: application/json and text/event-stream must both be accepted"
+		return "Not Acceptable: the client must accept " + o.Detail
 	case WrongContentType:
 		return "Unsupported Media Type: Content-Type must be application/json"
 	case BodyTooLarge:

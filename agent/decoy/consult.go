@@ -1,0 +1,181 @@
+package decoy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+const (
+	maxRounds  = 8 // times a persona may ask the client before it answers
+	askTimeout = 60 * time.Second
+)
+
+// consult asks a persona, and where it wants to know something first, the
+// client: on the request's own stream up to 2025-11-25, by an input_required
+// result since 2026-07-28. It sends what the persona has to tell beside the
+// answer and returns when the answer is due. With a nil answer the outcome is
+// final.
+func (e *engine) consult(ctx context.Context, c *catalog, x *exchange, m *message, call *sdk.Call) (*sdk.Answer, profile.Outcome) {
+	call.Can, call.Now = x.session.abilities(), x.arrival
+	if x.era == profile.Modern {
+		call.Can = abilities(m.params.Object("_meta").Object(metaCapabilities), profile.Rev2026_07_28)
+		if o, done := e.resume(c, x, m, call); done {
+			return nil, o
+		}
+	}
+	for {
+		a, err := e.backend.Call(ctx, x.source, call)
+		if err != nil {
+			return nil, e.gone(ctx, x, err)
+		}
+		x.guest = a.Guest
+		for k, v := range a.Notes {
+			note(x.event, k, v)
+		}
+		e.tell(ctx, c, x, m, call.Now, a)
+		if ctx.Err() != nil {
+			return nil, e.gone(ctx, x, ctx.Err())
+		}
+		if a.Input == nil {
+			return a, profile.Outcome{}
+		}
+		if o, done := e.ask(ctx, c, x, m, call, a.Input); done {
+			return nil, o
+		}
+	}
+}
+
+// ask puts a persona's questions to the client. When it reports false the answers
+// are in call and the persona is to be asked again.
+func (e *engine) ask(ctx context.Context, c *catalog, x *exchange, m *message, call *sdk.Call, in *sdk.InputRequired) (o profile.Outcome, done bool) {
+	if call.Round >= maxRounds {
+		x.event.Error = "the persona asks for ever"
+		return profile.Outcome{Code: profile.Internal}, true
+	}
+	if missing := missingAbility(call.Can, in.Requests); missing != nil {
+		if x.era == profile.Modern {
+			return profile.Outcome{Code: profile.MissingCapability, Data: missing}, true
+		}
+		return unasked(call), true
+	}
+	if x.era == profile.Modern {
+		// A client that knows what will be asked may answer without having been.
+		inputs, missing := inputResponses(m, in.Requests)
+		if call.Round > 0 || !m.params.Has("inputResponses") || missing != "" {
+			return e.inputRequired(c, x, m, call, in), true
+		}
+		call.Inputs, call.Resume = inputs, in.Resume
+		call.Round++
+		call.Now = time.Now()
+		return profile.Outcome{}, false
+	}
+	if x.out == nil || x.session == nil {
+		return unasked(call), true
+	}
+	inputs, refused, err := e.question(ctx, x, in.Requests)
+	if err != nil {
+		x.event.Error = err.Error()
+		if ctx.Err() != nil {
+			return e.gone(ctx, x, err), true
+		}
+		return unasked(call), true
+	}
+	call.Inputs, call.Refused, call.Resume = inputs, refused, in.Resume
+	call.Round++
+	call.Now = time.Now()
+	return profile.Outcome{}, false
+}
+
+// unasked is the outcome where a client cannot be asked what has to be known.
+func unasked(call *sdk.Call) profile.Outcome {
+	const text = "the client does not support a request this needs"
+	if call.Op == sdk.OpCall {
+		return profile.Outcome{Code: profile.ToolError, Result: toolError(text)}
+	}
+	return profile.Outcome{Code: profile.Internal, Detail: text}
+}
+
+// gone tells a request that was taken back, or whose client left, from a failure.
+func (e *engine) gone(ctx context.Context, x *exchange, err error) profile.Outcome {
+	switch {
+	case errors.Is(context.Cause(ctx), errLeft):
+		return profile.Outcome{Code: profile.ClientGone}
+	case ctx.Err() != nil:
+		return profile.Outcome{Code: profile.Cancelled}
+	}
+	x.event.Error = err.Error()
+	return profile.Outcome{Code: profile.Internal}
+}
+
+// errLeft is why the context of a request ends whose connection ended.
+var errLeft = errors.New("the client left")
+
+var errNoAnswer = errors.New("the client did not answer in time")
+
+// question sends requests to the client and collects its answers. Those it
+// refuses, or answers in a shape they cannot have, are in refused.
+func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.InputRequest) (inputs, refused sdk.RawJSON, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+	defer cancel()
+	answers := make(chan *message, len(requests))
+	by := map[string]*sdk.InputRequest{}
+	for i := range requests {
+		id, ok := x.session.ask(answers)
+		if !ok {
+			return nil, nil, errors.New("too many questions wait for an answer")
+		}
+		defer x.session.unask(id)
+		by[itoa(id)] = &requests[i]
+		if !x.out.send(e.profile.Request(id, requests[i].Method, requests[i].Params)) {
+			return nil, nil, errLeft
+		}
+	}
+	var good, bad guest.Writer
+	good.Obj()
+	bad.Obj()
+	for range requests {
+		select {
+		case m := <-answers:
+			collect(&good, &bad, by[string(m.id)], m)
+		case <-x.session.deaf:
+			return nil, nil, errNoAnswer
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+	inputs = good.End().Bytes()
+	if refused = bad.End().Bytes(); len(refused) == len("{}") {
+		refused = nil
+	}
+	return inputs, refused, nil
+}
+
+// collect files one answer. The messages come from the client: only what has the
+// shape that was asked for goes to the persona.
+func collect(good, bad *guest.Writer, r *sdk.InputRequest, m *message) {
+	if m.result != nil && fitsRequest(r, m.result) {
+		good.Key(r.Key).Raw(m.result)
+		return
+	}
+	code, text := int64(-32602), "invalid answer"
+	if m.refusal != nil {
+		refusal, _ := guest.ParseObject(m.refusal) // a refusal in no shape is one all the same
+		code, text = refusal.Int("code", -32603), clip(refusal.Str("message"))
+	}
+	bad.Key(r.Key).Obj().Key("code").Int(code).Key("message").Str(text).End()
+}
+
+// note adds a remark to an event. What is there stays.
+func note(ev *sdk.Event, key, value string) {
+	if ev.Notes == nil {
+		ev.Notes = map[string]string{}
+	}
+	if _, ok := ev.Notes[key]; !ok {
+		ev.Notes[key] = value
+	}
+}

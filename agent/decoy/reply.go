@@ -1,0 +1,185 @@
+package decoy
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+)
+
+// reply is the answer to a POST: one JSON document, or an event stream from the
+// moment on that something has to be said before it.
+type reply struct {
+	s      *Server
+	a      *arrival
+	stay   func() bool   // the request goes on though the connection may end
+	cut    chan struct{} // closed when the connection is to end before the answer
+	once   sync.Once
+	stream *stream // nil until it is one
+}
+
+// send implements [outlet].
+func (r *reply) send(message []byte) bool {
+	r.open()
+	return r.stream.send(message)
+}
+
+// hangUp implements [outlet]. Only a stream that can be asked for again is cut.
+func (r *reply) hangUp(retry time.Duration) {
+	r.open()
+	if r.stream.name != "" {
+		r.stream.hangUp(retry)
+	}
+}
+
+// open makes the answer an event stream. In a session it can be taken up again
+// by Last-Event-ID, and so no longer ends with its connection.
+func (r *reply) open() {
+	if r.stream != nil {
+		return
+	}
+	r.stream = r.s.newStream("")
+	n := r.a.session
+	if n != nil && r.a.era == profile.Legacy {
+		n.reply(r.stream)
+	}
+	r.s.writeStreamHead(r.a)
+	r.stream.attach(0, r)
+	if r.stream.name == "" {
+		return
+	}
+	r.stay()
+	if r.a.event.Protocol >= profile.Rev2025_11_25 { // older clients trip over empty data
+		r.stream.prime(0)
+	}
+}
+
+// push implements [sink].
+func (r *reply) push(frame []byte) bool {
+	if !r.s.writeFrame(r.a, frame) {
+		r.close()
+		return false
+	}
+	return true
+}
+
+// close implements [sink].
+func (r *reply) close() { r.once.Do(func() { close(r.cut) }) }
+
+// finish answers, and records the request.
+func (r *reply) finish(o profile.Outcome) {
+	if r.stream == nil {
+		r.s.finish(r.a, o)
+		return
+	}
+	message, heard := r.s.Profile.Message(o), true
+	if message != nil {
+		heard = r.stream.send(message)
+	}
+	r.stream.end()
+	if !heard && r.a.event.Error == "" {
+		r.a.event.Error = "the client was gone before the answer"
+	}
+	r.s.record(r.a.exchange, o, http.StatusOK, len(message))
+}
+
+// outlives are the methods during which the client may be asked or told something
+// on a stream that it can take up again: they may outlive their connection.
+var outlives = map[string]bool{"tools/call": true, "prompts/get": true, "resources/read": true}
+
+// respond serves one request and answers it.
+func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context) profile.Outcome) {
+	ctx, leave := context.WithCancelCause(s.life)
+	stay := context.AfterFunc(a.r.Context(), func() { leave(errLeft) })
+	r := &reply{s: s, a: a, stay: stay, cut: make(chan struct{})}
+	a.out = r
+	if a.session == nil || a.era != profile.Legacy || !outlives[m.method] {
+		r.finish(serve(ctx))
+		stay()
+		leave(nil)
+		return
+	}
+	done := make(chan profile.Outcome)
+	s.wg.Go(func() {
+		defer leave(nil)
+		defer s.recoverPanic(a)
+		o := serve(ctx)
+		select {
+		case done <- o:
+		case <-r.cut:
+			r.finish(o)
+		}
+	})
+	select {
+	case o := <-done:
+		stay()
+		r.finish(o)
+	case <-r.cut:
+	}
+}
+
+func (s *Server) newStream(name string) *stream {
+	return &stream{profile: s.Profile, name: name, budget: s.replay}
+}
+
+// writeStreamHead begins an event stream.
+func (s *Server) writeStreamHead(a *arrival) {
+	a.written = true
+	resp := s.Profile.Stream()
+	h := a.w.Header()
+	for _, f := range resp.Header {
+		h[f[0]] = append(h[f[0]], f[1])
+	}
+	a.writeBy(s.Limits.Write)
+	a.w.WriteHeader(resp.Status)
+}
+
+// writeFrame writes and flushes one frame of an event stream.
+func (s *Server) writeFrame(a *arrival, frame []byte) bool {
+	a.writeBy(s.Limits.Write)
+	if _, err := a.w.Write(frame); err != nil {
+		return false
+	}
+	return http.NewResponseController(a.w).Flush() == nil
+}
+
+// hold writes what a mailbox gets to the connection, until either ends. What is
+// left when the server stops is still written, and last after it.
+func (s *Server) hold(a *arrival, box *mailbox, last []byte) {
+	s.writeStreamHead(a)
+	if http.NewResponseController(a.w).Flush() != nil {
+		return
+	}
+	tick := time.NewTicker(sseKeepAlive)
+	defer tick.Stop()
+	for {
+		frames, closed := box.take()
+		for _, f := range frames {
+			if !s.writeFrame(a, f) {
+				return
+			}
+		}
+		if closed {
+			return
+		}
+		select {
+		case <-box.wake:
+		case now := <-tick.C:
+			if a.session != nil {
+				s.engine.sessions.touch(a.session.id, a.session.sse, now)
+			}
+			if !s.writeFrame(a, s.Profile.KeepAlive()) {
+				return
+			}
+		case <-a.r.Context().Done():
+			return
+		case <-s.closing.Done():
+			if last != nil {
+				s.writeFrame(a, last)
+			}
+			return
+		}
+	}
+}

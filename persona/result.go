@@ -1,0 +1,183 @@
+package persona
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+const maxValues = 100 // of a completion; MCP's own limit
+
+// Every MCP object may carry these.
+var metaShape = shape{{"_meta", isObject, false}}
+
+var annotatedShape = metaShape.with(member{"annotations", isObject, false})
+
+// contentShapes are the content objects by their type.
+var contentShapes = map[string]shape{
+	"text":  annotatedShape.with(member{"text", isString, true}),
+	"image": annotatedShape.with(member{"data", isBase64, true}, member{"mimeType", isString, true}),
+	"audio": annotatedShape.with(member{"data", isBase64, true}, member{"mimeType", isString, true}),
+	"resource_link": annotatedShape.with(
+		member{"uri", isFilled, true}, member{"name", isString, true}, member{"title", isString, false},
+		member{"description", isString, false}, member{"mimeType", isString, false}, member{"size", isNumber, false},
+		member{"icons", isList, false}),
+	"resource": annotatedShape.with(member{"resource", isObject, true}),
+}
+
+var (
+	annotationsShape = shape{{"audience", isList, false}, {"priority", isNumber, false}, {"lastModified", isString, false}}
+	contentsShape    = metaShape.with(
+		member{"uri", isFilled, true}, member{"mimeType", isString, false}, member{"text", isString, false}, member{"blob", isBase64, false})
+	callShape = shape{
+		{"content", isList, true}, {"isError", isBoolean, false}, {"structuredContent", isObject, false},
+	}
+	resourceShape   = shape{{"contents", isList, true}}
+	promptShape     = shape{{"messages", isList, true}, {"description", isString, false}}
+	messageShape    = shape{{"role", isString, true}, {"content", isObject, true}}
+	completeShape   = shape{{"completion", isObject, true}}
+	completionShape = shape{{"values", isList, true}, {"total", isInteger, false}, {"hasMore", isBoolean, false}}
+)
+
+// addedByHost are members that the host writes into every result itself.
+var addedByHost = []string{"resultType", "ttlMs", "cacheScope", "_meta"}
+
+// expected says what an output answers.
+type expected struct {
+	op     string
+	output *jsonschema.Schema // of the tool, nil when it has none
+	seed   uint64             // with which placeholders are expanded
+}
+
+// checkResult refuses a result that is not what MCP has for the operation.
+// Failed says whether a tool's result reports an error.
+func (e expected) checkResult(b []byte) (failed bool, err error) {
+	for _, name := range addedByHost {
+		if o, err := guest.ParseObject(b); err == nil && o.Raw(name) != nil {
+			return false, fmt.Errorf("result.%s is the host's to write", name)
+		}
+	}
+	switch e.op {
+	case sdk.OpCall:
+		return e.checkCall(b)
+	case sdk.OpResource:
+		return false, checkRead(b)
+	case sdk.OpPrompt:
+		return false, checkPrompt(b)
+	}
+	return false, checkCompletion(b)
+}
+
+func (e expected) checkCall(b []byte) (failed bool, err error) {
+	o, err := callShape.read("result", b)
+	if err != nil {
+		return false, err
+	}
+	if err := each("result.content", o.Raw("content"), maxList, checkContent); err != nil {
+		return false, err
+	}
+	failed = o.Bool("isError")
+	return failed, e.checkStructured(o.Raw("structuredContent"), failed)
+}
+
+// checkStructured validates what the client will see: placeholders expanded and
+// marks taken out.
+func (e expected) checkStructured(value []byte, failed bool) error {
+	switch {
+	case e.output == nil || (value == nil && failed):
+		return nil
+	case value == nil:
+		return errors.New("result.structuredContent is missing, and the tool has an outputSchema")
+	}
+	if err := fits(e.output, expand(value, e.seed)); err != nil {
+		return fmt.Errorf("result.structuredContent does not fit the tool's outputSchema: %w", err)
+	}
+	return nil
+}
+
+func checkContent(at string, v []byte) error {
+	o, err := shape{{"type", isString, true}}.read(at, v)
+	if err != nil {
+		return err
+	}
+	kind := o.Str("type")
+	of, ok := contentShapes[kind]
+	if !ok {
+		return fmt.Errorf("%s.type is %q, not text, image, audio, resource_link or resource", at, kind)
+	}
+	if _, err := of.read(at, v); err != nil {
+		return err
+	}
+	if kind == "resource" {
+		if err := checkContents(at+".resource", o.Raw("resource")); err != nil {
+			return err
+		}
+	}
+	return checkAnnotations(at, o)
+}
+
+func checkAnnotations(at string, o guest.Object) error {
+	if !o.Has("annotations") {
+		return nil
+	}
+	_, err := annotationsShape.read(at+".annotations", o.Raw("annotations"))
+	return err
+}
+
+// checkContents checks one resource with its text or bytes.
+func checkContents(at string, v []byte) error {
+	o, err := contentsShape.read(at, v)
+	if err != nil {
+		return err
+	}
+	if (o.Raw("text") == nil) == (o.Raw("blob") == nil) {
+		return fmt.Errorf(`%s needs exactly one of "text" and "blob"`, at)
+	}
+	return nil
+}
+
+func checkRead(b []byte) error {
+	o, err := resourceShape.read("result", b)
+	if err != nil {
+		return err
+	}
+	return each("result.contents", o.Raw("contents"), maxList, checkContents)
+}
+
+func checkPrompt(b []byte) error {
+	o, err := promptShape.read("result", b)
+	if err != nil {
+		return err
+	}
+	return each("result.messages", o.Raw("messages"), maxList, func(at string, v []byte) error {
+		m, err := messageShape.read(at, v)
+		if err != nil {
+			return err
+		}
+		if role := m.Str("role"); role != "user" && role != "assistant" {
+			return fmt.Errorf("%s.role is %q, not user or assistant", at, role)
+		}
+		return checkContent(at+".content", m.Raw("content"))
+	})
+}
+
+func checkCompletion(b []byte) error {
+	o, err := completeShape.read("result", b)
+	if err != nil {
+		return err
+	}
+	c, err := completionShape.read("result.completion", o.Raw("completion"))
+	if err != nil {
+		return err
+	}
+	return each("result.completion.values", c.Raw("values"), maxValues, func(at string, v []byte) error {
+		if !isString.fits(v) {
+			return fmt.Errorf("%s is not a string", at)
+		}
+		return nil
+	})
+}
