@@ -38,15 +38,16 @@ var mayImport = map[string][]string{
 	"internal/bench/echo":       {"sdk", "sdk/guest"},
 
 	"internal/wasm":             {},
+	"internal/schema":           {},
 	"internal/guests":           {},
 	"internal/guests/guesttest": {},
 	"internal/clients":          {},
 	"agent/decoy/profile":       {"sdk", "sdk/guest"},
 
 	"agent/config":  {},
-	"agent/decoy":   {"sdk", "sdk/guest", "agent/decoy/profile"},
+	"agent/decoy":   {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal": {"sdk"},
-	"persona":       {"sdk", "sdk/guest", "internal/wasm", "persona/world"},
+	"persona":       {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/world"},
 	"rules":         {"sdk", "sdk/guest", "internal/wasm"},
 
 	"agent": {

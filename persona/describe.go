@@ -12,8 +12,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -33,7 +32,7 @@ var personaID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 type description struct {
 	id            string
 	catalog       sdk.Catalog
-	outputs       map[string]*jsonschema.Schema // by tool, of those that have one
+	outputs       map[string]*schema.Schema // by tool, of those that have one
 	grain         time.Duration
 	fallbackText  string
 	fallbackDelay [2]time.Duration
@@ -152,7 +151,7 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)
 	}
-	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*jsonschema.Schema{}}
+	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}}
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yosida95/uritemplate/v3"
 
+	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -114,7 +115,7 @@ func (p *wirePersona) addTool(d *description, b []byte) error {
 		return fmt.Errorf("tool %q: inputSchema: %w", name, err)
 	}
 	if output := o.Raw("outputSchema"); output != nil {
-		if d.outputs[name], err = compileSchema(output); err != nil {
+		if d.outputs[name], err = schema.Compile(output); err != nil {
 			return fmt.Errorf("tool %q: outputSchema: %w", name, err)
 		}
 	}

@@ -3,9 +3,9 @@ package persona
 import (
 	"errors"
 	"fmt"
+	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -49,8 +49,8 @@ var addedByHost = []string{"resultType", "ttlMs", "cacheScope", "_meta"}
 // expected says what an output answers.
 type expected struct {
 	op     string
-	output *jsonschema.Schema // of the tool, nil when it has none
-	seed   uint64             // with which placeholders are expanded
+	output *schema.Schema // of the tool, nil when it has none
+	seed   uint64         // with which placeholders are expanded
 }
 
 // checkResult refuses a result that is not what MCP has for the operation.
@@ -93,8 +93,12 @@ func (e expected) checkStructured(value []byte, failed bool) error {
 	case value == nil:
 		return errors.New("result.structuredContent is missing, and the tool has an outputSchema")
 	}
-	if err := fits(e.output, expand(value, e.seed)); err != nil {
-		return fmt.Errorf("result.structuredContent does not fit the tool's outputSchema: %w", err)
+	problems, err := e.output.Problems(expand(value, e.seed))
+	if err != nil {
+		return fmt.Errorf("result.structuredContent: %w", err)
+	}
+	if problems != nil {
+		return fmt.Errorf("result.structuredContent does not fit the tool's outputSchema: %s", strings.Join(problems, "; "))
 	}
 	return nil
 }

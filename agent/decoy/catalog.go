@@ -2,13 +2,13 @@ package decoy
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -44,8 +44,20 @@ type tool struct {
 	sdk.Tool
 	headers []paramHeader
 	once    sync.Once
-	schema  *jsonschema.Schema
+	schema  *schema.Schema
 	err     error
+}
+
+// check validates arguments and returns what the tool's schema refuses.
+func (t *tool) check(args []byte) ([]string, error) {
+	t.once.Do(func() { t.schema, t.err = schema.Compile(t.InputSchema) })
+	if t.err != nil {
+		return nil, fmt.Errorf("tool %s: %w", t.Name, t.err)
+	}
+	if len(args) > maxEventArgs {
+		return []string{"too large"}, nil
+	}
+	return t.schema.Problems(args)
 }
 
 func newCatalog(of *sdk.Catalog, pageSize int, seal *sealer) *catalog {

@@ -1,13 +1,11 @@
 package decoy
 
 import (
-	"bytes"
 	"net/url"
 	"slices"
 	"strconv"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -77,15 +75,15 @@ func fitsElicitation(r *sdk.InputRequest, o guest.Object) bool {
 		return true
 	}
 	content := o.Raw("content")
-	if !isObject(content) || len(content) > maxEventArgs || wildNumber(content) {
+	if !isObject(content) || len(content) > maxEventArgs {
 		return false
 	}
-	schema, err := compileSchema(params.Raw("requestedSchema"))
+	form, err := schema.Compile(params.Raw("requestedSchema"))
 	if err != nil {
 		return false
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
-	return err == nil && schema.Validate(v) == nil
+	problems, err := form.Problems(content)
+	return err == nil && problems == nil
 }
 
 // isContent reports whether v is a content object or, as 2025-11-25 has it for

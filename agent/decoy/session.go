@@ -16,7 +16,7 @@ import (
 // What one session may hold.
 const (
 	maxSubscriptions = 64 // resources
-	maxRunning       = 64 // requests that can be cancelled by id
+	maxRunning       = 64 // requests at once
 	maxAsked         = 16 // requests to the client that wait for an answer
 )
 
@@ -26,6 +26,8 @@ type session struct {
 	id     string
 	source string // address it was opened from
 	sse    bool   // of HTTP+SSE: lives as long as its stream
+
+	slots chan struct{} // held by requests that run, where no connection bounds them
 
 	deaf chan struct{} // closed when the client can answer nothing any more
 	once sync.Once
@@ -76,6 +78,9 @@ func newSessions(limits *Limits, release func(id string)) *sessions {
 // open creates a session; sse says that it lives as long as a stream.
 func (s *sessions) open(source string, sse bool, now time.Time) *session {
 	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, deaf: make(chan struct{})}
+	if sse {
+		n.slots = make(chan struct{}, maxRunning)
+	}
 	s.mu.Lock()
 	var gone []*session
 	if s.bySource[source] >= s.limits.SessionsPerSource {

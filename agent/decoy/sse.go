@@ -1,7 +1,6 @@
 package decoy
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -91,20 +90,36 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 	if err := http.NewResponseController(a.w).Flush(); err != nil {
 		s.Log.Debug("flush", "error", err)
 	}
-	// The client may close this request's connection and still wait on its stream.
-	ctx, cancel := context.WithCancel(s.life)
-	defer cancel()
 	out := streamOutlet{s.standing(a.session)}
 	for i, m := range msgs {
 		x := s.branch(a.exchange, i)
 		x.out = out
-		o := s.engine.serve(ctx, x, m)
-		answer := s.Profile.Message(o)
-		if answer != nil && !out.send(answer) {
-			x.event.Error = "the stream ended before the answer"
+		if !outlives[m.method] || !m.isRequest() {
+			s.serveOnStream(x, m, out)
+			continue
 		}
-		s.record(x, o, accepted.Status, len(answer))
+		// The client may be asked something, and may answer on this connection: it
+		// has to be free by then.
+		select {
+		case a.session.slots <- struct{}{}:
+		case <-a.session.deaf:
+			s.record(x, profile.Outcome{Code: profile.ClientGone}, accepted.Status, 0)
+			continue
+		}
+		s.wg.Go(func() {
+			defer func() { <-a.session.slots }()
+			s.serveOnStream(x, m, out)
+		})
 	}
+}
+
+func (s *Server) serveOnStream(x *exchange, m *message, out streamOutlet) {
+	o := s.engine.serve(s.life, x, m)
+	answer := s.Profile.Message(o)
+	if answer != nil && !out.send(answer) {
+		x.event.Error = "the stream ended before the answer"
+	}
+	s.record(x, o, http.StatusAccepted, len(answer))
 }
 
 // streamOutlet sends what belongs to a request on the session's one stream.

@@ -57,11 +57,11 @@ func (e *engine) again(c *catalog, state *requestState) profile.Outcome {
 func writeRequests(w *guest.Writer, requests []sdk.InputRequest) {
 	w.Obj()
 	for _, r := range requests {
-		w.Key(r.Key).Obj().Key("method").Str(r.Method)
-		if r.Params != nil {
-			w.Key("params").Raw(r.Params)
+		params := r.Params
+		if params == nil {
+			params = sdk.RawJSON("{}") // may be left out, but clients trip over that
 		}
-		w.End()
+		w.Key(r.Key).Obj().Key("method").Str(r.Method).Key("params").Raw(params).End()
 	}
 	w.End()
 }

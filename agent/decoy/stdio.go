@@ -14,9 +14,6 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 )
 
-// stdioCalls is how many requests of one stdio client run at once.
-const stdioCalls = 64
-
 // stdioGrace is how long a stopping server waits for a client that does not read.
 const stdioGrace = time.Second
 
@@ -25,7 +22,7 @@ const stdioGrace = time.Second
 // while the client leaves out unread, a goroutine stays behind in that write.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	s.begin()
-	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", true, time.Now()), news: newMailbox(), slots: make(chan struct{}, stdioCalls)}
+	c := &stdioClient{s: s, out: out, session: s.engine.sessions.open("stdio", true, time.Now()), news: newMailbox()}
 	defer s.engine.sessions.end(c.session.id)
 	c.session.onClose(s.engine.attend(c.session, func(message []byte) { c.news.push(message) }))
 	done := make(chan error, 1)
@@ -71,9 +68,8 @@ func (c *stdioClient) serveLines(ctx context.Context, in io.Reader) error {
 type stdioClient struct {
 	s       *Server
 	session *session
-	news    *mailbox      // messages that belong to no request
-	slots   chan struct{} // held by requests that run
-	mu      sync.Mutex    // guards out
+	news    *mailbox   // messages that belong to no request
+	mu      sync.Mutex // guards out
 	out     io.Writer
 }
 
@@ -182,13 +178,13 @@ func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.Wait
 // beside serves a request in a goroutine of its own, when there is room for it.
 func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message, wg *sync.WaitGroup) {
 	select {
-	case c.slots <- struct{}{}:
+	case c.session.slots <- struct{}{}:
 	case <-ctx.Done():
 		return
 	}
 	x.out = c
 	wg.Go(func() {
-		defer func() { <-c.slots }()
+		defer func() { <-c.session.slots }()
 		o := c.serve(ctx, x, m)
 		if o.Code == profile.Listening {
 			c.listen(open, x, m, o)

@@ -55,21 +55,6 @@ func TestStdio(t *testing.T) {
 	}
 }
 
-func TestGoStdio(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for mode, legacy := range map[string]bool{ModeLegacy: true, ModeAuto: false} {
-		report, err := GoStdio(t.Context(), []string{self, serveStdio}, legacy)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkReport(t, report, goClient(), mode, nil)
-	}
-}
-
-// TestOneCall has the clients that call one tool call each in turn.
 func TestOneCall(t *testing.T) {
 	server := endpoints(t, new(agentLog))
 	for _, c := range All(t) {

@@ -22,16 +22,6 @@ func goClient() Client {
 	}
 }
 
-// GoStdio is [Client.RunStdio] of the Go SDK, in the legacy era or, with
-// fallback, in the modern one.
-func GoStdio(ctx context.Context, argv []string, legacy bool) (*Report, error) {
-	mode := ModeAuto
-	if legacy {
-		mode = ModeLegacy
-	}
-	return goClient().RunStdio(ctx, argv, mode, nil)
-}
-
 func runGo(ctx context.Context, t target) (*Report, error) {
 	if t.argv != nil {
 		return goOver(ctx, goName, command(ctx, t.argv...), t), nil

@@ -15,14 +15,14 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// sensors returns a function that starts a sensor and returns its endpoint.
-func sensors(t *testing.T) func(testing.TB) string {
+// sensors returns a function that starts a sensor.
+func sensors(t *testing.T) func(testing.TB) *agent.Sensor {
 	t.Helper()
 	dir := t.TempDir()
 	persona := guesttest.Build(t, dir, "conformance", "./wasm")
 	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\npersonas = [%q]\n",
 		filepath.Join(dir, "cache"), persona)
-	return func(t testing.TB) string {
+	return func(t testing.TB) *agent.Sensor {
 		t.Helper()
 		cfg, err := config.Parse("agent.toml", []byte(text), t.TempDir())
 		if err != nil {
@@ -32,7 +32,7 @@ func sensors(t *testing.T) func(testing.TB) string {
 	}
 }
 
-func startSensor(t testing.TB, cfg *config.Config) string {
+func startSensor(t testing.TB, cfg *config.Config) *agent.Sensor {
 	t.Helper()
 	s, err := agent.Start(t.Context(), agent.Options{Config: cfg, Log: slog.New(slog.DiscardHandler), Listen: true})
 	if err != nil {
@@ -51,8 +51,10 @@ func startSensor(t testing.TB, cfg *config.Config) string {
 	if _, err := s.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return "http://" + s.Addr().String() + "/mcp"
+	return s
 }
+
+func endpoint(s *agent.Sensor) string { return "http://" + s.Addr().String() + "/mcp" }
 
 // checkGuest says what a sensor that has stopped found wrong with the persona: to
 // a client, that looks like a tool that fails.

@@ -29,7 +29,8 @@ func TestSuites(t *testing.T) {
 	node, modules := installed(t)
 	target := func(testing.TB) string { return os.Getenv(external) }
 	if ours() {
-		target = sensors(t)
+		start := sensors(t)
+		target = func(t testing.TB) string { return endpoint(start(t)) }
 	}
 	for _, r := range runs() {
 		t.Run(r.name, func(t *testing.T) {

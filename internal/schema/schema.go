@@ -1,4 +1,11 @@
-package decoy
+// Package schema compiles JSON Schemas that personas and servers bring, and holds
+// JSON to them.
+//
+// Both sides may be hostile: nothing outside a schema is ever loaded, numbers that
+// would cost seconds are refused, and what does not fit is told in words of no
+// particular validator that repeat no value. It does not read Go types and makes
+// no schemas.
+package schema
 
 import (
 	"bytes"
@@ -11,32 +18,54 @@ import (
 )
 
 const (
-	maxProblems = 5   // schema faults named in one answer
-	maxNumber   = 128 // characters of a number in arguments
+	maxProblems = 5   // faults named of one value
+	maxNumber   = 128 // characters of a number
 	maxExponent = 3   // digits of its exponent; a double needs three
 )
 
-// check validates arguments and returns what the schema refuses, in words of no
-// particular validator. Values of the arguments are never repeated.
-func (t *tool) check(args []byte) ([]string, error) {
-	t.once.Do(func() { t.schema, t.err = compileSchema(t.InputSchema) })
-	if t.err != nil {
-		return nil, t.err
+// Schema is a compiled JSON Schema. It may be used concurrently.
+type Schema struct{ of *jsonschema.Schema }
+
+// Compile compiles a schema; without "$schema" it is of draft 2020-12.
+func Compile(doc []byte) (*Schema, error) {
+	if wildNumber(doc) {
+		return nil, errors.New("compile schema: a number is too long")
 	}
-	if len(args) > maxEventArgs || wildNumber(args) {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.UseLoader(jsonschema.SchemeURLLoader{})
+	const at = "mem:///schema.json"
+	if err := c.AddResource(at, v); err != nil {
+		return nil, fmt.Errorf("add schema: %w", err)
+	}
+	of, err := c.Compile(at)
+	if err != nil {
+		return nil, fmt.Errorf("compile schema: %w", err)
+	}
+	return &Schema{of}, nil
+}
+
+// Problems says what the schema refuses in a JSON value, nil for nothing. The
+// error is for a schema that cannot be applied.
+func (s *Schema) Problems(value []byte) ([]string, error) {
+	if wildNumber(value) {
 		return []string{"too large"}, nil
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(args))
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err != nil {
 		return []string{"not valid JSON"}, nil
 	}
-	err = t.schema.Validate(v)
+	err = s.of.Validate(v)
 	if err == nil {
 		return nil, nil
 	}
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
-		return nil, fmt.Errorf("validate arguments of %s: %w", t.Name, err)
+		return nil, fmt.Errorf("apply schema: %w", err)
 	}
 	var problems []string
 	collectProblems(invalid, &problems)
@@ -68,25 +97,6 @@ func wildNumber(b []byte) bool {
 		}
 	}
 	return false
-}
-
-// compileSchema compiles an input schema. Nothing outside it is ever loaded.
-func compileSchema(schema []byte) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	if err != nil {
-		return nil, fmt.Errorf("read input schema: %w", err)
-	}
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(jsonschema.SchemeURLLoader{})
-	if err := c.AddResource("mem:///tool.json", doc); err != nil {
-		return nil, fmt.Errorf("add input schema: %w", err)
-	}
-	s, err := c.Compile("mem:///tool.json")
-	if err != nil {
-		return nil, fmt.Errorf("compile input schema: %w", err)
-	}
-	return s, nil
 }
 
 func collectProblems(e *jsonschema.ValidationError, out *[]string) {
