@@ -62,7 +62,7 @@ conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
 
 .PHONY: bench
-bench: build ## measure the built sensor beside a bare net/http handler
+bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 
 .PHONY: benchmarks

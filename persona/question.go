@@ -12,6 +12,7 @@ import (
 const (
 	maxRequests = 16
 	maxResume   = 16 << 10
+	maxInput    = 32 << 10 // of all that is asked: a client may have to carry it
 )
 
 var (
@@ -27,6 +28,9 @@ var (
 func decodeInput(op string, b []byte) (*sdk.InputRequired, error) {
 	if op == sdk.OpComplete {
 		return nil, errors.New("input_required is no answer to a completion")
+	}
+	if len(b) > maxInput {
+		return nil, fmt.Errorf("input_required is over %d bytes", maxInput)
 	}
 	o, err := inputShape.read("input_required", b)
 	if err != nil {

@@ -3,6 +3,7 @@ package decoy
 import (
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -14,7 +15,17 @@ import (
 const (
 	floodPeriod  = time.Minute // one event a minute speaks for what a source did too much of
 	floodSources = 4096        // sources and outcomes that are told apart, the rest share one entry
-	floodFirst   = 20          // requests over a limit that are recorded one by one in a period
+	floodTick    = floodPeriod / 4
+	floodFirst   = 20 // requests over a limit that are recorded one by one in a period
+)
+
+const (
+	// sendBuffer is what the kernel may hold of an answer that is not read. It
+	// would take megabytes for each of them.
+	sendBuffer = 128 << 10
+	// crowd is how many connections have to leave for their memory to be given
+	// back to the system, which the Go runtime would do minutes later.
+	crowd = 256
 )
 
 // limitCodes are the outcomes of what goes beyond a limit: recorded one by one
@@ -41,6 +52,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		source := sourceOf(c.RemoteAddr())
 		if s.conns.add(source) {
+			if t, ok := c.(*net.TCPConn); ok {
+				_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
+			}
 			return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
 				s.conns.remove(source)
 				for _, h := range unserved {
@@ -92,7 +106,7 @@ func sourceKey(ip netip.Addr) string {
 type counter struct {
 	total, each int
 	mu          sync.Mutex
-	n           int
+	n, peak     int
 	by          map[string]int
 }
 
@@ -107,7 +121,20 @@ func (c *counter) add(source string) bool {
 		return false
 	}
 	c.n++
+	c.peak = max(c.peak, c.n)
 	c.by[source]++
+	return true
+}
+
+// emptied reports whether at least drop, and more than half, of those at the peak
+// since it last did are gone.
+func (c *counter) emptied(drop int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.peak-c.n < drop || c.n > c.peak/2 {
+		return false
+	}
+	c.peak = c.n
 	return true
 }
 
@@ -182,12 +209,15 @@ func (f *floods) flush(now time.Time, all bool, report func(key floodKey, n int,
 
 // reportFloods reports counts as they fall due, until the server ends.
 func (s *Server) reportFloods() {
-	tick := time.NewTicker(floodPeriod / 4)
+	tick := time.NewTicker(floodTick)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
 			s.floods.flush(now, false, s.recordFlood)
+			if s.conns.emptied(crowd) {
+				debug.FreeOSMemory()
+			}
 		case <-s.life.Done():
 			return
 		}

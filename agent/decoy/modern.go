@@ -72,7 +72,7 @@ func checkModern(h http.Header, m *message) (code profile.Code, detail string) {
 	switch {
 	case version == "":
 		return profile.MissingMeta, metaVersion
-	case h != nil && h.Get(headerVersion) != version:
+	case h != nil && (h.Get(headerVersion) != version || len(h[headerVersion]) > 1):
 		return profile.HeaderMismatch, "MCP-Protocol-Version does not match the request body"
 	case version != profile.Rev2026_07_28:
 		return profile.UnsupportedVersion, version

@@ -47,7 +47,7 @@ func (t *tool) checkHeaders(h http.Header, args []byte) (detail string) {
 		given, ok := headerValue(h, p.header)
 		switch {
 		case !ok:
-			return p.header + " is malformed"
+			return p.header + " is not valid"
 		case given == nil && value == nil:
 		case given == nil:
 			return p.header + " is missing"

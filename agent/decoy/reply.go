@@ -96,13 +96,21 @@ func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context)
 	r := &reply{s: s, a: a, stay: stay, cut: make(chan struct{})}
 	a.out = r
 	if a.session == nil || a.era != profile.Legacy || !outlives[m.method] {
+		defer leave(nil)
+		defer stay()
 		r.finish(serve(ctx))
+		return
+	}
+	select {
+	case a.session.slots <- struct{}{}:
+	case <-ctx.Done():
 		stay()
-		leave(nil)
+		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
 		return
 	}
 	done := make(chan profile.Outcome)
 	s.wg.Go(func() {
+		defer func() { <-a.session.slots }()
 		defer leave(nil)
 		defer s.recoverPanic(a)
 		o := serve(ctx)

@@ -27,7 +27,7 @@ type session struct {
 	source string // address it was opened from
 	sse    bool   // of HTTP+SSE: lives as long as its stream
 
-	slots chan struct{} // held by requests that run, where no connection bounds them
+	slots chan struct{} // held by requests that may outlive their connection
 
 	deaf chan struct{} // closed when the client can answer nothing any more
 	once sync.Once
@@ -77,10 +77,7 @@ func newSessions(limits *Limits, release func(id string)) *sessions {
 
 // open creates a session; sse says that it lives as long as a stream.
 func (s *sessions) open(source string, sse bool, now time.Time) *session {
-	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, deaf: make(chan struct{})}
-	if sse {
-		n.slots = make(chan struct{}, maxRunning)
-	}
+	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, deaf: make(chan struct{}), slots: make(chan struct{}, maxRunning)}
 	s.mu.Lock()
 	var gone []*session
 	if s.bySource[source] >= s.limits.SessionsPerSource {

@@ -1,80 +1,35 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sort"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}`
+// warmUp is the part of a turn that is not measured.
+const warmUp = 6
 
-// client is one keep-alive connection with a session.
-type client struct {
-	path    string
-	conn    net.Conn
-	r       *bufio.Reader
-	buf     bytes.Buffer
-	session string
+// workload is one kind of request.
+type workload struct {
+	name string
+	// prepare returns the function that makes a client's next request. What that
+	// returns is valid until it is called again.
+	prepare func(c *client) func() []byte
+	// want is what an answer must contain.
+	want string
 }
 
-func dial(addr string) (*client, error) {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return &client{path: "/mcp", conn: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
-}
-
-func (c *client) close() { _ = c.conn.Close() }
-
-// post sends a message and reads the whole answer.
-func (c *client) post(body string) (*http.Response, int64, error) {
-	c.buf.Reset()
-	fmt.Fprintf(&c.buf, "POST %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json, text/event-stream\r\nContent-Length: %d\r\n", c.path, len(body))
-	if c.session != "" {
-		c.buf.WriteString("Mcp-Session-Id: " + c.session + "\r\nMcp-Protocol-Version: 2025-11-25\r\n")
-	}
-	c.buf.WriteString("\r\n" + body)
-	if _, err := c.conn.Write(c.buf.Bytes()); err != nil {
-		return nil, 0, err
-	}
-	resp, err := http.ReadResponse(c.r, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	n, err := io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
-	return resp, n, err
-}
-
-func (c *client) initialize() error {
-	resp, _, err := c.post(initialize)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("initialize: status %d", resp.StatusCode)
-	}
-	c.session = resp.Header.Get("Mcp-Session-Id")
-	return nil
-}
-
-// result is what one turn measured.
+// result is what turns measured.
 type result struct {
 	n         int
 	took      time.Duration
 	latencies []time.Duration
-	bytes     int64
+	bytes     int
+	served    int           // requests with those that were not measured
+	spent     time.Duration // CPU time of the server for them
 }
 
 func (r *result) add(o *result) {
@@ -82,42 +37,90 @@ func (r *result) add(o *result) {
 	r.took += o.took
 	r.latencies = append(r.latencies, o.latencies...)
 	r.bytes += o.bytes
+	r.served += o.served
+	r.spent += o.spent
 }
 
 func (r *result) rate() float64 { return float64(r.n) / r.took.Seconds() }
+
+// cost is the server's CPU time for one request.
+func (r *result) cost() time.Duration {
+	return (r.spent / time.Duration(max(r.served, 1))).Round(100 * time.Nanosecond)
+}
+
+// size is the mean size of an answer.
+func (r *result) size() int { return r.bytes / max(r.n, 1) }
 
 func (r *result) quantile(q float64) time.Duration {
 	if len(r.latencies) == 0 {
 		return 0
 	}
-	sort.Slice(r.latencies, func(i, j int) bool { return r.latencies[i] < r.latencies[j] })
-	return r.latencies[int(q*float64(len(r.latencies)-1))]
+	slices.Sort(r.latencies)
+	return r.latencies[int(q*float64(len(r.latencies)-1))].Round(time.Microsecond)
+}
+
+// turn loads one server for a while, on fresh connections, and waits until it is
+// at rest again.
+func (b *benchmark) turn(s *server, sp speech, w *workload, conns int, d time.Duration) (*result, error) {
+	before, err := s.cpu()
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.measure(s.addr, sp, w, conns, d)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.rest()
+	r.spent = after - before
+	return r, err
+}
+
+func (b *benchmark) measure(addr string, sp speech, w *workload, conns int, d time.Duration) (*result, error) {
+	clients := make([]*client, 0, conns)
+	defer func() {
+		for _, c := range clients {
+			c.close()
+		}
+	}()
+	for range conns {
+		c, err := b.dial(addr, sp)
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, c)
+	}
+	if err := w.check(clients[0]); err != nil {
+		return nil, err
+	}
+	warm, err := load(clients, w, d/warmUp)
+	if err != nil {
+		return nil, err
+	}
+	r, err := load(clients, w, d)
+	if err != nil {
+		return nil, err
+	}
+	r.served = r.n + warm.n
+	return r, nil
+}
+
+// check looks at one answer closely, so that load need not.
+func (w *workload) check(c *client) error {
+	_, text, err := c.ask(w.prepare(c)())
+	if err == nil && !strings.Contains(text, w.want) {
+		err = fmt.Errorf("the answer is without %.60q: %.200q", w.want, text)
+	}
+	return err
 }
 
 // load keeps every client busy for a while.
-func load(clients []*client, d time.Duration, body func(client, n int) string) (*result, error) {
+func load(clients []*client, w *workload, d time.Duration) (*result, error) {
 	parts := make([]result, len(clients))
 	errs := make([]error, len(clients))
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for i, c := range clients {
-		wg.Go(func() {
-			p := &parts[i]
-			for n := 0; time.Since(begin) < d; n++ {
-				at := time.Now()
-				resp, size, err := c.post(body(i, n))
-				if err == nil && resp.StatusCode != http.StatusOK {
-					err = fmt.Errorf("status %d", resp.StatusCode)
-				}
-				if err != nil {
-					errs[i] = err
-					return
-				}
-				p.latencies = append(p.latencies, time.Since(at))
-				p.bytes += size
-				p.n++
-			}
-		})
+		wg.Go(func() { errs[i] = c.work(&parts[i], w, begin.Add(d)) })
 	}
 	wg.Wait()
 	total := &result{}
@@ -131,108 +134,28 @@ func load(clients []*client, d time.Duration, body func(client, n int) string) (
 	return total, nil
 }
 
-// testCase is one kind of request.
-type testCase struct {
-	name string
-	body func(client, n int) string
-}
-
-func cases() []testCase {
-	fixed := func(s string) func(int, int) string { return func(int, int) string { return s } }
-	call := func(tool, args string) string {
-		return `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + args + `}}`
+// work sends one request after another until the end.
+func (c *client) work(r *result, w *workload, end time.Time) error {
+	if err := c.waitUntil(end.Add(answerTimeout)); err != nil {
+		return err
 	}
-	words := []string{"deploy", "payment", "timeout", "release", "login", "invoice", "cache", "migration", "rollback", "latency"}
-	return []testCase{
-		{"initialize", fixed(initialize)},
-		{"tools/list", fixed(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)},
-		{"tools/call, same arguments", fixed(call("jira_search_issues", `{"jql":"text ~ \"deploy\"","max_results":10}`))},
-		{"tools/call, varied arguments", func(client, n int) string {
-			a, b := words[n%len(words)], client*1_000_003+n
-			switch n % 4 {
-			case 0:
-				return call("slack_conversations_search_messages", fmt.Sprintf(`{"query":%q,"count":%d}`, a+fmt.Sprint(" ", b), 5+n%20))
-			case 1:
-				return call("jira_get_issue", fmt.Sprintf(`{"issue_key":"OPS-%d"}`, b%1_000_000))
-			case 2:
-				return call("postgresql_execute_select_query", fmt.Sprintf(`{"query":"SELECT * FROM users WHERE id = %d LIMIT 5"}`, b))
-			}
-			return call("github_search_repositories", fmt.Sprintf(`{"query":%q,"per_page":5}`, a+fmt.Sprint(" ", b)))
-		}},
-	}
-}
-
-func runCases(sensor, bare *server) error {
-	fmt.Printf("%-29s %8s %10s %9s %9s %10s %9s %9s %6s\n", "", "bytes", "sensor/s", "p50", "p99", "bare/s", "p50", "p99", "ratio")
-	for _, c := range cases() {
-		ours, theirs := &result{}, &result{}
-		for range *rounds {
-			for _, side := range []struct {
-				of   *server
-				into *result
-			}{{sensor, ours}, {bare, theirs}} {
-				path := "/mcp"
-				if side.of == bare {
-					path += "?" + strconv.FormatInt(ours.bytes/int64(ours.n), 10)
-				}
-				r, err := turn(side.of, c, path)
-				if err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
-				}
-				side.into.add(r)
-			}
+	next := w.prepare(c)
+	for at := time.Now(); at.Before(end); {
+		if err := c.send(next()); err != nil {
+			return err
 		}
-		fmt.Printf("%-29s %8d %10.0f %9v %9v %10.0f %9v %9v %6.2f\n", c.name, ours.bytes/int64(ours.n),
-			ours.rate(), ours.quantile(.5).Round(time.Microsecond), ours.quantile(.99).Round(time.Microsecond),
-			theirs.rate(), theirs.quantile(.5).Round(time.Microsecond), theirs.quantile(.99).Round(time.Microsecond),
-			ours.rate()/theirs.rate())
-	}
-	return nil
-}
-
-// turn loads one server for a round, on fresh connections.
-func turn(s *server, c testCase, path string) (*result, error) {
-	var clients []*client
-	defer func() {
-		for _, c := range clients {
-			c.close()
-		}
-	}()
-	for range *conns {
-		cl, err := dial(s.addr)
+		rep, err := c.receive(nil)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		cl.path = path
-		clients = append(clients, cl)
-		if err := cl.initialize(); err != nil {
-			return nil, err
+		if rep.status != http.StatusOK || rep.size < len(w.want) {
+			return fmt.Errorf("status %d with %d bytes", rep.status, rep.size)
 		}
-	}
-	if _, err := load(clients, *round/6, c.body); err != nil {
-		return nil, err
-	}
-	return load(clients, *round, c.body)
-}
-
-// memory prints what the sensor holds after the load, and what it wrote.
-func memory(s *server, state string) error {
-	if *soak > 0 {
-		for _, c := range cases()[1:] {
-			old := *round
-			*round = *soak / 3
-			_, err := turn(s, c, "/mcp")
-			*round = old
-			if err != nil {
-				return err
-			}
-		}
-	}
-	fmt.Printf("\nresident memory after the load: %.0f MB (anonymous %.0f, mapped files %.0f)\n",
-		s.memory("VmRSS"), s.memory("RssAnon"), s.memory("RssFile"))
-	info, err := os.Stat(filepath.Join(state, "journal.db"))
-	if err == nil {
-		fmt.Printf("journal: %.0f MB\n", float64(info.Size())/(1<<20))
+		now := time.Now()
+		r.latencies = append(r.latencies, now.Sub(at))
+		r.bytes += rep.size
+		r.n++
+		at = now
 	}
 	return nil
 }

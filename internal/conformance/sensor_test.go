@@ -15,16 +15,17 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// sensors returns a function that starts a sensor.
-func sensors(t *testing.T) func(testing.TB) *agent.Sensor {
+// sensors returns a function that starts a sensor whose answers are framed as
+// "json" or "sse".
+func sensors(t *testing.T) func(t testing.TB, framing string) *agent.Sensor {
 	t.Helper()
 	dir := t.TempDir()
 	persona := guesttest.Build(t, dir, "conformance", "./wasm")
-	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\npersonas = [%q]\n",
+	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\npersonas = [%q]\nframing = %%q\n",
 		filepath.Join(dir, "cache"), persona)
-	return func(t testing.TB) *agent.Sensor {
+	return func(t testing.TB, framing string) *agent.Sensor {
 		t.Helper()
-		cfg, err := config.Parse("agent.toml", []byte(text), t.TempDir())
+		cfg, err := config.Parse("agent.toml", fmt.Appendf(nil, text, framing), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}

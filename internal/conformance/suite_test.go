@@ -20,33 +20,46 @@ const external = "KILLDEER_CONFORMANCE_URL"
 func ours() bool { return os.Getenv(external) == "" }
 
 // The official conformance suites pass against a sensor with this package's
-// persona. Each run has a sensor of its own, with the limits that are the default
-// for one source address.
+// persona, whether its answers are JSON or event streams. Each run has a sensor of
+// its own, with the limits that are the default for one source address.
 func TestSuites(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the conformance suites")
 	}
 	node, modules := installed(t)
-	target := func(testing.TB) string { return os.Getenv(external) }
-	if ours() {
-		start := sensors(t)
-		target = func(t testing.TB) string { return endpoint(start(t)) }
+	if !ours() {
+		for _, r := range runs() {
+			t.Run(r.name, func(t *testing.T) { r.check(t, node, modules, os.Getenv(external)) })
+		}
+		return
 	}
-	for _, r := range runs() {
-		t.Run(r.name, func(t *testing.T) {
-			url := target(t) // before the others run: the first one compiles the guest for all
-			t.Parallel()
-			began := time.Now()
-			found, err := r.start(t.Context(), node, modules, url, t.TempDir())
-			if err != nil {
-				t.Error(err)
+	start := sensors(t)
+	for _, framing := range []string{"json", "sse"} {
+		for _, r := range runs() {
+			if framing == "sse" {
+				r.checks += r.streamed
 			}
-			for _, fault := range r.faults(found, ours()) {
-				t.Error(fault)
-			}
-			t.Logf("%s, took %v", r.summary(found), time.Since(began).Round(100*time.Millisecond))
-		})
+			t.Run(framing+"/"+r.name, func(t *testing.T) {
+				url := endpoint(start(t, framing)) // before the others run: the first one compiles the guest for all
+				t.Parallel()
+				r.check(t, node, modules, url)
+			})
+		}
 	}
+}
+
+// check runs a suite and reports what is amiss.
+func (r run) check(t *testing.T, node, modules, url string) {
+	t.Helper()
+	began := time.Now()
+	found, err := r.start(t.Context(), node, modules, url, t.TempDir())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, fault := range r.faults(found, ours()) {
+		t.Error(fault)
+	}
+	t.Logf("%s, took %v", r.summary(found), time.Since(began).Round(100*time.Millisecond))
 }
 
 // faults lists where what a suite found is not what it had to find. Of a strict
@@ -98,8 +111,8 @@ func (r run) summary(found map[string]scenario) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %d scenarios, %d checks passed, %d failed, %d warnings, %d skipped",
-		r.release, strings.Join(r.args, " "), len(r.asserted), total[statusPassed], total[statusFailed], total[statusWarned], total[statusSkipped])
+	fmt.Fprintf(&b, "%s %s: %d scenarios (%d required), %d checks passed, %d failed, %d warnings, %d skipped",
+		r.release, strings.Join(r.args, " "), len(r.asserted), r.required, total[statusPassed], total[statusFailed], total[statusWarned], total[statusSkipped])
 	for _, name := range r.reported {
 		s := found[name]
 		fmt.Fprintf(&b, "; not ours: %s %d passed, %d failed", name, s.count(statusPassed), s.count(statusFailed))

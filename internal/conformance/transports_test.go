@@ -25,7 +25,7 @@ func TestTransportsAgree(t *testing.T) {
 	want, first := map[string]string{}, ""
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
-			got := tour(t, w.connect(t, start(t)), w.version)
+			got := tour(t, w.connect(t, start(t, "json")), w.version)
 			if first == "" {
 				want, first = got, w.name
 				if len(got) < 40 {
