@@ -187,15 +187,6 @@ func TestCallEnvironment(t *testing.T) {
 	})
 }
 
-// What the deadline cannot stop must still end, and the process with it go on.
-func TestCallLoopFreeGuestRunsToItsEnd(t *testing.T) {
-	m := load(t, newRuntime(t, nil), "exponential")
-	_, err := m.Call(t.Context(), wasm.Request{Source: "a", Deadline: time.Millisecond})
-	if err != nil {
-		wantCall(t, err, wasm.ErrTimeout, "timeout")
-	}
-}
-
 func TestCallCanceledByCallerDoesNotDegrade(t *testing.T) {
 	m := load(t, newRuntime(t, nil), "mixed")
 	for range 6 {

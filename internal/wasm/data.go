@@ -10,12 +10,6 @@ import (
 // each of which costs an instance 24 bytes and a turn.
 const maxDataGap = 32
 
-// opcodes of the constant expression in a data segment.
-const (
-	opI32Const = 0x41
-	opEnd      = 0x0b
-)
-
 // dataSegment is an active segment of memory 0 at a constant offset.
 type dataSegment struct {
 	offset uint32

@@ -9,10 +9,15 @@
 // callers own those. It offers a guest no file, socket, environment, real clock
 // or real randomness, and has no switch that would.
 //
-// What it cannot do: native code is not preemptible, so the deadline acts where
-// the compiler put a check, which is at loop edges. A loop-free chain of calls, and a
-// single bulk memory instruction, run to their end. Compiling takes as long and
-// as much memory as it takes, unless [Options.CompileCommand] moves it to a child
-// process. Both are in the hands of a module's author, not of those who
-// choose its input, and are the reason to run signed modules only.
+// Native code cannot be preempted, so a module is rewritten before it is
+// compiled: its code counts down the price of what it is about to run, and calls
+// the host for more after a fraction of a millisecond. There the deadline acts and
+// the garbage collector gets its turn, whatever the guest does.
+//
+// What it cannot do: a single bulk memory instruction and a single call of a host
+// function run to their end, which the memory limit bounds; and to end a guest in
+// the middle of a million nested calls takes as long as to list them. Compiling
+// takes as long and as much memory as it takes, unless [Options.CompileCommand]
+// moves it to a child process. All of this is in the hands of a module's author,
+// not of those who choose its input, and is the reason to run signed modules only.
 package wasm

@@ -56,6 +56,7 @@ type frame struct {
 	output      []byte
 	outputLimit int
 	overflow    bool
+	expired     bool
 
 	lines   []LogLine
 	logLeft int

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
@@ -75,8 +76,12 @@ func view(mem api.Memory, ptr, size uint64) []byte {
 	return b
 }
 
-// installHost instantiates all host modules and returns what they offer.
-func installHost(ctx context.Context, rt wazero.Runtime) (offered, error) {
+// installHost instantiates all host modules and returns what they offer. slice
+// is how much fuel a guest gets at a time.
+func installHost(ctx context.Context, rt wazero.Runtime, slice uint32) (offered, error) {
+	if err := installMeter(ctx, rt, slice); err != nil {
+		return nil, err
+	}
 	b := rt.NewHostModuleBuilder(hostModule)
 	for _, f := range hostFuncs {
 		b.NewFunctionBuilder().
@@ -95,7 +100,8 @@ func installHost(ctx context.Context, rt wazero.Runtime) (offered, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install host module %s: %w", abortModule, err)
 	}
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, rt); err != nil {
+	watched := experimental.WithFunctionListenerFactory(ctx, watch{})
+	if _, err := wasi_snapshot_preview1.Instantiate(watched, rt); err != nil {
 		return nil, fmt.Errorf("install host module %s: %w", wasi_snapshot_preview1.ModuleName, err)
 	}
 	return offers(rt, hostModule, abortModule, wasi_snapshot_preview1.ModuleName), nil

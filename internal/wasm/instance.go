@@ -53,9 +53,7 @@ func (b *build) instantiate(ctx context.Context) (i *instance, err error) {
 	i.mod, err = b.wz.InstantiateModule(i.context(ctx), b.compiled, i.config(b.style))
 	switch {
 	case err != nil:
-		return i, verdict(ctx, b.style, i.frame, err)
-	case ctx.Err() != nil:
-		return i, failed(ErrTimeout, "start code")
+		return i, verdict(b.style, i.frame, err)
 	case i.mod.IsClosed():
 		return i, failed(ErrTrap, "start code called exit")
 	}
@@ -99,13 +97,14 @@ func (i *instance) call(ctx context.Context, s style, f *frame, deadline time.Du
 	i.calls++
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
+	if ended(ctx) != nil {
+		return false, failed(ErrTimeout, "")
+	}
 	results, err := i.entry.Call(i.context(ctx))
 	f.flush()
-	// Once the context is done wazero may close the module at any moment, even
-	// though this call has returned.
-	spent = s == command || ctx.Err() != nil
+	spent = s == command
 	if err != nil {
-		if err = verdict(ctx, s, f, err); err != nil {
+		if err = verdict(s, f, err); err != nil {
 			return true, err
 		}
 		return spent, nil
@@ -118,9 +117,12 @@ func (i *instance) call(ctx context.Context, s style, f *frame, deadline time.Du
 
 // verdict finds the code for what wazero returned. It is nil for a command that
 // exited with 0.
-func verdict(ctx context.Context, s style, f *frame, err error) error {
-	if f.overflow {
+func verdict(s style, f *frame, err error) error {
+	switch {
+	case f.overflow:
 		return failed(ErrOutput, fmt.Sprintf("limit is %d bytes", f.outputLimit))
+	case f.expired:
+		return failed(ErrTimeout, "")
 	}
 	var exit *sys.ExitError
 	if !errors.As(err, &exit) {
@@ -128,8 +130,6 @@ func verdict(ctx context.Context, s style, f *frame, err error) error {
 	}
 	code := exit.ExitCode()
 	switch {
-	case ctx.Err() != nil && (code == sys.ExitCodeDeadlineExceeded || code == sys.ExitCodeContextCanceled):
-		return failed(ErrTimeout, "")
 	case s == reactor:
 		return failed(ErrTrap, fmt.Sprintf("called exit with %d", code))
 	case code != 0:
@@ -146,8 +146,7 @@ func (i *instance) size() int64 {
 	return int64(i.mod.Memory().Size())
 }
 
-// close frees the instance. The memory is freed here too, because wazero leaves
-// it to a call that will not come when the deadline fires as a call returns.
+// close frees the instance, and its memory whatever state wazero left it in.
 func (i *instance) close() {
 	if i == nil {
 		return

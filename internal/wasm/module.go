@@ -119,7 +119,7 @@ func judge(ctx, life context.Context, err error) outcome {
 	switch {
 	case err == nil:
 		return outcomeGood
-	case errors.Is(err, ErrBusy), ctx.Err() != nil, life.Err() != nil:
+	case errors.Is(err, ErrBusy), ended(ctx) != nil, life.Err() != nil:
 		return outcomeNone
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrTrap):
 		return outcomeFailure

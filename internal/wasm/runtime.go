@@ -113,7 +113,7 @@ func (r *Runtime) start(ctx context.Context, cacheDir string) (err error) {
 	if r.wz, err = newWazero(ctx, config.WithMemoryLimitPages(r.limits.MemoryPages)); err != nil {
 		return err
 	}
-	r.host, err = installHost(ctx, r.wz)
+	r.host, err = installHost(ctx, r.wz, fuelSlice(r.engine))
 	return err
 }
 
@@ -127,7 +127,7 @@ func engineConfig(engine string) (wazero.RuntimeConfig, error) {
 	default:
 		return nil, fmt.Errorf("engine %q is unknown, want %q or %q", engine, EngineCompiler, EngineInterpreter)
 	}
-	return config.WithCloseOnContextDone(true).WithDebugInfoEnabled(false), nil
+	return config.WithDebugInfoEnabled(false), nil
 }
 
 // newWazero turns wazero's panic into an error: under systemd's
@@ -178,7 +178,11 @@ func (r *Runtime) Load(ctx context.Context, name string, code []byte) (*Module, 
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := r.compile(ctx, s.out)
+	metered, err := s.metered()
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := r.compile(ctx, metered)
 	if err != nil {
 		return nil, err
 	}
@@ -198,8 +202,8 @@ func (r *Runtime) Load(ctx context.Context, name string, code []byte) (*Module, 
 
 // loadFailure tells a caller who gave up from a module that does not start.
 func loadFailure(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("load guest: %w", ctx.Err())
+	if cause := ended(ctx); cause != nil {
+		return fmt.Errorf("load guest: %w", cause)
 	}
 	var call *CallError
 	if errors.As(err, &call) {

@@ -84,9 +84,11 @@ type export struct {
 type scanned struct {
 	types     []string // signatures, as signature writes them
 	imports   []importedFunc
+	params    []int    // how many, by type
 	functions []uint32 // type indices
 	exports   map[string]export
 	memories  int
+	globals   int
 	elements  int  // entries seen so far
 	locals    int  // locals seen so far
 	counted   bool // there is a data count section
@@ -151,7 +153,7 @@ func (s *scanned) section(id byte, body []byte) error {
 		s.memories = r.count(1)
 		skipLimits(r, s.memories)
 	case sectionGlobal:
-		scanGlobals(r)
+		s.scanGlobals(r)
 	case sectionExport:
 		s.scanExports(r)
 	case sectionStart:

@@ -21,6 +21,7 @@ var valueTypes = map[byte]string{
 const (
 	refFunc   = 0x70
 	refExtern = 0x6f
+	typeI32   = 0x7f
 )
 
 // signature renders a function type the way the import policy writes it:
@@ -36,7 +37,9 @@ func (s *scanned) scanTypes(r *reader) {
 			r.fail(errType)
 			return
 		}
-		s.types = append(s.types, signature(scanValueTypes(r), scanValueTypes(r)))
+		params, results := scanValueTypes(r), scanValueTypes(r)
+		s.types = append(s.types, signature(params, results))
+		s.params = append(s.params, len(params))
 	}
 }
 
@@ -121,8 +124,9 @@ func rewriteTables(r *reader) ([]byte, error) {
 	return out, nil
 }
 
-func scanGlobals(r *reader) {
+func (s *scanned) scanGlobals(r *reader) {
 	n := r.count(maxGlobals)
+	s.globals = n
 	for i := 0; i < n && r.err == nil; i++ {
 		scanValueType(r)
 		r.byte()

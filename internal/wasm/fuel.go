@@ -1,0 +1,87 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// How much fuel a guest gets at a time. Native code runs 0.05 to 0.2 ms on it, and
+// one to two where the processor is slow with each instruction. Nothing interrupts
+// a guest in between, neither its deadline nor the garbage collector.
+const (
+	sliceCompiled    = 1 << 19
+	sliceInterpreted = 1 << 14
+)
+
+// errExpired travels as a panic through guest code, which ends the guest.
+var errExpired = errors.New("deadline passed")
+
+func fuelSlice(engine string) uint32 {
+	if engine == EngineInterpreter {
+		return sliceInterpreted
+	}
+	return sliceCompiled
+}
+
+// ended returns why a context is done, or is about to be once a timer gets its
+// turn. It is nil for one that is not.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// expire ends the guest that calls.
+func (f *frame) expire() {
+	f.expired = true
+	panic(errExpired)
+}
+
+// installMeter instantiates the host module that metered guests call when they
+// are out of fuel.
+func installMeter(ctx context.Context, rt wazero.Runtime, slice uint32) error {
+	refill := api.GoFunc(func(ctx context.Context, stack []uint64) {
+		if ended(ctx) != nil {
+			frameOf(ctx).expire()
+		}
+		stack[0] = uint64(slice)
+	})
+	_, err := rt.NewHostModuleBuilder(meterModule).
+		NewFunctionBuilder().WithGoFunction(refill, nil, i32s(1)).Export(meterRefill).
+		Instantiate(ctx)
+	if err != nil {
+		return fmt.Errorf("install host module %s: %w", meterModule, err)
+	}
+	return nil
+}
+
+// watch looks at the context after each WASI function: fuel does not count the
+// time that these take, and some take as much as a guest likes.
+type watch struct{}
+
+// NewFunctionListener implements [experimental.FunctionListenerFactory].
+func (w watch) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener { return w }
+
+// Before implements [experimental.FunctionListener].
+func (watch) Before(context.Context, api.Module, api.FunctionDefinition, []uint64, experimental.StackIterator) {
+}
+
+// After implements [experimental.FunctionListener].
+func (watch) After(ctx context.Context, _ api.Module, _ api.FunctionDefinition, _ []uint64) {
+	if ctx.Err() != nil {
+		frameOf(ctx).expire()
+	}
+}
+
+// Abort implements [experimental.FunctionListener].
+func (watch) Abort(context.Context, api.Module, api.FunctionDefinition, error) {}

@@ -1,0 +1,218 @@
+package wasm
+
+import "fmt"
+
+// The host function that a metered guest calls when its fuel is used up. A guest
+// cannot import it by itself: it is not among the functions that are offered.
+const (
+	meterModule = "killdeer.meter"
+	meterRefill = "refill"
+)
+
+// meter is the rewriting of a scanned module so that it counts what it runs.
+// It adds a function type, an imported function and a global, each behind the
+// module's own, so that of all indices only those of the module's own functions
+// move, by one.
+type meter struct {
+	*scanned
+	flow    flow
+	out     []byte
+	refill  uint32 // index of the host function, and of the first one that moved
+	fuel    uint32 // index of the global
+	pending []addition
+}
+
+// addition is an entry that a section is to end with. The section is made where
+// the module has none.
+type addition struct {
+	id    byte
+	entry []byte
+}
+
+// metered returns the module with metering.
+func (s *scanned) metered() ([]byte, error) {
+	if len(s.functions) == 0 {
+		return s.out, nil
+	}
+	m := &meter{
+		scanned: s, out: append(make([]byte, 0, 2*len(s.out)), coreV1...),
+		refill: uint32(len(s.imports)), fuel: uint32(s.globals),
+	}
+	m.pending = []addition{
+		{sectionType, []byte{0x60, 0, 1, typeI32}},
+		{sectionImport, m.importEntry()},
+		{sectionGlobal, []byte{typeI32, 1, opI32Const, 0, opEnd}},
+	}
+	r := &reader{b: s.out[len(coreV1):]}
+	for len(r.b) > 0 {
+		id, body := r.byte(), r.take(r.u32())
+		m.addBefore(id)
+		out, err := m.section(id, body)
+		if err != nil {
+			return nil, refuse(CodeCompile, "%s section: %v", sectionName[id], err)
+		}
+		m.emit(id, out)
+		if len(m.out) > maxModule {
+			return nil, refuse(CodeCompile, "over %d bytes with metering", maxModule)
+		}
+	}
+	return m.out, r.err
+}
+
+func (m *meter) importEntry() []byte {
+	entry := appendName(appendName(nil, meterModule), meterRefill)
+	return appendU32(append(entry, kindFunc), uint32(len(m.types)))
+}
+
+func appendName(b []byte, name string) []byte {
+	return append(appendU32(b, uint32(len(name))), name...)
+}
+
+func (m *meter) emit(id byte, body []byte) {
+	m.out = append(m.out, id)
+	m.out = appendU32(m.out, uint32(len(body)))
+	m.out = append(m.out, body...)
+}
+
+// addBefore makes the sections that are missing before this one.
+func (m *meter) addBefore(id byte) {
+	for len(m.pending) > 0 && sectionRank[m.pending[0].id] < sectionRank[id] {
+		m.emit(m.pending[0].id, append([]byte{1}, m.pending[0].entry...))
+		m.pending = m.pending[1:]
+	}
+}
+
+func (m *meter) section(id byte, body []byte) ([]byte, error) {
+	r := &reader{b: body}
+	out := make([]byte, 0, len(body)+64)
+	switch id {
+	case sectionGlobal:
+		body = m.globals(r, out)
+	case sectionExport:
+		body = m.exports(r, out)
+	case sectionStart:
+		body = m.function(r, out)
+	case sectionElement:
+		body = m.elements(r, out)
+	case sectionCode:
+		return m.code(r, make([]byte, 0, 2*len(body)))
+	}
+	if len(m.pending) > 0 && m.pending[0].id == id {
+		r := &reader{b: body}
+		n := r.u32()
+		body = append(append(appendU32(nil, n+1), r.b...), m.pending[0].entry...)
+		m.pending = m.pending[1:]
+	}
+	return body, r.err
+}
+
+// moved is the new index of a function.
+func (m *meter) moved(index uint32) uint32 {
+	if index >= m.refill {
+		index++
+	}
+	return index
+}
+
+// function copies a function's index.
+func (m *meter) function(r *reader, out []byte) []byte {
+	return appendU32(out, m.moved(r.u32()))
+}
+
+// copied appends what read passes over.
+func copied(r *reader, out []byte, read func(*reader)) []byte {
+	b := r.b
+	read(r)
+	return append(out, b[:len(b)-len(r.b)]...)
+}
+
+func copiedIndex(r *reader, out []byte) []byte { return appendU32(out, r.u32()) }
+
+func (m *meter) constant(r *reader, out []byte) []byte {
+	if len(r.b) == 0 || r.b[0] != opRefFunc {
+		return copied(r, out, scanConstant)
+	}
+	out = m.function(r, append(out, r.byte()))
+	return append(out, r.byte())
+}
+
+func (m *meter) globals(r *reader, out []byte) []byte {
+	n := r.u32()
+	out = appendU32(out, n)
+	for range n {
+		out = append(out, r.byte(), r.byte())
+		out = m.constant(r, out)
+	}
+	return out
+}
+
+func (m *meter) exports(r *reader, out []byte) []byte {
+	n := r.u32()
+	out = appendU32(out, n)
+	for range n {
+		out = appendName(out, r.name())
+		kind := r.byte()
+		out = append(out, kind)
+		if kind == kindFunc {
+			out = m.function(r, out)
+		} else {
+			out = copiedIndex(r, out)
+		}
+	}
+	return out
+}
+
+func (m *meter) elements(r *reader, out []byte) []byte {
+	n := r.u32()
+	out = appendU32(out, n)
+	for range n {
+		out = m.element(r, out)
+	}
+	return out
+}
+
+// element is the counterpart of scanElement.
+func (m *meter) element(r *reader, out []byte) []byte {
+	flags := r.u32()
+	out = appendU32(out, flags)
+	if flags&1 == 0 {
+		if flags&2 != 0 {
+			out = copiedIndex(r, out)
+		}
+		out = m.constant(r, out)
+	}
+	if flags&3 != 0 {
+		out = append(out, r.byte())
+	}
+	n := r.u32()
+	out = appendU32(out, n)
+	for range n {
+		if flags&4 != 0 {
+			out = m.constant(r, out)
+		} else {
+			out = m.function(r, out)
+		}
+	}
+	return out
+}
+
+func (m *meter) code(r *reader, out []byte) ([]byte, error) {
+	n := r.u32()
+	if n != uint32(len(m.functions)) {
+		return nil, fmt.Errorf("%d bodies of %d functions", n, len(m.functions))
+	}
+	out = appendU32(out, n)
+	var body []byte
+	for i := range n {
+		var err error
+		if body, err = m.body(&reader{b: r.take(r.u32())}, int(i), body[:0]); err != nil {
+			return nil, fmt.Errorf("function %d: %w", i, err)
+		}
+		out = appendU32(out, uint32(len(body)))
+		out = append(out, body...)
+		if len(out) > maxModule {
+			break // metered says so
+		}
+	}
+	return out, r.err
+}
