@@ -139,7 +139,7 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 		if err != nil {
 			return nil, fmt.Errorf("describe persona %q: %w", p.ID, err)
 		}
-		all = append(all, &loaded{description: desc, guest: m.Guest, module: m.Name, seed: seed})
+		all = append(all, &loaded{description: desc, guest: m.Guest, module: m.Name, seed: seed, markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)})
 	}
 	return all, nil
 }
@@ -155,7 +155,7 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}
-	name := func(s string) string { return string(expandText(s, seed)) }
+	name := func(s string) string { return string(expand([]byte(s), seed, "")) }
 	d.catalog.Server = sdk.ServerInfo{Name: name(p.Server.Name), Title: name(p.Server.Title), Version: name(p.Server.Version)}
 	if d.catalog.Server.Name == "" || d.catalog.Server.Version == "" {
 		return nil, errors.New("server.name and server.version are required")
@@ -177,7 +177,7 @@ func (p *wirePersona) routes(d *description, seed uint64) error {
 		if err != nil {
 			return fmt.Errorf("route %s: %w", path, err)
 		}
-		d.catalog.Routes[path] = expand(page, seed)
+		d.catalog.Routes[path] = expand(page, seed, "")
 	}
 	return nil
 }

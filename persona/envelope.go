@@ -1,6 +1,9 @@
 package persona
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"time"
@@ -9,10 +12,10 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
-// envelope is the guest's input: one order of keys, so that equal requests give
-// equal bytes. What comes from a client is marked; state and resume are the
-// guest's own.
-func (p *loaded) envelope(c *sdk.Call, state []byte) []byte {
+// envelope is the guest's input, and the mark of the placeholders in its answer:
+// one order of keys, so that equal requests give equal bytes. The mark depends on
+// all the rest, so that whoever has seen one knows no other.
+func (p *loaded) envelope(c *sdk.Call, state []byte) (in []byte, mark string) {
 	var w guest.Writer
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
 	w.Key("seed").Str(strconv.FormatUint(p.seed, 10))
@@ -27,45 +30,46 @@ func (p *loaded) envelope(c *sdk.Call, state []byte) []byte {
 	if c.Round > 0 {
 		writeRound(&w, c)
 	}
-	return w.End().Bytes()
+	mac := hmac.New(sha256.New, p.markKey)
+	mac.Write(w.Bytes())
+	mark = hex.EncodeToString(mac.Sum(nil)[:markBytes])
+	return w.Key("mark").Str(mark).End().Bytes(), mark
 }
 
 func writeOperation(w *guest.Writer, c *sdk.Call) {
 	switch c.Op {
 	case sdk.OpCall:
 		w.Key("tool").Str(c.Tool)
-		hostile(w, "args", orElse(c.Args, "{}"))
+		w.Key("args").Raw(orElse(c.Args, "{}"))
 	case sdk.OpResource:
-		hostile(w, "uri", guest.Quote(c.URI))
+		w.Key("uri").Raw(guest.Quote(c.URI))
 		if c.Template != "" {
 			w.Key("template").Str(c.Template)
-			hostile(w, "vars", orElse(c.Vars, "{}"))
+			w.Key("vars").Raw(orElse(c.Vars, "{}"))
 		}
 	case sdk.OpPrompt:
-		hostile(w, "name", guest.Quote(c.Name))
-		hostile(w, "args", orElse(c.Args, "{}"))
+		w.Key("name").Raw(guest.Quote(c.Name))
+		w.Key("args").Raw(orElse(c.Args, "{}"))
 	case sdk.OpComplete:
-		hostile(w, "ref", orElse(c.Ref, "{}"))
-		hostile(w, "argument", orElse(c.Argument, "{}"))
+		w.Key("ref").Raw(orElse(c.Ref, "{}"))
+		w.Key("argument").Raw(orElse(c.Argument, "{}"))
 		if c.Context != nil {
-			hostile(w, "context", c.Context)
+			w.Key("context").Raw(c.Context)
 		}
 	}
 }
 
 // writeRound adds what a persona that asked is told.
 func writeRound(w *guest.Writer, c *sdk.Call) {
-	hostile(w, "inputs", orElse(c.Inputs, "{}"))
+	w.Key("inputs").Raw(orElse(c.Inputs, "{}"))
 	if c.Refused != nil {
-		hostile(w, "refused", c.Refused)
+		w.Key("refused").Raw(c.Refused)
 	}
 	if c.Resume != nil {
 		w.Key("resume").Raw(c.Resume)
 	}
 	w.Key("round").Int(int64(c.Round))
 }
-
-func hostile(w *guest.Writer, key string, value []byte) { w.Key(key).Raw(escapeAttacker(value)) }
 
 func orElse(v []byte, without string) []byte {
 	if v == nil {

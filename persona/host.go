@@ -66,6 +66,8 @@ type loaded struct {
 	guest  Guest
 	module string
 	seed   uint64
+
+	markKey []byte // of the marks in envelopes
 }
 
 // NewHost returns a host whose personas are still to be loaded.
@@ -160,8 +162,12 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if !operations[c.Op] {
 		return nil, fmt.Errorf("operation %q is not one of the ABI's", c.Op)
 	}
-	defer h.state.lock(source, c.Persona)()
-	in := p.envelope(c, h.state.get(source, c.Persona))
+	unlock, err := h.state.lock(ctx, source, c.Persona)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err)
+	}
+	defer unlock()
+	in, mark := p.envelope(c, h.state.get(source, c.Persona))
 	if len(in) > maxEnvelope {
 		return &sdk.Answer{Fault: &sdk.Fault{Kind: sdk.FaultBadArgs, Message: "arguments are too large"}}, nil
 	}
@@ -169,7 +175,7 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	out, hit := h.memo.get(key)
 	if !hit {
 		var failure *sdk.GuestError
-		if out, failure = h.run(ctx, p, source, c, in); failure != nil {
+		if out, failure = h.run(ctx, p, source, c, in, mark); failure != nil {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err) // the caller gave up, the guest did not fail
 			}
@@ -180,7 +186,7 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if out.state != nil {
 		h.state.set(source, c.Persona, out.state)
 	}
-	return p.answer(out), nil
+	return p.answer(out, mark), nil
 }
 
 var operations = map[string]bool{sdk.OpCall: true, sdk.OpResource: true, sdk.OpPrompt: true, sdk.OpComplete: true}
@@ -200,7 +206,7 @@ func subject(c *sdk.Call) string {
 }
 
 // run calls the guest and decodes its output.
-func (h *Host) run(ctx context.Context, p *loaded, source string, c *sdk.Call, in []byte) (*output, *sdk.GuestError) {
+func (h *Host) run(ctx context.Context, p *loaded, source string, c *sdk.Call, in []byte, mark string) (*output, *sdk.GuestError) {
 	start := time.Now()
 	reply, err := p.guest.Call(ctx, wasm.Request{
 		Source: source, Input: in, Deadline: h.CallTimeout, Now: p.now(c.Now),
@@ -210,7 +216,7 @@ func (h *Host) run(ctx context.Context, p *loaded, source string, c *sdk.Call, i
 	}
 	var out *output
 	if err == nil {
-		out, err = decodeOutput(reply.Output, expected{op: c.Op, output: p.outputs[c.Tool], seed: p.seed})
+		out, err = decodeOutput(reply.Output, expected{op: c.Op, output: p.outputs[c.Tool], seed: p.seed, mark: mark})
 	}
 	if err == nil {
 		return out, nil
@@ -243,7 +249,11 @@ func (p *loaded) fallback(op string, failure *sdk.GuestError) *sdk.Answer {
 
 // seedFor derives a persona's seed from the deployment's secret.
 func seedFor(world []byte, persona string) uint64 {
+	return binary.BigEndian.Uint64(derive(world, "killdeer/1 "+persona))
+}
+
+func derive(world []byte, purpose string) []byte {
 	mac := hmac.New(sha256.New, world)
-	mac.Write([]byte("killdeer/1 " + persona))
-	return binary.BigEndian.Uint64(mac.Sum(nil))
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
 }

@@ -129,7 +129,7 @@ func TestMemo(t *testing.T) {
 	if g.calls != 2 {
 		t.Errorf("%d calls after another argument", g.calls)
 	}
-	if want := "abi op persona seed now state can tool args"; inputs[0] != want {
+	if want := "abi op persona seed now state can tool args mark"; inputs[0] != want {
 		t.Errorf("envelope has %q, want %q", inputs[0], want)
 	}
 }
@@ -276,8 +276,8 @@ func TestDescribeCache(t *testing.T) {
 func TestEchoDoesNotExpand(t *testing.T) {
 	h := open(t, &fakeGuest{call: echo}, nil)
 	for _, text := range []string{
-		"{{fake:login:1}}", "{{canary:aws_key:x}}", "a{{{{fake:login:1}}}}", mark + "{{fake:login:1}}",
-		"{" + mark + "{fake:login:1}}", mark, mark + mark, "{{7*7}}", "plain", `"\`, "{{server:name}}",
+		"{{fake:login:1}}", "{{canary:aws_key:x}}", "a{{{{fake:login:1}}}}", "\uF8FE",
+		"{{7*7}}", "plain", `"\`, "{{server:name}}",
 	} {
 		args, _ := json.Marshal(map[string]string{"text": text})
 		escaped := strings.ReplaceAll(string(args), "{", `\u007b`)
@@ -300,37 +300,53 @@ func echoed(t testing.TB, a *sdk.Answer) string {
 }
 
 func TestExpand(t *testing.T) {
-	out := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7))
+	out := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7, ""))
 	if strings.Contains(out, "{{fake:login:3}}") || strings.Contains(out, "{{fake:nope") || strings.Contains(out, "{{canary") {
 		t.Errorf("not expanded: %s", out)
 	}
 	if !strings.Contains(out, "{{other:1}}") || !json.Valid([]byte(out)) {
 		t.Errorf("damaged: %s", out)
 	}
-	if again := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7)); again != out {
+	if again := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7, "")); again != out {
 		t.Error("two expansions differ")
 	}
 }
 
-func FuzzEscape(f *testing.F) {
-	f.Add(`{"a":"{{fake:x:1}}"}`)
-	f.Add(`{"\u007b{canary:a:b}}":["` + mark + `",1,{"{{fake:":null}]}`)
-	f.Fuzz(func(t *testing.T, s string) {
-		if !json.Valid([]byte(s)) {
-			return
-		}
-		escaped := escapeAttacker([]byte(s))
-		var was, is any
-		if err := json.Unmarshal([]byte(s), &was); err != nil {
-			return
-		}
-		if err := json.Unmarshal(expand(escaped, 1), &is); err != nil {
-			t.Fatalf("%s became %s: %v", s, escaped, err)
-		}
-		a, _ := json.Marshal(was)
-		b, _ := json.Marshal(is)
-		if string(a) != string(b) {
-			t.Fatalf("%s came back as %s", a, b)
-		}
-	})
+// An owner with many sources loses his own states, never another's, and nobody
+// waits for a turn longer than his request lasts.
+func TestStatesOfOwners(t *testing.T) {
+	s := newStates()
+	s.set("192.0.2.1 a", "p", []byte(`1`))
+	for i := range 3 * maxOwnerStates {
+		s.set(fmt.Sprintf("192.0.2.2 %d", i), "p", []byte(`2`))
+	}
+	if got := string(s.get("192.0.2.1 a", "p")); got != "1" {
+		t.Errorf("the other owner's state is %q", got)
+	}
+	if s.order.Len() != maxOwnerStates+1 || len(s.owned) != 2 {
+		t.Errorf("%d states of %d owners", s.order.Len(), len(s.owned))
+	}
+	for source := range map[string]bool{"192.0.2.1 a": true, "192.0.2.2 0": true} {
+		s.drop(source)
+	}
+	for i := range 3 * maxOwnerStates {
+		s.drop(fmt.Sprintf("192.0.2.2 %d", i))
+	}
+	if s.order.Len()+len(s.by)+len(s.owned) != 0 {
+		t.Errorf("%d, %d and %d are left", s.order.Len(), len(s.by), len(s.owned))
+	}
+
+	unlock, err := s.lock(t.Context(), "s", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.lock(ctx, "s", "p"); err == nil {
+		t.Error("got a turn that another has")
+	}
+	unlock()
+	if len(s.turns) != 0 {
+		t.Errorf("%d turns are left", len(s.turns))
+	}
 }

@@ -3,7 +3,9 @@ package persona
 import (
 	"bytes"
 	"container/list"
+	"context"
 	"crypto/sha256"
+	"strings"
 	"sync"
 )
 
@@ -68,54 +70,74 @@ func (m *memo) put(key [32]byte, out *output) {
 	}
 }
 
-// maxStates is how many sources' states are kept. With 16 KiB each at the most,
-// a flood of sources costs 64 MiB and then only its own oldest states.
-const maxStates = 4096
+// How many sources' states are kept, of one owner and in all: at most 16 KiB each.
+// An owner with too many loses his own oldest ones.
+const (
+	maxStates      = 4096
+	maxOwnerStates = 256
+)
 
 // states keeps what personas want to remember of a source, and makes the calls
 // of one source and persona take turns.
 type states struct {
 	mu    sync.Mutex
 	by    map[stateKey]*list.Element
+	owned map[string]*list.List // of stateKey by owner, the newest first
 	order *list.List
 	turns map[stateKey]*turn
 }
 
 type stateKey struct{ source, persona string }
 
-type stateEntry struct {
-	key  stateKey
-	json []byte
+// owner is who a source belongs to: what stands before its first blank.
+func (k stateKey) owner() string {
+	owner, _, _ := strings.Cut(k.source, " ")
+	return owner
 }
 
+type stateEntry struct {
+	key   stateKey
+	json  []byte
+	owned *list.Element
+}
+
+// turn has room for the one whose turn it is.
 type turn struct {
-	mu      sync.Mutex
+	taken   chan struct{}
 	waiting int
 }
 
 func newStates() *states {
-	return &states{by: map[stateKey]*list.Element{}, order: list.New(), turns: map[stateKey]*turn{}}
+	return &states{
+		by: map[stateKey]*list.Element{}, owned: map[string]*list.List{}, order: list.New(), turns: map[stateKey]*turn{},
+	}
 }
 
-// lock waits for the turn of a source and persona; the result gives it back.
-func (s *states) lock(source, persona string) (unlock func()) {
+// lock waits for the turn of a source and persona, or for ctx; unlock gives the
+// turn back.
+func (s *states) lock(ctx context.Context, source, persona string) (unlock func(), err error) {
 	key := stateKey{source, persona}
 	s.mu.Lock()
 	t := s.turns[key]
 	if t == nil {
-		t = &turn{}
+		t = &turn{taken: make(chan struct{}, 1)}
 		s.turns[key] = t
 	}
 	t.waiting++
 	s.mu.Unlock()
-	t.mu.Lock()
-	return func() {
-		t.mu.Unlock()
+	leave := func() {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		if t.waiting--; t.waiting == 0 {
 			delete(s.turns, key)
 		}
-		s.mu.Unlock()
+	}
+	select {
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
 	}
 }
 
@@ -135,27 +157,50 @@ func (s *states) set(source, persona string, json []byte) {
 	key := stateKey{source, persona}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.by[key]; e != nil {
-		s.order.Remove(e)
-		delete(s.by, key)
-	}
+	s.forget(key)
 	if string(json) == "null" {
 		return
 	}
-	s.by[key] = s.order.PushFront(&stateEntry{key, bytes.Clone(json)}) // it is a slice of a whole output
+	owned := s.owned[key.owner()]
+	if owned == nil {
+		owned = list.New()
+		s.owned[key.owner()] = owned
+	}
+	entry := &stateEntry{key: key, json: bytes.Clone(json), owned: owned.PushFront(key)} // it is a slice of a whole output
+	s.by[key] = s.order.PushFront(entry)
+	if owned.Len() > maxOwnerStates {
+		s.forget(owned.Back().Value.(stateKey))
+	}
 	if s.order.Len() > maxStates {
-		old := s.order.Remove(s.order.Back()).(*stateEntry)
-		delete(s.by, old.key)
+		s.forget(s.order.Back().Value.(*stateEntry).key)
+	}
+}
+
+func (s *states) forget(key stateKey) {
+	e := s.by[key]
+	if e == nil {
+		return
+	}
+	entry := s.order.Remove(e).(*stateEntry)
+	delete(s.by, key)
+	owned := s.owned[key.owner()]
+	if owned.Remove(entry.owned); owned.Len() == 0 {
+		delete(s.owned, key.owner())
 	}
 }
 
 func (s *states) drop(source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, e := range s.by {
+	owned := s.owned[stateKey{source: source}.owner()]
+	if owned == nil {
+		return
+	}
+	for e := owned.Front(); e != nil; {
+		key := e.Value.(stateKey)
+		e = e.Next()
 		if key.source == source {
-			s.order.Remove(e)
-			delete(s.by, key)
+			s.forget(key)
 		}
 	}
 }

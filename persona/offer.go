@@ -82,7 +82,7 @@ func (p *wirePersona) offers(d *description, seed uint64) error {
 		}
 		for i, raw := range s.list {
 			var line bytes.Buffer
-			if err := json.Compact(&line, expand(raw, seed)); err != nil {
+			if err := json.Compact(&line, expand(raw, seed, "")); err != nil {
 				return fmt.Errorf("%s[%d]: %w", s.what, i, err)
 			}
 			if err := s.add(line.Bytes()); err != nil {
@@ -267,7 +267,7 @@ func (p *wirePersona) updates(c *sdk.Catalog, seed uint64) error {
 		return errors.New(`updates need "subscribe":true`)
 	}
 	for key, every := range p.Updates {
-		uri := string(expand([]byte(key), seed))
+		uri := string(expand([]byte(key), seed, ""))
 		i := slices.IndexFunc(c.Resources, func(r sdk.Resource) bool { return r.URI == uri })
 		if i < 0 {
 			return fmt.Errorf("updates: resource %.80q is not listed", uri)

@@ -81,9 +81,13 @@ func TestEnvelope(t *testing.T) {
 			h := open(t, &fakeGuest{describe: fullDoc}, nil)
 			p := h.by["t"]
 			tt.call.Now = noon
-			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","now":"2026-03-04T12:00:00Z","state":null,%s}`, tt.call.Op, p.seed, tt.want)
-			if diff := cmp.Diff(want, string(p.envelope(&tt.call, nil))); diff != "" {
+			got, mark := p.envelope(&tt.call, nil)
+			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, tt.want, mark)
+			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Error(diff)
+			}
+			if again, same := p.envelope(&tt.call, nil); same != mark || string(again) != string(got) || len(mark) != 2*markBytes {
+				t.Errorf("mark %q, then %q", mark, same)
 			}
 		})
 	}
@@ -247,27 +251,12 @@ func textsOf(t *testing.T, a *sdk.Answer) []string {
 	return texts
 }
 
-// A guest whose encoder writes ASCII alone gives marks back as escapes.
-func TestEscapedMarks(t *testing.T) {
-	g := &fakeGuest{call: func(in guest.Object) (string, error) {
-		text := strings.ReplaceAll(string(guest.Quote(in.Object("args").Str("text"))), mark, `\uF8FE`)
-		return `{"result":{"content":[{"type":"text","text":` + text + `}]}}`, nil
-	}}
-	h := open(t, g, nil)
-	for _, text := range []string{"{{fake:login:1}}", mark, `\` + mark, `\uf8fe`, `\\uf8fe`} {
-		args, _ := json.Marshal(map[string]string{"text": text})
-		if got := echoed(t, call(t, h, "s", string(args))); got != text {
-			t.Errorf("%q came back as %q", text, got)
-		}
-	}
-}
-
 // What the persona itself says is expanded, and agrees with itself.
 func TestAnswerExpands(t *testing.T) {
-	const word = "{{fake:login:7}}"
-	h := open(t, answering(`{"input_required":{"requests":{"k":{"method":"elicitation/create","params":{"message":"`+word+`","requestedSchema":{}}}},"resume":"`+word+`"},
-	 "notify":[{"log":{"level":"info","data":"`+word+`"}},{"progress":{"progress":1,"message":"`+word+`"}},{"updated":"x://`+word+`"}]}`), nil)
-	want := string(expand([]byte(word), h.by["t"].seed))
+	const document = `{"input_required":{"requests":{"k":{"method":"elicitation/create","params":{"message":"WORD","requestedSchema":{}}}},"resume":"{{fake:login:7}}"},
+	 "notify":[{"log":{"level":"info","data":"WORD"}},{"progress":{"progress":1,"message":"WORD"}},{"updated":"x://WORD"}]}`
+	h := open(t, marking(document), nil)
+	want := string(expand([]byte("{{fake:login:7}}"), h.by["t"].seed, ""))
 	for range 2 { // the second is remembered
 		a := ask(t, h, &sdk.Call{Op: sdk.OpCall, Tool: "echo"})
 		for _, got := range []string{string(a.Input.Requests[0].Params), string(a.Notify[0].Log), string(a.Notify[1].Progress), a.Notify[2].Updated} {
@@ -275,28 +264,57 @@ func TestAnswerExpands(t *testing.T) {
 				t.Errorf("%s: want %q in it", got, want)
 			}
 		}
-		if got := string(a.Input.Resume); got != `"`+word+`"` {
+		if got := string(a.Input.Resume); got != `"{{fake:login:7}}"` {
 			t.Errorf("resume = %s, want it as it was", got)
 		}
 	}
-	fault := ask(t, open(t, answering(`{"error":{"kind":"tool","message":"ask `+word+`"}}`), nil), &sdk.Call{Op: sdk.OpCall, Tool: "echo"})
+	fault := ask(t, open(t, marking(`{"error":{"kind":"tool","message":"ask WORD"}}`), nil), &sdk.Call{Op: sdk.OpCall, Tool: "echo"})
 	if got := fault.Fault.Message; got != "ask "+want {
 		t.Errorf("message = %q, want %q in it", got, want)
+	}
+}
+
+// marking answers with a document that has a placeholder in the place of WORD.
+func marking(document string) *fakeGuest {
+	return &fakeGuest{describe: fullDoc, call: func(in guest.Object) (string, error) {
+		return strings.ReplaceAll(document, "WORD", guest.Fake(&sdk.Call{Mark: in.Str("mark")}, "login", 7)), nil
+	}}
+}
+
+// Whatever a guest makes of what it is sent, no placeholder comes of it: case
+// folded, blanks taken out, pieces joined, characters computed.
+func TestNothingMadeOfWhatIsSentExpands(t *testing.T) {
+	h := open(t, &fakeGuest{call: func(in guest.Object) (string, error) {
+		args := in.Object("args")
+		text := strings.ToLower(strings.ReplaceAll(args.Str("a")+args.Str("b"), " ", ""))
+		return `{"result":{"content":[{"type":"text","text":` + string(guest.Quote(text)) + `}]}}`, nil
+	}}, nil)
+	earlier := h.by["t"]
+	_, mark := earlier.envelope(&sdk.Call{Op: sdk.OpCall, Tool: "echo"}, nil)
+	for _, args := range []map[string]string{
+		{"a": "{{FAKE:login:1}}"}, {"a": "{ { fake : login : 1 } }"}, {"a": "{{fa", "b": "ke:login:1}}"}, {"a": "{", "b": "{fake:login:1}}"},
+		{"a": "{{" + mark + ":fake:login:1}}"}, {"a": "{{:fake:login:1}}"},
+	} {
+		in, _ := json.Marshal(args)
+		want := strings.ToLower(strings.ReplaceAll(args["a"]+args["b"], " ", ""))
+		if got := echoed(t, call(t, h, "s", string(in))); got != want {
+			t.Errorf("%q became %q", want, got)
+		}
 	}
 }
 
 // Every outcome of every operation is remembered, and no answer tells whether it
 // was.
 func TestMemoOnAndOff(t *testing.T) {
-	beside := `"delay_ms":5,"notes":{"k":"{{fake:login:1}}"},"notify":[{"after_ms":3,"log":{"level":"info","data":"{{fake:login:1}}"}}]`
+	beside := `"delay_ms":5,"notes":{"k":"v"},"notify":[{"after_ms":3,"log":{"level":"info","data":"WORD"}}]`
 	for _, c := range oneOfEach {
-		outcomes := []string{`"result":` + strings.ReplaceAll(resultFor(c.Op), "TEXT", `"{{fake:login:2}}"`), `"error":{"kind":"rpc","message":"{{fake:login:3}}","data":{"code":-32000}}`}
+		outcomes := []string{`"result":` + strings.ReplaceAll(resultFor(c.Op), "TEXT", `"WORD"`), `"error":{"kind":"rpc","message":"WORD","data":{"code":-32000}}`}
 		if c.Op != sdk.OpComplete {
 			outcomes = append(outcomes, `"input_required":{"requests":{"k":{"method":"roots/list"}},"resume":1}`)
 		}
 		for _, outcome := range outcomes {
 			t.Run(c.Op+" "+outcome[:8], func(t *testing.T) {
-				with, without := answering("{"+outcome+","+beside+"}"), answering("{"+outcome+","+beside+"}")
+				with, without := marking("{"+outcome+","+beside+"}"), marking("{"+outcome+","+beside+"}")
 				on, off := open(t, with, nil), open(t, without, func(o *Options) { o.MemoBytes = 1 })
 				want := ask(t, off, &c)
 				for range 3 {

@@ -24,7 +24,7 @@ const (
 // output is a guest's reply to a call, checked: one of result, input and fault.
 type output struct {
 	size   int  // about what it holds in memory
-	plain  bool // it has neither placeholder nor mark
+	plain  bool // it has no placeholder
 	result sdk.RawJSON
 	failed bool // result has isError
 	input  *sdk.InputRequired
@@ -61,12 +61,11 @@ func decodeOutput(b []byte, e expected) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = rawMarks(b)
 	o, err := outputShape.read("output", b)
 	if err != nil {
 		return nil, err
 	}
-	out := &output{size: len(b), plain: isPlain(b), state: o.Raw("state")}
+	out := &output{size: len(b), plain: isPlain(b, e.mark), state: o.Raw("state")}
 	if err := out.decodeOutcome(o, e); err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func TestStructuredContent(t *testing.T) {
 	result := func(members string) string { return `{"result":{"content":[]` + members + `}}` }
 	tests := []struct{ name, tool, out, want string }{
 		{"fits", "add", result(`,"structuredContent":{"sum":5}`), ""},
-		{"expanded", "add", result(`,"structuredContent":{"sum":5,"who":"{{fake:login:1}}"}`), ""},
+		{"expanded", "add", result(`,"structuredContent":{"sum":5,"who":"WORD"}`), ""},
 		{"missing", "add", result(``), "result.structuredContent is missing"},
 		{"missing in an error", "add", result(`,"isError":true`), ""},
 		{"wrong", "add", result(`,"structuredContent":{"sum":"5"}`), "sum: expected number, received string"},
@@ -170,7 +170,7 @@ func TestStructuredContent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
-			a := ask(t, open(t, answering(tt.out), nil), &sdk.Call{Op: sdk.OpCall, Tool: tt.tool})
+			a := ask(t, open(t, marking(tt.out), nil), &sdk.Call{Op: sdk.OpCall, Tool: tt.tool})
 			got := ""
 			if a.Guest != nil {
 				got = a.Guest.Detail
@@ -201,7 +201,7 @@ func FuzzDecodeOutput(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a, again := p.answer(out), p.answer(out)
+		a, again := p.answer(out, ""), p.answer(out, "")
 		if outcomes := []bool{a.Result != nil, a.Input != nil, a.Fault != nil}; slices.Index(outcomes, true) < 0 || strings.Count(fmt.Sprint(outcomes), "true") != 1 {
 			t.Fatalf("outcomes %v", outcomes)
 		}

@@ -14,151 +14,52 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
-// Placeholders stand in a guest's texts as {{fake:KIND:N}} and {{canary:KIND:LABEL}}.
-// What the attacker sends must never act as one, whatever a guest does with it:
-// before a call every such opening in his text gets the mark after its first
-// brace, and after expansion the marks go again.
+// Placeholders stand in a guest's texts: {{fake:KIND:N}} and {{canary:KIND:LABEL}}
+// in what describe says, which no client can touch, and {{MARK:fake:KIND:N}} in
+// what answers a request, where MARK is a word of the request's own. A client can
+// guess the form of a placeholder and find a guest that copies, joins or computes
+// what he sends; the mark of a request that he has not made yet he cannot know.
 const (
-	mark           = "\uF8FE"
-	maxPlaceholder = 128
+	maxPlaceholder = 160
+	markBytes      = 8
 )
 
-var openings = []string{"{{canary:", "{{fake:"}
-
-// escapeAttacker marks openings in all strings of a JSON value, keys included.
-// Most requests have none and come back as they are.
-func escapeAttacker(raw []byte) []byte {
-	if !bytes.Contains(raw, []byte("{{")) && !bytes.Contains(raw, []byte(mark)) && !bytes.Contains(raw, []byte(`\u`)) {
-		return raw
+// opening begins a placeholder; mark is "" for those of describe.
+func opening(mark string) string {
+	if mark == "" {
+		return "{{"
 	}
-	var out []byte
-	for i := 0; i < len(raw); {
-		if raw[i] != '"' {
-			out = append(out, raw[i])
-			i++
-			continue
-		}
-		end := stringEnd(raw, i)
-		token := raw[i:end]
-		if text := guest.String(token); needsMark(text) {
-			token = guest.Quote(markText(text))
-		}
-		out = append(out, token...)
-		i = end
-	}
-	return out
-}
-
-// stringEnd returns the index after the string token at i of valid JSON.
-func stringEnd(raw []byte, i int) int {
-	for j := i + 1; j < len(raw); j++ {
-		switch raw[j] {
-		case '\\':
-			j++
-		case '"':
-			return j + 1
-		}
-	}
-	return len(raw)
-}
-
-func needsMark(s string) bool {
-	if strings.Contains(s, mark) {
-		return true
-	}
-	for _, o := range openings {
-		if strings.Contains(s, o) {
-			return true
-		}
-	}
-	return false
-}
-
-func markText(s string) string {
-	s = strings.ReplaceAll(s, mark, mark+mark)
-	for _, o := range openings {
-		s = strings.ReplaceAll(s, o, "{"+mark+o[1:])
-	}
-	return s
-}
-
-// unescapeAttacker takes the marks out again: a doubled one was the attacker's
-// own, a single one was ours.
-func unescapeAttacker(b []byte) []byte {
-	if !bytes.Contains(b, []byte(mark)) {
-		return b
-	}
-	out := make([]byte, 0, len(b))
-	for {
-		i := bytes.Index(b, []byte(mark))
-		if i < 0 {
-			return append(out, b...)
-		}
-		out = append(out, b[:i]...)
-		b = b[i+len(mark):]
-		if bytes.HasPrefix(b, []byte(mark)) {
-			out = append(out, mark...)
-			b = b[len(mark):]
-		}
-	}
-}
-
-// rawMarks spells escaped marks of valid JSON as the character itself, for the
-// guests whose encoders write nothing beyond ASCII.
-func rawMarks(raw []byte) []byte {
-	if !bytes.Contains(raw, []byte(`\uf8fe`)) && !bytes.Contains(raw, []byte(`\uF8FE`)) {
-		return raw
-	}
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		switch {
-		case raw[i] != '\\' || i+1 == len(raw):
-			out = append(out, raw[i])
-		case i+6 <= len(raw) && bytes.EqualFold(raw[i:i+6], []byte(`\uf8fe`)):
-			out = append(out, mark...)
-			i += 5
-		default:
-			out = append(out, raw[i], raw[i+1])
-			i++
-		}
-	}
-	return out
+	return "{{" + mark + ":"
 }
 
 // isPlain reports whether expand would give back what it got.
-func isPlain(raw []byte) bool {
-	return !bytes.Contains(raw, []byte("{{")) && !bytes.Contains(raw, []byte(mark))
-}
+func isPlain(raw []byte, mark string) bool { return !bytes.Contains(raw, []byte(opening(mark))) }
 
-// expand replaces the placeholders in the strings of a JSON value and takes the
-// marks out. Values are plain words, so that they need no escape at any level of
-// nesting.
-func expand(raw []byte, seed uint64) []byte {
-	if bytes.Contains(raw, []byte("{{")) {
-		raw = expandText(string(raw), seed)
+// expand replaces the placeholders in the strings of a JSON value. Values are
+// plain words, so that they need no escape at any level of nesting.
+func expand(raw []byte, seed uint64, mark string) []byte {
+	open := []byte(opening(mark))
+	if !bytes.Contains(raw, open) {
+		return raw
 	}
-	return unescapeAttacker(raw)
-}
-
-func expandText(s string, seed uint64) []byte {
 	var out []byte
 	for {
-		i := strings.Index(s, "{{")
+		i := bytes.Index(raw, open)
 		if i < 0 {
-			return append(out, s...)
+			return append(out, raw...)
 		}
-		out = append(out, s[:i]...)
-		s = s[i:]
-		end := strings.Index(s[:min(len(s), maxPlaceholder)], "}}")
+		out = append(out, raw[:i]...)
+		raw = raw[i:]
+		end := bytes.Index(raw[:min(len(raw), maxPlaceholder)], []byte("}}"))
 		if value, ok := "", end > 0; ok {
-			if value, ok = placeholder(s[2:end], seed); ok {
+			if value, ok = placeholder(string(raw[len(open):end]), seed); ok {
 				out = append(out, value...)
-				s = s[end+2:]
+				raw = raw[end+2:]
 				continue
 			}
 		}
-		out = append(out, s[:2]...)
-		s = s[2:]
+		out = append(out, raw[:len(open)]...)
+		raw = raw[len(open):]
 	}
 }
 

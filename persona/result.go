@@ -51,6 +51,7 @@ type expected struct {
 	op     string
 	output *schema.Schema // of the tool, nil when it has none
 	seed   uint64         // with which placeholders are expanded
+	mark   string         // of the placeholders
 }
 
 // checkResult refuses a result that is not what MCP has for the operation.
@@ -84,8 +85,7 @@ func (e expected) checkCall(b []byte) (failed bool, err error) {
 	return failed, e.checkStructured(o.Raw("structuredContent"), failed)
 }
 
-// checkStructured validates what the client will see: placeholders expanded and
-// marks taken out.
+// checkStructured validates what the client will see: placeholders expanded.
 func (e expected) checkStructured(value []byte, failed bool) error {
 	switch {
 	case e.output == nil || (value == nil && failed):
@@ -93,7 +93,7 @@ func (e expected) checkStructured(value []byte, failed bool) error {
 	case value == nil:
 		return errors.New("result.structuredContent is missing, and the tool has an outputSchema")
 	}
-	problems, err := e.output.Problems(expand(value, e.seed))
+	problems, err := e.output.Problems(expand(value, e.seed, e.mark))
 	if err != nil {
 		return fmt.Errorf("result.structuredContent: %w", err)
 	}

@@ -34,6 +34,7 @@ type Call struct {
 	Now     time.Time // UTC, truncated to the persona's grain
 	State   RawJSON   // what the persona last returned for this session, or nil
 	Can     []string  // the client's abilities, sorted; the Can constants
+	Mark    string    // of placeholders in the answer to this call; see sdk/guest.Fake
 
 	Tool string  // OpCall
 	Name string  // OpPrompt

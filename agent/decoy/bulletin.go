@@ -39,11 +39,14 @@ func newBulletins() *bulletins {
 	return &bulletins{listeners: map[string]map[*listening]struct{}{}}
 }
 
-// listen adds a listener until stop is called. ok is false when there are too
-// many.
-func (b *bulletins) listen(l *listening) (stop func(), ok bool) {
+// listen adds a listener until stop is called, and calls first, if there is one,
+// before it can hear anything. ok is false when there are too many.
+func (b *bulletins) listen(l *listening, first func()) (stop func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if first != nil {
+		first() // under the lock: who has heard it misses nothing
+	}
 	if b.count >= maxListeners {
 		return func() {}, false
 	}

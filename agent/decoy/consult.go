@@ -123,30 +123,34 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
 	defer cancel()
 	answers := make(chan *message, len(requests))
-	by := map[string]*sdk.InputRequest{}
+	by := map[string]int{}
 	for i := range requests {
 		id, ok := x.session.ask(answers)
 		if !ok {
 			return nil, nil, errors.New("too many questions wait for an answer")
 		}
 		defer x.session.unask(id)
-		by[itoa(id)] = &requests[i]
+		by[itoa(id)] = i
 		if !x.out.send(e.profile.Request(id, requests[i].Method, requests[i].Params)) {
 			return nil, nil, errLeft
 		}
 	}
-	var good, bad guest.Writer
-	good.Obj()
-	bad.Obj()
+	got := make([]*message, len(requests)) // in the order of the questions, however they are answered
 	for range requests {
 		select {
 		case m := <-answers:
-			collect(&good, &bad, by[string(m.id)], m)
+			got[by[string(m.id)]] = m
 		case <-x.session.deaf:
 			return nil, nil, errNoAnswer
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
 		}
+	}
+	var good, bad guest.Writer
+	good.Obj()
+	bad.Obj()
+	for i, m := range got {
+		collect(&good, &bad, &requests[i], m)
 	}
 	inputs = good.End().Bytes()
 	if refused = bad.End().Bytes(); len(refused) == len("{}") {

@@ -234,7 +234,7 @@ func TestHostileRequests(t *testing.T) {
 		{"foreign host", "GET /mcp HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403", "host_forbidden"},
 		{"foreign origin", post("/mcp", "Origin: http://evil.example\r\n", "{}"), "403", "origin_forbidden"},
 		{"null origin", post("/mcp", "Origin: null\r\n", "{}"), "403", "origin_forbidden"},
-		{"get", "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405", "method_not_allowed"},
+		{"get", "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "406", "not_acceptable"},
 		{"put", "PUT /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405", "method_not_allowed"},
 		{"odd method", "BREW /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405", "method_not_allowed"},
 		{"empty body", post("/mcp", "", ""), "400", "empty_body"},

@@ -107,9 +107,11 @@ func (e *engine) serve(ctx context.Context, x *exchange, m *message) (o profile.
 		e.heed(x, m)
 		return profile.Outcome{Code: profile.Accepted}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer x.session.run(m.id, cancel)()
+	if x.session != nil && outlives[m.method] {
+		var done func()
+		ctx, done = x.session.begin(ctx, m)
+		defer done()
+	}
 	return e.dispatch(ctx, x, m)
 }
 

@@ -129,6 +129,9 @@ func FuzzParseBody(f *testing.F) {
 		`{"jsonrpc":"2.0","id":"\ud800","method":"tools/call","params":{"name":"x","arguments":{"a":[{}]}}}`,
 		`{"id":true}`, `[]`, `{"a":{"a":{"a":{}}}}`, ` {"jsonrpc" : "2.0" , "id" : -1 , "result" : 1 } `,
 		`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":7}}}`,
+		`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping","method":"x","params":null}`, `{"jsonrpc":"2.0","id":1e400,"method":"\u0000"}`,
+		"\xef\xbb\xbf{}", "\x00{}", `{"jsonrpc":"2.0","id":"` + strings.Repeat("x", maxID) + `","method":"ping"}`, `[[[[]]]]`,
+		`{"jsonrpc":"2.0","id":1,"error":7}`, `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":null,"notifications":{"resourceSubscriptions":[null]}}}`,
 	} {
 		f.Add([]byte(s))
 	}

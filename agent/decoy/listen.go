@@ -2,6 +2,7 @@ package decoy
 
 import (
 	"context"
+	"maps"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -76,9 +77,11 @@ func accepted(lists map[string]bool, asked []byte, uris map[string]bool, id sdk.
 	}
 	if len(uris) > 0 {
 		w.Key("resourceSubscriptions").Arr()
+		named := maps.Clone(uris)
 		for _, uri := range guest.Strings(asked) {
-			if uris[uri] {
+			if named[uri] {
 				w.Str(uri)
+				delete(named, uri)
 			}
 		}
 		w.End()
@@ -109,6 +112,5 @@ func (e *engine) start(x *exchange, m *message, send func(message []byte)) (stop
 	sub.send = func(method string, params []byte) {
 		send(e.profile.Notification(method, subscriptionMeta(params, m.id)))
 	}
-	send(sub.ack)
-	return e.bulletins.listen(&sub.listening)
+	return e.bulletins.listen(&sub.listening, func() { send(sub.ack) })
 }

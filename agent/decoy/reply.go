@@ -26,8 +26,12 @@ func (r *reply) send(message []byte) bool {
 	return r.stream.send(message)
 }
 
-// hangUp implements [outlet]. Only a stream that can be asked for again is cut.
+// hangUp implements [outlet]. Only a stream that can be asked for again is cut,
+// and not that of a client which would trip over an event of empty data.
 func (r *reply) hangUp(retry time.Duration) {
+	if r.a.event.Protocol < profile.Rev2025_11_25 {
+		return
+	}
 	r.open()
 	if r.stream.name != "" {
 		r.stream.hangUp(retry)

@@ -248,6 +248,17 @@ func (n *session) run(id sdk.RawJSON, cancel context.CancelFunc) (done func()) {
 	}
 }
 
+// begin makes a request cancellable before the goroutine that serves it runs: what
+// arrives next may take it back.
+func (n *session) begin(ctx context.Context, m *message) (_ context.Context, done func()) {
+	if !m.isRequest() {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	forget := n.run(m.id, cancel)
+	return ctx, func() { forget(); cancel() }
+}
+
 // cancel ends the request with an id, if it is running.
 func (n *session) cancel(id sdk.RawJSON) {
 	if n == nil {

@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -95,7 +96,7 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 		x := s.branch(a.exchange, i)
 		x.out = out
 		if !outlives[m.method] || !m.isRequest() {
-			s.serveOnStream(x, m, out)
+			s.serveOnStream(s.life, x, m, out)
 			continue
 		}
 		// The client may be asked something, and may answer on this connection: it
@@ -106,15 +107,17 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 			s.record(x, profile.Outcome{Code: profile.ClientGone}, accepted.Status, 0)
 			continue
 		}
+		ctx, done := a.session.begin(s.life, m)
 		s.wg.Go(func() {
 			defer func() { <-a.session.slots }()
-			s.serveOnStream(x, m, out)
+			defer done()
+			s.serveOnStream(ctx, x, m, out)
 		})
 	}
 }
 
-func (s *Server) serveOnStream(x *exchange, m *message, out streamOutlet) {
-	o := s.engine.serve(s.life, x, m)
+func (s *Server) serveOnStream(ctx context.Context, x *exchange, m *message, out streamOutlet) {
+	o := s.engine.serve(ctx, x, m)
 	answer := s.Profile.Message(o)
 	if answer != nil && !out.send(answer) {
 		x.event.Error = "the stream ended before the answer"

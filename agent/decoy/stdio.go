@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 // stdioGrace is how long a stopping server waits for a client that does not read.
@@ -147,7 +148,7 @@ func readLine(r *bufio.Reader, limit int) (l stdioLine, err error) {
 // line serves one line. Requests that a persona answers, or that stay open, run
 // beside each other; everything else keeps its order. open ends with the input.
 func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.WaitGroup) {
-	if firstByte(l.text) == 0 {
+	if len(bytes.Trim(l.text, " \t\r")) == 0 {
 		return
 	}
 	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.id}
@@ -183,11 +184,13 @@ func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message,
 		return
 	}
 	x.out = c
+	ctx, done := c.session.begin(ctx, m)
 	wg.Go(func() {
 		defer func() { <-c.session.slots }()
+		defer done()
 		o := c.serve(ctx, x, m)
 		if o.Code == profile.Listening {
-			c.listen(open, x, m, o)
+			c.listen(ctx, open, x, m, o)
 			return
 		}
 		c.reply(x, o)
@@ -196,22 +199,24 @@ func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message,
 
 // listen passes on what changes until the client cancels or leaves, or the server
 // stops, which it says.
-func (c *stdioClient) listen(open context.Context, x *exchange, m *message, o profile.Outcome) {
-	ctx, cancel := context.WithCancel(open)
-	defer cancel()
-	defer c.session.run(m.id, cancel)()
+func (c *stdioClient) listen(ctx, open context.Context, x *exchange, m *message, o profile.Outcome) {
 	stop, ok := c.s.engine.start(x, m, func(message []byte) { c.news.push(message) })
 	defer stop()
 	c.s.record(x, o, 0, 0)
-	if !ok {
-		c.write(c.s.Profile.Message(x.listen.end))
-		return
+	if ok {
+		select {
+		case <-ctx.Done():
+			return
+		case <-open.Done():
+			return
+		case <-c.s.closing.Done():
+		}
 	}
-	select {
-	case <-ctx.Done():
-	case <-c.s.closing.Done():
-		c.write(c.s.Profile.Message(x.listen.end))
-	}
+	// The pages of the specification on cancellation and on subscriptions each want
+	// one of these.
+	var w guest.Writer
+	c.write(c.s.Profile.Notification("notifications/cancelled", w.Obj().Key("requestId").Raw(m.id).End().Bytes()))
+	c.write(c.s.Profile.Message(x.listen.end))
 }
 
 func (c *stdioClient) serve(ctx context.Context, x *exchange, m *message) profile.Outcome {

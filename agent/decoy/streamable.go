@@ -95,7 +95,7 @@ func (e *engine) attend(n *session, send func(message []byte)) (stop func()) {
 		changed: func(string) bool { return true },
 		updated: n.wants,
 		send:    func(method string, params []byte) { send(e.profile.Notification(method, params)) },
-	})
+	}, nil)
 	return stop
 }
 

@@ -90,6 +90,8 @@ func textMember(c *sdk.Call, key []byte) *string {
 		return &c.URI
 	case "template":
 		return &c.Template
+	case "mark":
+		return &c.Mark
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (Strict) Name() string { return "strict" }
 // Message implements [Profile].
 func (Strict) Message(o Outcome) []byte {
 	switch o.Code {
-	case Accepted, Cancelled, Listening:
+	case Accepted, Cancelled, Listening, ClientGone:
 		return nil
 	case Result, ToolError, InputRequired:
 		return bytes.Join(resultMessage(o, o.Result), nil)
@@ -66,6 +66,8 @@ func (s Strict) HTTP(o Outcome) Response {
 		return Response{Status: http.StatusMethodNotAllowed, Header: [][2]string{{"Allow", o.Detail}}}
 	case SessionEnded:
 		return Response{Status: http.StatusNoContent}
+	case ClientGone: // read only by one whose answer a stop cut off
+		return Response{Status: http.StatusServiceUnavailable}
 	case TooManyStreams:
 		return Response{Status: http.StatusServiceUnavailable, Header: [][2]string{{"Retry-After", "30"}}}
 	}

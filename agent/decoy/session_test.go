@@ -1,0 +1,141 @@
+package decoy
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+func newTestSession(t *testing.T) *session {
+	t.Helper()
+	limits := DefaultLimits()
+	return newSessions(&limits, func(string) {}).open("a", false, time.Now())
+}
+
+func TestSubscriptionLimit(t *testing.T) {
+	n := newTestSession(t)
+	for i := range maxSubscriptions {
+		if !n.subscribe(fmt.Sprint("doc://", i)) {
+			t.Fatalf("subscription %d was refused", i)
+		}
+	}
+	if n.subscribe("doc://more") || n.wants("doc://more") {
+		t.Error("one too many was taken")
+	}
+	if !n.subscribe("doc://0") {
+		t.Error("one that is there was refused")
+	}
+	n.unsubscribe("doc://0")
+	if n.wants("doc://0") || !n.subscribe("doc://more") {
+		t.Error("one that left made no room")
+	}
+}
+
+func TestAskedLimit(t *testing.T) {
+	n := newTestSession(t)
+	answers := make(chan *message, 2*maxAsked)
+	for i := range maxAsked {
+		if id, ok := n.ask(answers); !ok || id != i+1 {
+			t.Fatalf("question %d: id %d, %v", i, id, ok)
+		}
+	}
+	if _, ok := n.ask(answers); ok {
+		t.Error("one question too many")
+	}
+	answer := &message{id: sdk.RawJSON("1"), answer: true}
+	if !n.answered(answer) || n.answered(answer) {
+		t.Error("an answer is taken once")
+	}
+	n.unask(2)
+	if n.answered(&message{id: sdk.RawJSON("2")}) {
+		t.Error("an answer that nobody waits for was taken")
+	}
+	if id, ok := n.ask(answers); !ok || id != maxAsked+1 {
+		t.Errorf("after answers: id %d, %v; ids are used once", id, ok)
+	}
+	for _, id := range []string{`"3"`, "3.0", "03", "-3", "99", ""} {
+		if n.answered(&message{id: sdk.RawJSON(id)}) {
+			t.Errorf("%s answered question 3", id)
+		}
+	}
+}
+
+// The requests that can be cancelled are bounded; one of them keeps its id.
+func TestRunningLimit(t *testing.T) {
+	n := newTestSession(t)
+	cancelled := map[string]int{}
+	run := func(id string) func() {
+		return n.run(sdk.RawJSON(id), func() { cancelled[id]++ })
+	}
+	done := run("0")
+	for i := range maxRunning {
+		run(fmt.Sprint(i + 1))
+	}
+	run("0")()
+	n.cancel(sdk.RawJSON("0"))
+	n.cancel(sdk.RawJSON(fmt.Sprint(maxRunning)))
+	if cancelled["0"] != 1 || cancelled[fmt.Sprint(maxRunning)] != 0 {
+		t.Errorf("cancelled %v", cancelled)
+	}
+	done()
+	n.cancel(sdk.RawJSON("0"))
+	if cancelled["0"] != 1 {
+		t.Error("a request that is done was cancelled")
+	}
+	n.close()
+	if len(cancelled) != maxRunning {
+		t.Errorf("the end of the session cancelled %d requests", len(cancelled))
+	}
+}
+
+// The oldest stream that nobody reads makes room; when all are read, a new one
+// cannot be taken up again.
+func TestReplayStreams(t *testing.T) {
+	b := newBudget(replayTotal)
+	n := newTestSession(t)
+	var all []*stream
+	for range replayStreams {
+		s := newTestStream("", b)
+		n.reply(s)
+		s.attach(0, &frames{n: 100})
+		s.send([]byte("x"))
+		all = append(all, s)
+	}
+	extra := newTestStream("", b)
+	if n.reply(extra); extra.name != "" {
+		t.Errorf("a ninth stream is %q", extra.name)
+	}
+	all[2].mu.Lock()
+	all[2].cut()
+	all[2].mu.Unlock()
+	if n.reply(extra); extra.name != "9" || n.find("3") != nil || n.find("9") != extra || n.find("1") != all[0] {
+		t.Errorf("after one broke off: %q, 3 is %v", extra.name, n.find("3"))
+	}
+	n.close()
+	if left := b.left.Load(); left != replayTotal {
+		t.Errorf("%d bytes of the budget are lost", replayTotal-left)
+	}
+	late := newTestStream("", b)
+	if n.reply(late); late.name != "" || n.find("1") != nil {
+		t.Error("a closed session keeps streams")
+	}
+}
+
+// A session that ends tells who asked to know, also when it has ended already.
+func TestSessionClosers(t *testing.T) {
+	n := newTestSession(t)
+	calls := 0
+	n.onClose(func() { calls++ })
+	n.close()
+	n.onClose(func() { calls++ })
+	if calls != 2 {
+		t.Errorf("%d calls, want 2", calls)
+	}
+	select {
+	case <-n.deaf:
+	default:
+		t.Error("who waits for an answer was not told")
+	}
+}
