@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	maxPosted    = 4096        // announcements whose time has not come; later ones are dropped
+	maxPosted    = 4096        // announcements whose time has not come; more are dropped
+	maxOwnPosted = 64          // of one source
 	maxListeners = 20_000      // who can hear announcements at once
 	bulletinTick = time.Second // resources change no more often
 )
@@ -31,12 +32,13 @@ type bulletins struct {
 	mu        sync.Mutex
 	listeners map[string]map[*listening]struct{} // by source
 	count     int
-	posted    int
+	posted    map[string]int // by source
+	waiting   int            // of all of them
 	done      bool
 }
 
 func newBulletins() *bulletins {
-	return &bulletins{listeners: map[string]map[*listening]struct{}{}}
+	return &bulletins{listeners: map[string]map[*listening]struct{}{}, posted: map[string]int{}}
 }
 
 // listen adds a listener until stop is called, and calls first, if there is one,
@@ -44,11 +46,11 @@ func newBulletins() *bulletins {
 func (b *bulletins) listen(l *listening, first func()) (stop func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if first != nil {
-		first() // under the lock: who has heard it misses nothing
-	}
 	if b.count >= maxListeners {
 		return func() {}, false
+	}
+	if first != nil {
+		first() // under the lock: who has heard it misses nothing
 	}
 	if b.listeners[l.source] == nil {
 		b.listeners[l.source] = map[*listening]struct{}{}
@@ -77,13 +79,17 @@ func (b *bulletins) post(source string, due time.Time, n sdk.Notice) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.posted >= maxPosted || b.done {
+	if b.waiting >= maxPosted || b.posted[source] >= maxOwnPosted || b.done {
 		return
 	}
-	b.posted++
+	b.waiting++
+	b.posted[source]++
 	time.AfterFunc(wait, func() {
 		b.mu.Lock()
-		b.posted--
+		b.waiting--
+		if b.posted[source]--; b.posted[source] == 0 {
+			delete(b.posted, source)
+		}
 		b.mu.Unlock()
 		b.announce(source, n)
 	})

@@ -66,19 +66,27 @@ func TestBulletinLimits(t *testing.T) {
 		b := newBulletins()
 		e := newEar("a")
 		b.listen(&e.listening, nil)
-		for range maxPosted + 5 {
+		for range maxOwnPosted + 5 {
 			b.post("a", time.Now().Add(time.Minute), sdk.Notice{Changed: "tools"})
 		}
+		for i := range maxPosted {
+			b.post(fmt.Sprint(i), time.Now().Add(time.Minute), sdk.Notice{Changed: "tools"})
+		}
+		b.mu.Lock()
+		if b.waiting != maxPosted {
+			t.Errorf("%d wait, want %d", b.waiting, maxPosted)
+		}
+		b.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if len(e.heard) != maxPosted || b.posted != 0 {
-			t.Errorf("heard %d, %d still to come", len(e.heard), b.posted)
+		if len(e.heard) != maxOwnPosted || b.waiting != 0 || len(b.posted) != 0 {
+			t.Errorf("heard %d, %d of %d sources still to come", len(e.heard), b.waiting, len(b.posted))
 		}
 		b.post("a", time.Now().Add(time.Minute), sdk.Notice{Changed: "tools"})
 		b.close()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if len(e.heard) != maxPosted {
+		if len(e.heard) != maxOwnPosted {
 			t.Error("something was told after the end")
 		}
 	})

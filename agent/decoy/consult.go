@@ -3,7 +3,10 @@ package decoy
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -80,7 +83,7 @@ func (e *engine) ask(ctx context.Context, c *catalog, x *exchange, m *message, c
 	inputs, refused, err := e.question(ctx, x, in.Requests)
 	if err != nil {
 		x.event.Error = err.Error()
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || x.session.life.Err() != nil {
 			return e.gone(ctx, x, err), true
 		}
 		return unasked(call), true
@@ -105,6 +108,11 @@ func (e *engine) gone(ctx context.Context, x *exchange, err error) profile.Outco
 	switch {
 	case errors.Is(context.Cause(ctx), errLeft):
 		return profile.Outcome{Code: profile.ClientGone}
+	case x.session != nil && x.session.life.Err() != nil:
+		if x.session.sse {
+			return profile.Outcome{Code: profile.ClientGone}
+		}
+		return profile.Outcome{Code: profile.UnknownSession}
 	case ctx.Err() != nil:
 		return profile.Outcome{Code: profile.Cancelled}
 	}
@@ -115,7 +123,10 @@ func (e *engine) gone(ctx context.Context, x *exchange, err error) profile.Outco
 // errLeft is why the context of a request ends whose connection ended.
 var errLeft = errors.New("the client left")
 
-var errNoAnswer = errors.New("the client did not answer in time")
+var (
+	errNoAnswer = errors.New("the client did not answer in time")
+	errEnded    = errors.New("the session ended")
+)
 
 // question sends requests to the client and collects its answers. Those it
 // refuses, or answers in a shape they cannot have, are in refused.
@@ -130,8 +141,8 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 			return nil, nil, errors.New("too many questions wait for an answer")
 		}
 		defer x.session.unask(id)
-		by[itoa(id)] = i
-		if !x.out.send(e.profile.Request(id, requests[i].Method, requests[i].Params)) {
+		by[strconv.Itoa(id)] = i
+		if !x.out.send(e.profile.Request(id, requests[i].Method, legacyParams(&requests[i]))) {
 			return nil, nil, errLeft
 		}
 	}
@@ -140,9 +151,13 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 		select {
 		case m := <-answers:
 			got[by[string(m.id)]] = m
-		case <-x.session.deaf:
+		case <-x.session.deaf.Done():
+			if x.session.life.Err() != nil {
+				return nil, nil, errEnded
+			}
 			return nil, nil, errNoAnswer
 		case <-ctx.Done():
+			e.takeBack(x, by, got)
 			return nil, nil, context.Cause(ctx)
 		}
 	}
@@ -157,6 +172,29 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 		refused = nil
 	}
 	return inputs, refused, nil
+}
+
+// takeBack tells the client that questions need no answer any more.
+func (e *engine) takeBack(x *exchange, by map[string]int, got []*message) {
+	for id, i := range by {
+		if got[i] == nil {
+			var w guest.Writer
+			x.out.send(e.profile.Notification("notifications/cancelled", w.Obj().Key("requestId").Raw([]byte(id)).End().Bytes()))
+		}
+	}
+}
+
+// legacyParams are the params of a question as a request. Up to 2025-11-25 an
+// elicitation by URL has an id.
+func legacyParams(r *sdk.InputRequest) []byte {
+	params, err := guest.ParseObject(r.Params)
+	if err != nil || r.Method != methodElicit || params.Str("mode") != "url" || params.Has("elicitationId") {
+		return r.Params
+	}
+	var w guest.Writer
+	w.Obj()
+	_ = guest.Members(r.Params, func(key string, v []byte) { w.Key(key).Raw(v) }) // parsed above
+	return w.Key("elicitationId").Str(uuid.NewString()).End().Bytes()
 }
 
 // collect files one answer. The messages come from the client: only what has the

@@ -16,7 +16,7 @@ import (
 type answers func(c *sdk.Call) *sdk.Answer
 
 func (answers) Catalog(context.Context) (*sdk.Catalog, error) {
-	return &sdk.Catalog{Tools: []sdk.Tool{{Name: "t", Definition: sdk.RawJSON(`{"name":"t"}`), InputSchema: sdk.RawJSON(`{"type":"object"}`)}}}, nil
+	return &sdk.Catalog{Logging: true, Tools: []sdk.Tool{{Name: "t", Definition: sdk.RawJSON(`{"name":"t"}`), InputSchema: sdk.RawJSON(`{"type":"object"}`)}}}, nil
 }
 
 func (f answers) Call(_ context.Context, _ string, c *sdk.Call) (*sdk.Answer, error) {

@@ -29,8 +29,8 @@ var legacyRevisions = map[string]bool{
 type Backend interface {
 	// Catalog returns what is on offer, waiting until it is loaded.
 	Catalog(ctx context.Context) (*sdk.Catalog, error)
-	// Call asks a persona. The source keeps guest instance and state: a session,
-	// or an actor where there is none.
+	// Call asks a persona. The source keeps guest instance and state: an address, a
+	// blank, and its session, or its actor where there is none.
 	Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answer, error)
 	// Release says that a source will not call again.
 	Release(source string)
@@ -106,11 +106,6 @@ func (e *engine) serve(ctx context.Context, x *exchange, m *message) (o profile.
 	if !m.isRequest() {
 		e.heed(x, m)
 		return profile.Outcome{Code: profile.Accepted}
-	}
-	if x.session != nil && outlives[m.method] {
-		var done func()
-		ctx, done = x.session.begin(ctx, m)
-		defer done()
 	}
 	return e.dispatch(ctx, x, m)
 }
@@ -277,7 +272,7 @@ func (e *engine) modern(ctx context.Context, x *exchange, h http.Header, m *mess
 	x.event.Client = clientInfo(modernClient(m))
 	x.event.Protocol = cutString(m.params.Object("_meta").Str(metaVersion), maxClientField)
 	x.event.Actor = actorOf(x.event)
-	x.source = "actor:" + x.event.Actor
+	x.source = limitKey(x.event.IP) + " actor:" + x.event.Actor
 	code, detail := checkModern(h, m)
 	if code == "" {
 		return e.serve(ctx, x, m)

@@ -96,7 +96,7 @@ func FuzzEventID(f *testing.F) {
 			return
 		}
 		n := newSessions(&limits, func(string) {}).open("a", false, time.Now())
-		s := newTestStream("", newBudget(replayTotal))
+		s := newTestStream("", newBudget(replayOwner, replayTotal))
 		n.reply(s)
 		s.send([]byte("{}"))
 		if found := n.find(name); (found != nil) != (name == "1") {

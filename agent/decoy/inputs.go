@@ -3,7 +3,6 @@ package decoy
 import (
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/killdeer-mcp/killdeer/internal/schema"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -113,5 +112,3 @@ func isURI(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme != ""
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -155,12 +155,12 @@ func TestSlowReader(t *testing.T) {
 	_, path, _ := strings.Cut(strings.TrimSpace(text[strings.Index(text, "data: "):]), "data: ")
 	c := &client{s.url + path, http.Header{}}
 	large := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"` + strings.Repeat("x", 200<<10) + `"}}}`
-	for range 100 {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		if status, _ := c.call(t, large); status == http.StatusNotFound {
 			return // the stream is closed, and with it the session
 		}
 	}
-	t.Error("20 MB wait for a client that does not read")
+	t.Error("a client that does not read is not cut off")
 }
 
 // Every message leaves its event, with what it was about.

@@ -56,9 +56,11 @@ func (c *catalog) subscribable(v []byte) (uris map[string]bool, ok bool) {
 		return uris, true
 	}
 	err := guest.Elements(v, func(e []byte) {
-		n++
+		if n++; n > maxSubscriptions || !c.of.Subscribe {
+			return
+		}
 		uri := guest.String(e)
-		if _, known := c.resource(uri); n <= maxSubscriptions && known && c.of.Subscribe {
+		if _, known := c.resource(uri); known {
 			uris[uri] = true
 		}
 	})

@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"bytes"
 	"encoding/json"
 	"unicode/utf8"
 
@@ -14,9 +15,11 @@ type message struct {
 	id     sdk.RawJSON // nil when absent or not a string or number
 	method string
 	params guest.Object
-	fault  profile.Code // why it cannot be served: ParseError or InvalidRequest
-	detail string       // for the operator
-	answer bool         // a response to us, not a request
+
+	rawParams sdk.RawJSON
+	fault     profile.Code // why it cannot be served: ParseError or InvalidRequest
+	detail    string       // for the operator
+	answer    bool         // a response to us, not a request
 
 	result, refusal sdk.RawJSON // of a response: one of them
 }
@@ -57,25 +60,25 @@ func parseMessage(b []byte) *message {
 	}
 	rawID := o.Raw("id")
 	if validID(rawID) {
-		m.id = rawID
+		m.id = bytes.Clone(rawID) // it may be needed long after the body
 	}
 	m.method = o.Str("method")
 	switch {
 	case o.Str("jsonrpc") != "2.0":
 		return m.invalid(`"jsonrpc" is not "2.0"`)
-	case rawID != nil && m.id == nil:
-		return m.invalid(`"id" is neither a string nor a number, or too long`)
-	case o.Raw("method") == nil && m.id != nil && (o.Raw("result") != nil || o.Raw("error") != nil):
+	case o.Raw("method") == nil && (o.Raw("result") != nil || o.Raw("error") != nil): // its id may be null
 		m.answer, m.result, m.refusal = true, o.Raw("result"), o.Raw("error")
 		return m
+	case rawID != nil && m.id == nil:
+		return m.invalid(`"id" is neither a string nor a number, or too long`)
 	case m.method == "":
 		return m.invalid(`"method" is not a string`)
 	}
-	params := o.Raw("params")
-	if params == nil {
+	m.rawParams = o.Raw("params")
+	if m.rawParams == nil {
 		return m
 	}
-	if m.params, err = guest.ParseObject(params); err != nil {
+	if m.params, err = guest.ParseObject(m.rawParams); err != nil {
 		return m.invalid(`"params" is not an object`)
 	}
 	return m
@@ -83,6 +86,15 @@ func parseMessage(b []byte) *message {
 
 func (m *message) invalid(why string) *message {
 	m.fault, m.detail = profile.InvalidRequest, why
+	return m
+}
+
+// batched returns the message as it may stand in a batch, which the handshake may
+// not.
+func (m *message) batched() *message {
+	if m.method == "initialize" {
+		return m.invalid("initialize inside a batch")
+	}
 	return m
 }
 

@@ -175,8 +175,11 @@ func promptArgs(p *sdk.Prompt, raw sdk.RawJSON) (args sdk.RawJSON, detail string
 // complete serves completion/complete.
 func (e *engine) complete(ctx context.Context, c *catalog, x *exchange, m *message) profile.Outcome {
 	ref, argument := m.params.Object("ref"), m.params.Object("argument")
-	if argument.Str("name") == "" || argument.Raw("value") == nil {
+	if value := argument.Raw("value"); argument.Str("name") == "" || len(value) == 0 || value[0] != '"' {
 		return badParams("argument needs a name and a value")
+	}
+	if m.params.Has("context") && !isObject(m.params.Raw("context")) {
+		return badParams("context is not an object")
 	}
 	persona := ""
 	switch ref.Str("type") {

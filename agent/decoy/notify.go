@@ -38,7 +38,9 @@ func (e *engine) tell(ctx context.Context, c *catalog, x *exchange, m *message, 
 		if ctx.Err() != nil {
 			return
 		}
-		e.send(x, m, n, level)
+		if n.Log == nil || c.of.Logging {
+			e.send(x, m, n, level)
+		}
 	}
 	waitUntil(ctx, start.Add(a.Delay))
 }

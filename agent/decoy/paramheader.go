@@ -1,9 +1,9 @@
 package decoy
 
 import (
+	"math/big"
 	"net/http"
 	"net/textproto"
-	"strconv"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -11,6 +11,8 @@ import (
 
 // headerParamPrefix begins the headers that repeat arguments, MCP 2026-07-28.
 const headerParamPrefix = "Mcp-Param-"
+
+const maxHeaderNumber = 64 // characters
 
 // paramHeader is an argument whose schema wants it in a header as well, by
 // "x-mcp-header".
@@ -78,13 +80,19 @@ func sameValue(text string, value []byte) bool {
 	if text == string(value) {
 		return true
 	}
-	a, err1 := strconv.ParseFloat(text, 64)
-	b, err2 := strconv.ParseFloat(string(value), 64)
-	return err1 == nil && err2 == nil && a == b && decimal(text)
+	a, ok1 := number(text)
+	b, ok2 := number(string(value))
+	return ok1 && ok2 && a.Cmp(b) == 0
 }
 
-// decimal keeps out what ParseFloat reads and JSON does not, as 0x10 or Inf.
-func decimal(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
+// number reads a decimal number exactly. Longer ones than any client's integers
+// are none.
+func number(s string) (*big.Rat, bool) {
+	if len(s) > maxHeaderNumber || strings.Trim(s, "+-.0123456789") != "" {
+		return nil, false
+	}
+	return new(big.Rat).SetString(s)
+}
 
 // headerValue returns a header's decoded text, nil when it is absent. ok is
 // false for one that is given twice, or cannot be decoded.

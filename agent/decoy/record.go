@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -124,8 +125,11 @@ func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
 	for _, f := range []*string{&ev.MCPMethod, &ev.Tool, &ev.Prompt, &ev.URI} {
 		*f = cutString(*f, maxEventField)
 	}
-	if len(ev.Args) > maxEventArgs {
+	switch {
+	case len(ev.Args) > maxEventArgs:
 		ev.Args, ev.ArgsCut = nil, true
+	case ev.Body != nil && ev.Body.Size > 2*len(ev.Args):
+		ev.Args = bytes.Clone(ev.Args) // not the whole body for a part of it
 	}
 	if x.era != "" {
 		ev.Era = string(x.era)
@@ -167,5 +171,5 @@ func cutString(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n]
+	return strings.Clone(s[:n]) // the rest may be a megabyte
 }

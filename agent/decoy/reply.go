@@ -29,7 +29,7 @@ func (r *reply) send(message []byte) bool {
 // hangUp implements [outlet]. Only a stream that can be asked for again is cut,
 // and not that of a client which would trip over an event of empty data.
 func (r *reply) hangUp(retry time.Duration) {
-	if r.a.event.Protocol < profile.Rev2025_11_25 {
+	if r.a.session == nil || r.a.event.Protocol < profile.Rev2025_11_25 {
 		return
 	}
 	r.open()
@@ -44,8 +44,8 @@ func (r *reply) open() {
 	if r.stream != nil {
 		return
 	}
-	r.stream = r.s.newStream("")
 	n := r.a.session
+	r.stream = r.s.newStream("", n)
 	if n != nil && r.a.era == profile.Legacy {
 		n.reply(r.stream)
 	}
@@ -112,10 +112,12 @@ func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context)
 		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
 		return
 	}
+	ctx, ended := a.session.begin(ctx, m)
 	done := make(chan profile.Outcome)
 	s.wg.Go(func() {
 		defer func() { <-a.session.slots }()
 		defer leave(nil)
+		defer ended()
 		defer s.recoverPanic(a)
 		o := serve(ctx)
 		select {
@@ -132,8 +134,13 @@ func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context)
 	}
 }
 
-func (s *Server) newStream(name string) *stream {
-	return &stream{profile: s.Profile, name: name, budget: s.replay}
+// newStream makes a stream of a session, which may be nil.
+func (s *Server) newStream(name string, n *session) *stream {
+	t := &stream{profile: s.Profile, name: name, budget: s.replay}
+	if n != nil {
+		t.owner = n.source
+	}
+	return t
 }
 
 // writeStreamHead begins an event stream.
@@ -188,8 +195,11 @@ func (s *Server) hold(a *arrival, box *mailbox, last []byte) {
 		case <-a.r.Context().Done():
 			return
 		case <-s.closing.Done():
-			if last != nil {
-				s.writeFrame(a, last)
+			frames, _ := box.take()
+			for _, f := range append(frames, last) {
+				if f != nil && !s.writeFrame(a, f) {
+					return
+				}
 			}
 			return
 		}

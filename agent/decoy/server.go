@@ -110,7 +110,7 @@ func New(o Options) *Server {
 	s := &Server{Options: o}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.replay = newBudget(replayTotal)
+	s.replay = newBudget(replayOwner, replayTotal)
 	s.engine = &engine{
 		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(&s.Limits, o.Backend.Release),
 		sealer: newSealer(o.Secret), page: s.Limits.Page, bulletins: newBulletins(),

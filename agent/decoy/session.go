@@ -15,9 +15,10 @@ import (
 
 // What one session may hold.
 const (
-	maxSubscriptions = 64 // resources
-	maxRunning       = 64 // requests at once
-	maxAsked         = 16 // requests to the client that wait for an answer
+	maxSubscriptions = 64      // resources
+	maxSubscribed    = 8 << 10 // bytes of their URIs
+	maxRunning       = 64      // requests at once
+	maxAsked         = 16      // requests to the client that wait for an answer
 )
 
 // session is a legacy-era MCP session, or the life of an SSE stream or a stdio
@@ -29,8 +30,10 @@ type session struct {
 
 	slots chan struct{} // held by requests that may outlive their connection
 
-	deaf chan struct{} // closed when the client can answer nothing any more
-	once sync.Once
+	life   context.Context // ends with the session
+	end    context.CancelFunc
+	deaf   context.Context // ends when the client can answer nothing any more
+	deafen context.CancelFunc
 
 	lastSeen time.Time // these two are guarded by the store
 	place    *list.Element
@@ -53,12 +56,22 @@ type session struct {
 	closers  []func() // called once it has ended
 }
 
+func newSession(source string, sse bool, now time.Time) *session {
+	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, slots: make(chan struct{}, maxRunning)}
+	n.life, n.end = context.WithCancel(context.Background())
+	n.deaf, n.deafen = context.WithCancel(n.life)
+	return n
+}
+
+// key is the session as the owner of guest state.
+func (n *session) key() string { return n.source + " " + n.id }
+
 // sessions holds the open sessions, bounded in all and per source: the one that
 // was idle longest makes room, so that an attacker who opens many only loses his
 // own and nobody is ever refused.
 type sessions struct {
 	limits  *Limits
-	release func(id string) // the session ended: its guest instances may go
+	release func(source string) // the session ended: its guest instances may go
 
 	ending sync.WaitGroup // sessions that made room
 
@@ -68,7 +81,7 @@ type sessions struct {
 	order    *list.List // least recently seen first
 }
 
-func newSessions(limits *Limits, release func(id string)) *sessions {
+func newSessions(limits *Limits, release func(source string)) *sessions {
 	return &sessions{
 		limits: limits, release: release,
 		byID: map[string]*session{}, bySource: map[string]int{}, order: list.New(),
@@ -77,7 +90,7 @@ func newSessions(limits *Limits, release func(id string)) *sessions {
 
 // open creates a session; sse says that it lives as long as a stream.
 func (s *sessions) open(source string, sse bool, now time.Time) *session {
-	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, deaf: make(chan struct{}), slots: make(chan struct{}, maxRunning)}
+	n := newSession(source, sse, now)
 	s.mu.Lock()
 	var gone []*session
 	if s.bySource[source] >= s.limits.SessionsPerSource {
@@ -100,7 +113,7 @@ func (s *sessions) open(source string, sse bool, now time.Time) *session {
 	s.bySource[source]++
 	n.place = s.order.PushBack(n)
 	s.mu.Unlock()
-	for _, old := range gone {
+	for _, old := range slices.DeleteFunc(gone, func(old *session) bool { return old == nil }) {
 		// Its streams may be stuck in a write: that is not for this client to wait for.
 		s.ending.Go(func() { s.bury(old) })
 	}
@@ -113,7 +126,7 @@ func (s *sessions) bury(n *session) {
 		return
 	}
 	n.close()
-	s.release(n.id)
+	s.release(n.key())
 }
 
 // evict drops the session of a source (or of all) that was idle longest.
@@ -164,27 +177,21 @@ func (s *sessions) end(id string) bool {
 
 // close ends everything that goes on within a session.
 func (n *session) close() {
+	n.end()
 	n.mu.Lock()
-	n.deafen()
-	cancels, streams, closers := n.running, n.replies, n.closers
+	streams, closers := n.replies, n.closers
 	if n.standing != nil {
 		streams = append(streams, n.standing)
 	}
-	n.running, n.replies, n.standing, n.closers, n.closed = nil, nil, nil, nil, true
+	n.replies, n.standing, n.closers, n.closed = nil, nil, nil, true
 	n.mu.Unlock()
 	for _, f := range closers {
 		f()
-	}
-	for _, cancel := range cancels {
-		cancel()
 	}
 	for _, t := range streams {
 		t.forget()
 	}
 }
-
-// deafen ends the wait for the client's answers.
-func (n *session) deafen() { n.once.Do(func() { close(n.deaf) }) }
 
 // onClose has f called when the session ends, at once if it has.
 func (n *session) onClose(f func()) {
@@ -226,37 +233,32 @@ func (n *session) abilities() []string {
 	return n.can
 }
 
-// run makes a request cancellable by its id until the result is called.
-func (n *session) run(id sdk.RawJSON, cancel context.CancelFunc) (done func()) {
-	if n == nil {
-		return func() {}
+// begin makes a request cancellable by its id, and has it end with the session.
+// It is called before the goroutine that serves it runs: what arrives next may
+// take it back. Of several requests with one id, the first can be.
+func (n *session) begin(ctx context.Context, m *message) (_ context.Context, done func()) {
+	if !m.isRequest() {
+		return ctx, func() {}
 	}
-	key := string(id)
+	ctx, cancel := context.WithCancel(ctx)
+	alive := context.AfterFunc(n.life, cancel)
+	key := string(m.id)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.running == nil {
 		n.running = map[string]context.CancelFunc{}
 	}
 	if len(n.running) >= maxRunning || n.running[key] != nil {
-		return func() {}
+		return ctx, func() { alive(); cancel() }
 	}
 	n.running[key] = cancel
-	return func() {
+	return ctx, func() {
 		n.mu.Lock()
-		defer n.mu.Unlock()
 		delete(n.running, key)
+		n.mu.Unlock()
+		alive()
+		cancel()
 	}
-}
-
-// begin makes a request cancellable before the goroutine that serves it runs: what
-// arrives next may take it back.
-func (n *session) begin(ctx context.Context, m *message) (_ context.Context, done func()) {
-	if !m.isRequest() {
-		return ctx, func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	forget := n.run(m.id, cancel)
-	return ctx, func() { forget(); cancel() }
 }
 
 // cancel ends the request with an id, if it is running.
@@ -315,7 +317,14 @@ func (n *session) answered(m *message) bool {
 func (n *session) subscribe(uri string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.subscribed) >= maxSubscriptions && !n.subscribed[uri] {
+	if n.subscribed[uri] {
+		return true
+	}
+	size := len(uri)
+	for known := range n.subscribed {
+		size += len(known)
+	}
+	if len(n.subscribed) >= maxSubscriptions || size > maxSubscribed {
 		return false
 	}
 	if n.subscribed == nil {

@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -62,38 +63,41 @@ func TestAskedLimit(t *testing.T) {
 	}
 }
 
-// The requests that can be cancelled are bounded; one of them keeps its id.
+// The requests that can be cancelled by id are bounded, one of several with an id
+// can be, and all of them end with the session.
 func TestRunningLimit(t *testing.T) {
 	n := newTestSession(t)
-	cancelled := map[string]int{}
-	run := func(id string) func() {
-		return n.run(sdk.RawJSON(id), func() { cancelled[id]++ })
+	begin := func(id string) (context.Context, func()) {
+		return n.begin(t.Context(), &message{id: sdk.RawJSON(id), method: "tools/call"})
 	}
-	done := run("0")
+	first, done := begin("0")
+	var all []context.Context
 	for i := range maxRunning {
-		run(fmt.Sprint(i + 1))
+		ctx, _ := begin(fmt.Sprint(i + 1))
+		all = append(all, ctx)
 	}
-	run("0")()
+	again, _ := begin("0")
 	n.cancel(sdk.RawJSON("0"))
 	n.cancel(sdk.RawJSON(fmt.Sprint(maxRunning)))
-	if cancelled["0"] != 1 || cancelled[fmt.Sprint(maxRunning)] != 0 {
-		t.Errorf("cancelled %v", cancelled)
+	if first.Err() == nil || again.Err() != nil || all[maxRunning-1].Err() != nil {
+		t.Errorf("cancelled: first %v, same id %v, one too many %v", first.Err(), again.Err(), all[maxRunning-1].Err())
 	}
 	done()
-	n.cancel(sdk.RawJSON("0"))
-	if cancelled["0"] != 1 {
-		t.Error("a request that is done was cancelled")
-	}
 	n.close()
-	if len(cancelled) != maxRunning {
-		t.Errorf("the end of the session cancelled %d requests", len(cancelled))
+	late, _ := begin("7")
+	for _, ctx := range append(all, again, late) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatal("a request outlives its session")
+		}
 	}
 }
 
 // The oldest stream that nobody reads makes room; when all are read, a new one
 // cannot be taken up again.
 func TestReplayStreams(t *testing.T) {
-	b := newBudget(replayTotal)
+	b := newBudget(replayOwner, replayTotal)
 	n := newTestSession(t)
 	var all []*stream
 	for range replayStreams {
@@ -114,8 +118,8 @@ func TestReplayStreams(t *testing.T) {
 		t.Errorf("after one broke off: %q, 3 is %v", extra.name, n.find("3"))
 	}
 	n.close()
-	if left := b.left.Load(); left != replayTotal {
-		t.Errorf("%d bytes of the budget are lost", replayTotal-left)
+	if b.used != 0 || len(b.by) != 0 {
+		t.Errorf("%d bytes of the budget are lost", b.used)
 	}
 	late := newTestStream("", b)
 	if n.reply(late); late.name != "" || n.find("1") != nil {
@@ -134,7 +138,7 @@ func TestSessionClosers(t *testing.T) {
 		t.Errorf("%d calls, want 2", calls)
 	}
 	select {
-	case <-n.deaf:
+	case <-n.deaf.Done():
 	default:
 		t.Error("who waits for an answer was not told")
 	}

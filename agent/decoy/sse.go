@@ -24,16 +24,20 @@ func (s *Server) sse(a *arrival) {
 		s.refuse(a, profile.MethodNotAllowed, "GET")
 		return
 	}
+	leave, ok := s.takeStream(a)
+	if !ok {
+		return
+	}
+	defer leave()
 	a.session = s.engine.sessions.open(limitKey(a.event.IP), true, a.arrival)
 	defer s.engine.sessions.end(a.session.id)
 	a.event.Transport, a.event.Session = "sse", a.session.id
 	box := newMailbox()
 	box.push(s.Profile.Endpoint(messagesPath + "?sessionId=" + a.session.id))
-	s.holdRecorded(a, box, nil, func() (stop func()) {
-		t := s.standing(a.session)
-		t.attach(0, box)
-		return func() { t.detach(box) }
-	})
+	t := s.standing(a.session)
+	t.attach(0, box)
+	defer t.detach(box)
+	s.holdRecorded(a, box, nil)
 }
 
 // messages takes a client's message of an HTTP+SSE session; the answer travels
@@ -57,11 +61,15 @@ func (s *Server) messages(a *arrival) {
 		refusal = profile.EmptyBody
 	}
 	var msgs []*message
+	batch := false
 	if refusal == "" {
-		msgs, _, refusal = parseBody(body, &s.Limits)
+		msgs, batch, refusal = parseBody(body, &s.Limits)
 	}
 	if refusal == "" {
 		refusal = s.sseSession(a, id)
+	}
+	if refusal == "" && batch && a.event.Protocol > profile.Rev2025_03_26 {
+		refusal = profile.BatchRejected
 	}
 	if refusal != "" {
 		s.refuse(a, refusal, "")
@@ -77,7 +85,7 @@ func (s *Server) sseSession(a *arrival, id string) profile.Code {
 	if a.session = s.engine.sessions.touch(id, true, a.arrival); a.session == nil {
 		return profile.UnknownSession
 	}
-	a.source = id
+	a.source = a.session.key()
 	a.event.Protocol, a.event.Client = a.session.facts()
 	if a.event.Protocol == "" {
 		a.event.Protocol = profile.Rev2024_11_05
@@ -93,6 +101,9 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 	}
 	out := streamOutlet{s.standing(a.session)}
 	for i, m := range msgs {
+		if len(msgs) > 1 {
+			m = m.batched()
+		}
 		x := s.branch(a.exchange, i)
 		x.out = out
 		if !outlives[m.method] || !m.isRequest() {
@@ -103,7 +114,7 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 		// has to be free by then.
 		select {
 		case a.session.slots <- struct{}{}:
-		case <-a.session.deaf:
+		case <-a.session.deaf.Done():
 			s.record(x, profile.Outcome{Code: profile.ClientGone}, accepted.Status, 0)
 			continue
 		}

@@ -28,12 +28,8 @@ type requestState struct {
 
 // inputRequired asks the client by a result, MCP 2026-07-28.
 func (e *engine) inputRequired(c *catalog, x *exchange, m *message, call *sdk.Call, in *sdk.InputRequired) profile.Outcome {
-	digest, err := requestDigest(m)
-	if err != nil {
-		return badParams("not valid JSON")
-	}
 	state := &requestState{
-		expires: x.arrival.Add(stateLife), actor: x.event.Actor, digest: digest,
+		expires: x.arrival.Add(stateLife), actor: x.event.Actor, digest: requestDigest(m),
 		round: call.Round + 1, requests: in.Requests, resume: in.Resume,
 	}
 	return e.again(c, state)
@@ -69,12 +65,8 @@ func writeRequests(w *guest.Writer, requests []sdk.InputRequest) {
 // resume fills in what a retried request answers. It reports true when the
 // outcome is final already: the state is not ours, or answers are missing.
 func (e *engine) resume(c *catalog, x *exchange, m *message, call *sdk.Call) (o profile.Outcome, done bool) {
-	if !m.params.Has("requestState") {
+	if call.Op == sdk.OpComplete || !m.params.Has("requestState") {
 		return profile.Outcome{}, false
-	}
-	digest, err := requestDigest(m)
-	if err != nil {
-		return badParams("not valid JSON"), true
 	}
 	plain, err := e.sealer.open(stateToken, m.params.Str("requestState"))
 	if err != nil {
@@ -82,11 +74,11 @@ func (e *engine) resume(c *catalog, x *exchange, m *message, call *sdk.Call) (o 
 		return badParams("invalid requestState"), true
 	}
 	state, err := decodeState(plain)
-	switch {
-	case err != nil || state.actor != x.event.Actor || state.digest != digest:
+	if err != nil || state.actor != x.event.Actor || state.digest != requestDigest(m) {
 		x.event.Error = "request state: of another request"
 		return badParams("invalid requestState"), true
-	case x.arrival.After(state.expires):
+	}
+	if x.arrival.After(state.expires) {
 		return badParams("requestState has expired"), true
 	}
 	inputs, missing := inputResponses(m, state.requests)
@@ -118,27 +110,26 @@ func inputResponses(m *message, requests []sdk.InputRequest) (inputs sdk.RawJSON
 
 // requestDigest identifies a request but for what changes in a retry: spelling,
 // answers, state and metadata.
-func requestDigest(m *message) (string, error) {
+func requestDigest(m *message) string {
 	params := map[string]any{}
-	for _, key := range m.params.Keys() {
+	_ = guest.Members(m.rawParams, func(key string, raw []byte) { // parsed before
 		switch key {
 		case "_meta", "inputResponses", "requestState":
-			continue
+			return
 		}
-		d := json.NewDecoder(bytes.NewReader(m.params.Raw(key)))
+		d := json.NewDecoder(bytes.NewReader(raw))
 		d.UseNumber() // a number stays the text it is
 		var v any
-		if err := d.Decode(&v); err != nil {
-			return "", err
+		if d.Decode(&v) == nil {
+			params[key] = v
 		}
-		params[key] = v
-	}
+	})
 	canonical, err := json.Marshal([]any{m.method, params})
 	if err != nil {
-		return "", err
+		return "" // no digest of ours is empty
 	}
 	sum := sha256.Sum256(canonical)
-	return base64.RawStdEncoding.EncodeToString(sum[:]), nil
+	return base64.RawStdEncoding.EncodeToString(sum[:])
 }
 
 func (s *requestState) encode() []byte {

@@ -70,6 +70,7 @@ type stdioClient struct {
 	s       *Server
 	session *session
 	news    *mailbox   // messages that belong to no request
+	telling sync.Mutex // held while news are written
 	mu      sync.Mutex // guards out
 	out     io.Writer
 }
@@ -83,10 +84,17 @@ func (c *stdioClient) tellNews(ctx context.Context) {
 			return
 		case <-c.news.wake:
 		}
-		messages, _ := c.news.take()
-		for _, m := range messages {
-			c.write(m)
-		}
+		c.writeNews()
+	}
+}
+
+// writeNews writes what waits, in its order whoever calls.
+func (c *stdioClient) writeNews() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	messages, _ := c.news.take()
+	for _, m := range messages {
+		c.write(m)
 	}
 }
 
@@ -151,7 +159,7 @@ func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.Wait
 	if len(bytes.Trim(l.text, " \t\r")) == 0 {
 		return
 	}
-	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.id}
+	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.key()}
 	x.event = c.s.newEvent(x.arrival, "stdio")
 	x.event.Session = c.session.id
 	x.event.Body = newBody(l.text, c.s.Limits.RecordedBody)
@@ -180,7 +188,10 @@ func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.Wait
 func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message, wg *sync.WaitGroup) {
 	select {
 	case c.session.slots <- struct{}{}:
-	case <-ctx.Done():
+	default:
+		// The loop must go on: answers to our questions come by it.
+		x.event.Error = "too many requests at once"
+		c.reply(x, profile.Outcome{Code: profile.Internal, ID: m.id, Protocol: x.event.Protocol})
 		return
 	}
 	x.out = c
@@ -202,21 +213,24 @@ func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message,
 func (c *stdioClient) listen(ctx, open context.Context, x *exchange, m *message, o profile.Outcome) {
 	stop, ok := c.s.engine.start(x, m, func(message []byte) { c.news.push(message) })
 	defer stop()
+	if !ok {
+		c.reply(x, profile.Outcome{Code: profile.Internal, Era: x.era, Protocol: o.Protocol, ID: m.id})
+		return
+	}
 	c.s.record(x, o, 0, 0)
-	if ok {
-		select {
-		case <-ctx.Done():
-			return
-		case <-open.Done():
-			return
-		case <-c.s.closing.Done():
-		}
+	select {
+	case <-ctx.Done():
+		return
+	case <-open.Done():
+		return
+	case <-c.s.closing.Done():
 	}
 	// The pages of the specification on cancellation and on subscriptions each want
-	// one of these.
+	// one of these. They go behind what was told before.
 	var w guest.Writer
-	c.write(c.s.Profile.Notification("notifications/cancelled", w.Obj().Key("requestId").Raw(m.id).End().Bytes()))
-	c.write(c.s.Profile.Message(x.listen.end))
+	c.news.push(c.s.Profile.Notification("notifications/cancelled", w.Obj().Key("requestId").Raw(m.id).End().Bytes()))
+	c.news.push(c.s.Profile.Message(x.listen.end))
+	c.writeNews()
 }
 
 func (c *stdioClient) serve(ctx context.Context, x *exchange, m *message) profile.Outcome {
@@ -231,7 +245,8 @@ func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
 	var answers [][]byte
 	for i, m := range msgs {
 		b := c.s.branch(x, i)
-		o := c.serve(ctx, b, m)
+		b.era = profile.Legacy
+		o := c.s.engine.serve(ctx, b, m.batched())
 		answer := c.s.Profile.Message(o)
 		if answer != nil {
 			answers = append(answers, answer)

@@ -13,7 +13,8 @@ import (
 // What is kept for clients that come back with Last-Event-ID.
 const (
 	replayEvents  = 64        // of one stream
-	replayBytes   = 256 << 10 // of one stream
+	replayBytes   = 256 << 10 // of one stream, or one larger event
+	replayOwner   = 4 << 20   // of all streams of one address
 	replayTotal   = 64 << 20  // of all streams together
 	replayStreams = 8         // of one session
 )
@@ -28,6 +29,7 @@ type stream struct {
 	profile profile.Profile
 	name    string // in event ids; "" for a stream whose events have none
 	budget  *budget
+	owner   string // who is charged for what is kept
 
 	mu    sync.Mutex
 	last  int // number of the newest event
@@ -50,24 +52,35 @@ type streamEvent struct {
 	frame  []byte
 }
 
-// budget bounds what all streams keep together.
-type budget struct{ left atomic.Int64 }
-
-func newBudget(n int64) *budget {
-	b := &budget{}
-	b.left.Store(n)
-	return b
+// budget bounds what the streams of one owner, and all together, keep.
+type budget struct {
+	each, all int
+	mu        sync.Mutex
+	used      int
+	by        map[string]int
 }
 
-func (b *budget) take(n int) bool {
-	if b.left.Add(-int64(n)) >= 0 {
-		return true
+func newBudget(each, all int) *budget { return &budget{each: each, all: all, by: map[string]int{}} }
+
+func (b *budget) take(owner string, n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used+n > b.all || b.by[owner]+n > b.each {
+		return false
 	}
-	b.left.Add(int64(n))
-	return false
+	b.used += n
+	b.by[owner] += n
+	return true
 }
 
-func (b *budget) give(n int) { b.left.Add(int64(n)) }
+func (b *budget) give(owner string, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	if b.by[owner] -= n; b.by[owner] == 0 {
+		delete(b.by, owner)
+	}
+}
 
 // eventID is the id of an event: the stream's name, a dash, its number there.
 func (t *stream) eventID(n int) string {
@@ -120,8 +133,11 @@ func (t *stream) keep(frame []byte) bool {
 	for len(t.kept) > 0 && (len(t.kept) >= replayEvents || t.size+len(frame) > replayBytes) {
 		t.drop()
 	}
-	if !t.budget.take(len(frame)) {
-		return false
+	for !t.budget.take(t.owner, len(frame)) {
+		if len(t.kept) == 0 {
+			return false
+		}
+		t.drop() // a replay may begin late, but has no holes
 	}
 	t.kept, t.size = append(t.kept, streamEvent{t.last, frame}), t.size+len(frame)
 	return true
@@ -131,7 +147,7 @@ func (t *stream) drop() {
 	n := len(t.kept[0].frame)
 	t.kept[0] = streamEvent{}
 	t.kept, t.size = t.kept[1:], t.size-n
-	t.budget.give(n)
+	t.budget.give(t.owner, n)
 }
 
 // attach gives the stream a connection, in place of the one it had, and replays

@@ -52,7 +52,7 @@ func newTestStream(name string, b *budget) *stream {
 }
 
 func TestStreamReplay(t *testing.T) {
-	b := newBudget(replayTotal)
+	b := newBudget(replayOwner, replayTotal)
 	s := newTestStream("1", b)
 	for i := range 5 {
 		if !s.send(fmt.Appendf(nil, "%d", i)) {
@@ -90,7 +90,7 @@ func TestStreamReplay(t *testing.T) {
 
 // The oldest events make room, by number and by size.
 func TestStreamEvicts(t *testing.T) {
-	b := newBudget(replayTotal)
+	b := newBudget(replayOwner, replayTotal)
 	many := newTestStream("1", b)
 	for range replayEvents + 10 {
 		many.send([]byte("x"))
@@ -109,14 +109,14 @@ func TestStreamEvicts(t *testing.T) {
 	}
 	many.forget()
 	large.forget()
-	if left := b.left.Load(); left != replayTotal {
-		t.Errorf("%d bytes of the budget are lost", replayTotal-left)
+	if b.used != 0 || len(b.by) != 0 {
+		t.Errorf("%d bytes of the budget are lost", b.used)
 	}
 }
 
 // Who has no room and no connection is told that nobody will get it.
 func TestStreamBudget(t *testing.T) {
-	b := newBudget(200)
+	b := newBudget(200, 400)
 	s := newTestStream("1", b)
 	if !s.send(make([]byte, 100)) {
 		t.Error("what fits was refused")
@@ -130,15 +130,15 @@ func TestStreamBudget(t *testing.T) {
 		t.Error("what does not fit was refused with a connection")
 	}
 	s.forget()
-	if left := b.left.Load(); left != 200 {
-		t.Errorf("budget = %d, want 200", left)
+	if b.used != 0 {
+		t.Errorf("%d bytes of the budget are lost", b.used)
 	}
 }
 
 // A stream is taken over by a second connection, and the first, leaving late,
 // does not take the second away.
 func TestStreamTakeOver(t *testing.T) {
-	s := newTestStream("0", newBudget(replayTotal))
+	s := newTestStream("0", newBudget(replayOwner, replayTotal))
 	first, second := &frames{n: 5}, &frames{n: 5}
 	s.attach(0, first)
 	s.send(nil)
@@ -159,7 +159,7 @@ func TestStreamTakeOver(t *testing.T) {
 // Many connections come and go while messages are sent; the budget is whole
 // after it.
 func TestStreamConcurrent(t *testing.T) {
-	b := newBudget(1 << 20)
+	b := newBudget(1<<20, 1<<20)
 	limits := DefaultLimits()
 	store := newSessions(&limits, func(string) {})
 	var wg sync.WaitGroup
@@ -185,8 +185,8 @@ func TestStreamConcurrent(t *testing.T) {
 		wg.Go(func() { store.end(n.id) })
 	}
 	wg.Wait()
-	if left := b.left.Load(); left != 1<<20 {
-		t.Errorf("%d bytes of the budget are lost", 1<<20-left)
+	if b.used != 0 || len(b.by) != 0 {
+		t.Errorf("%d bytes of the budget are lost", b.used)
 	}
 }
 

@@ -29,6 +29,8 @@ func (s *Server) streamable(a *arrival) {
 		s.get(a)
 	case a.r.Method == http.MethodDelete && !isModernHeader(a.r.Header):
 		s.delete(a)
+	case isModernHeader(a.r.Header):
+		s.refuse(a, profile.MethodNotAllowed, "POST")
 	default:
 		s.refuse(a, profile.MethodNotAllowed, "GET, POST, DELETE")
 	}
@@ -64,20 +66,24 @@ func (s *Server) get(a *arrival) {
 			}
 		}
 	}
+	leave, ok := s.takeStream(a)
+	if !ok {
+		return
+	}
+	defer leave()
 	box := newMailbox()
-	s.holdRecorded(a, box, nil, func() (stop func()) {
-		t.attach(after, box)
-		if after == math.MaxInt && a.event.Protocol >= profile.Rev2025_11_25 {
-			t.prime(0)
-		}
-		return func() { t.detach(box) }
-	})
+	t.attach(after, box)
+	defer t.detach(box)
+	if after == math.MaxInt && a.event.Protocol >= profile.Rev2025_11_25 {
+		t.prime(0)
+	}
+	s.holdRecorded(a, box, nil)
 }
 
 // standing returns a session's stream for messages that belong to no request. The
 // first time it also begins to hear what changes.
 func (s *Server) standing(n *session) *stream {
-	t := s.newStream(standingName)
+	t := s.newStream(standingName, n)
 	if n.sse {
 		t.name = ""
 	}
@@ -91,7 +97,7 @@ func (s *Server) standing(n *session) *stream {
 // attend has a session of the legacy era hear what changes.
 func (e *engine) attend(n *session, send func(message []byte)) (stop func()) {
 	stop, _ = e.bulletins.listen(&listening{ // one too many hears nothing
-		source:  n.id,
+		source:  n.key(),
 		changed: func(string) bool { return true },
 		updated: n.wants,
 		send:    func(method string, params []byte) { send(e.profile.Notification(method, params)) },
@@ -99,20 +105,21 @@ func (e *engine) attend(n *session, send func(message []byte)) (stop func()) {
 	return stop
 }
 
-// holdRecorded holds an event stream within the limit of its source, and records
-// its beginning and its end.
-func (s *Server) holdRecorded(a *arrival, box *mailbox, last []byte, attach func() (stop func())) {
+// takeStream takes one of the streams that a source may have, or refuses.
+func (s *Server) takeStream(a *arrival) (leave func(), ok bool) {
 	source := limitKey(a.event.IP)
 	if !s.streams.add(source) {
 		s.refuse(a, profile.TooManyStreams, "")
-		return
+		return nil, false
 	}
-	defer s.streams.remove(source)
+	return func() { s.streams.remove(source) }, true
+}
+
+// holdRecorded holds an event stream, and records its beginning and its end.
+func (s *Server) holdRecorded(a *arrival, box *mailbox, last []byte) {
 	a.event.Event = "connect"
 	end := s.branch(a.exchange, 0)
 	s.record(a.exchange, profile.Outcome{Code: profile.StreamOpened, ID: a.event.RPCID}, http.StatusOK, 0)
-	stop := attach()
-	defer stop()
 	s.hold(a, box, last)
 
 	if _, client := a.session.facts(); client != nil {
@@ -166,15 +173,19 @@ func (s *Server) postListen(a *arrival, m *message) {
 		s.finish(a, o)
 		return
 	}
+	leave, ok := s.takeStream(a)
+	if !ok {
+		return
+	}
+	defer leave()
 	box := newMailbox()
-	last := s.Profile.Event("", s.Profile.Message(a.listen.end))
-	s.holdRecorded(a, box, last, func() (stop func()) {
-		stop, ok := s.engine.start(a.exchange, m, func(message []byte) { box.push(s.Profile.Event("", message)) })
-		if !ok {
-			box.close()
-		}
-		return stop
-	})
+	stop, ok := s.engine.start(a.exchange, m, func(message []byte) { box.push(s.Profile.Event("", message)) })
+	defer stop()
+	if !ok {
+		s.refuse(a, profile.TooManyStreams, "")
+		return
+	}
+	s.holdRecorded(a, box, s.Profile.Event("", s.Profile.Message(a.listen.end)))
 }
 
 func (s *Server) postLegacy(a *arrival, m *message) {
@@ -229,14 +240,20 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 			version = profile.Rev2025_03_26
 		}
 	}
-	a.event.Protocol, a.event.Client, a.source = version, client, id
+	a.event.Protocol, a.event.Client = version, client
+	if a.session != nil {
+		a.source = a.session.key()
+	}
 	return ""
 }
 
 // postBatch serves a batch, which revisions up to 2025-03-26 have.
 func (s *Server) postBatch(a *arrival, msgs []*message) {
 	a.era = profile.Legacy
-	code := s.legacySession(a, false)
+	code := profile.BatchRejected
+	if !isModernHeader(a.r.Header) {
+		code = s.legacySession(a, false)
+	}
 	if code == "" && a.event.Protocol > profile.Rev2025_03_26 {
 		code = profile.BatchRejected
 	}
@@ -253,10 +270,7 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 	var answers [][]byte
 	for i, m := range msgs {
 		x := s.branch(a.exchange, i)
-		if m.method == "initialize" {
-			m.invalid("initialize inside a batch")
-		}
-		o := s.engine.serve(a.r.Context(), x, m)
+		o := s.engine.serve(a.r.Context(), x, m.batched())
 		answer := s.Profile.Message(o)
 		if answer != nil {
 			answers = append(answers, answer)
