@@ -17,8 +17,14 @@ const (
 
 var (
 	noticeKinds = []string{"progress", "log", "changed", "updated", "retry_ms"}
-	noticeShape = shape{{"after_ms", isInteger, false}, {"progress", isObject, false}, {"log", isObject, false},
-		{"changed", isString, false}, {"updated", isFilled, false}, {"retry_ms", isInteger, false}}
+	noticeShape = shape{
+		{"after_ms", isInteger, false},
+		{"progress", isObject, false},
+		{"log", isObject, false},
+		{"changed", isString, false},
+		{"updated", isFilled, false},
+		{"retry_ms", isInteger, false},
+	}
 	progressShape = shape{{"progress", isNumber, true}, {"total", isNumber, false}, {"message", isString, false}}
 	logShape      = shape{{"level", isString, true}, {"logger", isString, false}}
 	logLevels     = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
@@ -61,25 +67,25 @@ func decodeNotice(at string, v []byte, last time.Duration) (n sdk.Notice, err er
 
 // decodeWhat reads the one thing that a notice tells.
 func decodeWhat(n *sdk.Notice, at string, o guest.Object) (err error) {
-	kind := ""
+	var kind strings.Builder
 	for _, k := range noticeKinds {
 		if o.Raw(k) != nil {
-			kind += k
+			kind.WriteString(k)
 		}
 	}
-	switch value := o.Raw(kind); kind {
+	switch value := o.Raw(kind.String()); kind.String() {
 	case "progress":
 		n.Progress, err = pick(progressShape, at+".progress", value, "progress", "total", "message")
 	case "log":
 		n.Level, n.Log, err = decodeLog(at+".log", value)
 	case "changed":
-		if n.Changed = o.Str(kind); !slices.Contains(listNames, n.Changed) {
+		if n.Changed = o.Str(kind.String()); !slices.Contains(listNames, n.Changed) {
 			err = fmt.Errorf("%s.changed is %.80q, not %s", at, n.Changed, strings.Join(listNames, ", "))
 		}
 	case "updated":
-		n.Updated = o.Str(kind)
+		n.Updated = o.Str(kind.String())
 	case "retry_ms":
-		n.Retry, err = milliseconds(at+".retry_ms", o.Int(kind, 0), time.Millisecond, maxRetry)
+		n.Retry, err = milliseconds(at+".retry_ms", o.Int(kind.String(), 0), time.Millisecond, maxRetry)
 	default:
 		err = fmt.Errorf("%s needs exactly one of %s", at, strings.Join(noticeKinds, ", "))
 	}

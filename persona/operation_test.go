@@ -55,21 +55,25 @@ func TestEnvelope(t *testing.T) {
 		{"abilities", sdk.Call{Op: sdk.OpCall, Tool: "echo", Can: []string{"sampling", "roots"}}, `"can":["roots","sampling"],"tool":"echo","args":{}`},
 		{"resource", sdk.Call{Op: sdk.OpResource, URI: "test://b"}, `"can":[],"uri":"test://b"`},
 		{
-			"template", sdk.Call{Op: sdk.OpResource, URI: "test://c/1", Template: "test://c/{id}", Vars: sdk.RawJSON(`{"id":"1"}`)},
+			"template",
+			sdk.Call{Op: sdk.OpResource, URI: "test://c/1", Template: "test://c/{id}", Vars: sdk.RawJSON(`{"id":"1"}`)},
 			`"can":[],"uri":"test://c/1","template":"test://c/{id}","vars":{"id":"1"}`,
 		},
 		{"prompt", sdk.Call{Op: sdk.OpPrompt, Name: "with", Args: sdk.RawJSON(`{"x":"1"}`)}, `"can":[],"name":"with","args":{"x":"1"}`},
 		{
-			"complete", sdk.Call{Op: sdk.OpComplete, Ref: sdk.RawJSON(`{"type":"ref/prompt","name":"with"}`), Argument: sdk.RawJSON(`{"name":"x","value":"a"}`)},
+			"complete",
+			sdk.Call{Op: sdk.OpComplete, Ref: sdk.RawJSON(`{"type":"ref/prompt","name":"with"}`), Argument: sdk.RawJSON(`{"name":"x","value":"a"}`)},
 			`"can":[],"ref":{"type":"ref/prompt","name":"with"},"argument":{"name":"x","value":"a"}`,
 		},
 		{
-			"complete in context", sdk.Call{Op: sdk.OpComplete, Ref: sdk.RawJSON(`{}`), Argument: sdk.RawJSON(`{}`), Context: sdk.RawJSON(`{"arguments":{}}`)},
+			"complete in context",
+			sdk.Call{Op: sdk.OpComplete, Ref: sdk.RawJSON(`{}`), Argument: sdk.RawJSON(`{}`), Context: sdk.RawJSON(`{"arguments":{}}`)},
 			`"can":[],"ref":{},"argument":{},"context":{"arguments":{}}`,
 		},
 		{"second round", sdk.Call{Op: sdk.OpPrompt, Name: "plain", Round: 1}, `"can":[],"name":"plain","args":{},"inputs":{},"round":1`},
 		{
-			"third round", sdk.Call{
+			"third round",
+			sdk.Call{
 				Op: sdk.OpCall, Tool: "echo", Round: 2, Inputs: sdk.RawJSON(`{"k":{"action":"accept"}}`),
 				Refused: sdk.RawJSON(`{"j":{"code":-1,"message":"no"}}`), Resume: sdk.RawJSON(`{"n":"{{fake:login:1}}"}`),
 			},
@@ -292,8 +296,12 @@ func TestNothingMadeOfWhatIsSentExpands(t *testing.T) {
 	earlier := h.by["t"]
 	_, mark := earlier.envelope(&sdk.Call{Op: sdk.OpCall, Tool: "echo"}, nil)
 	for _, args := range []map[string]string{
-		{"a": "{{FAKE:login:1}}"}, {"a": "{ { fake : login : 1 } }"}, {"a": "{{fa", "b": "ke:login:1}}"}, {"a": "{", "b": "{fake:login:1}}"},
-		{"a": "{{" + mark + ":fake:login:1}}"}, {"a": "{{:fake:login:1}}"},
+		{"a": "{{FAKE:login:1}}"},
+		{"a": "{ { fake : login : 1 } }"},
+		{"a": "{{fa", "b": "ke:login:1}}"},
+		{"a": "{", "b": "{fake:login:1}}"},
+		{"a": "{{" + mark + ":fake:login:1}}"},
+		{"a": "{{:fake:login:1}}"},
 	} {
 		in, _ := json.Marshal(args)
 		want := strings.ToLower(strings.ReplaceAll(args["a"]+args["b"], " ", ""))

@@ -42,8 +42,14 @@ var faultKinds = map[string]bool{
 }
 
 var (
-	outputShape = shape{{"result", isObject, false}, {"input_required", isObject, false}, {"error", isObject, false},
-		{"delay_ms", isNumber, false}, {"notify", isList, false}, {"notes", isObject, false}}
+	outputShape = shape{
+		{"result", isObject, false},
+		{"input_required", isObject, false},
+		{"error", isObject, false},
+		{"delay_ms", isNumber, false},
+		{"notify", isList, false},
+		{"notes", isObject, false},
+	}
 	faultShape = shape{{"kind", isString, true}, {"message", isString, false}, {"data", isObject, false}}
 	codeShape  = shape{{"code", isInteger, true}}
 )

@@ -3,6 +3,7 @@ package persona
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -32,7 +33,7 @@ const (
 )
 
 // with returns the shape with more members.
-func (s shape) with(more ...member) shape { return append(s[:len(s):len(s)], more...) }
+func (s shape) with(more ...member) shape { return append(slices.Clip(s), more...) }
 
 // read splits an object and checks it. At is what the fault calls it.
 func (s shape) read(at string, v []byte) (guest.Object, error) {

@@ -15,8 +15,12 @@ import (
 // what its body says.
 func FuzzHeaders(f *testing.F) {
 	for _, s := range [][4]string{
-		{"2026-07-28", "tools/call", "t", "1"}, {"2026-07-28", "tools/call", "=?base64?dA==?=", "=?base64?MQ==?="}, {"2025-11-25", "tools/list", "", ""},
-		{"", "resources/read", "doc://r", "\x00"}, {"2026-07-28", "tools/call", "=?base64?dA?=", "1e0"}, {"2026-07-28\n", "=?base64?dG9vbHMvY2FsbA==?=", "t", "0x1"},
+		{"2026-07-28", "tools/call", "t", "1"},
+		{"2026-07-28", "tools/call", "=?base64?dA==?=", "=?base64?MQ==?="},
+		{"2025-11-25", "tools/list", "", ""},
+		{"", "resources/read", "doc://r", "\x00"},
+		{"2026-07-28", "tools/call", "=?base64?dA?=", "1e0"},
+		{"2026-07-28\n", "=?base64?dG9vbHMvY2FsbA==?=", "t", "0x1"},
 	} {
 		f.Add(s[0], s[1], s[2], s[3], `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"a":1},`+fuzzMeta+`}}`)
 	}

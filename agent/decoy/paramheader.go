@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -34,7 +35,7 @@ func paramHeaders(schema []byte) []paramHeader {
 			out = append(out, paramHeader{path, textproto.CanonicalMIMEHeaderKey(headerParamPrefix + name)})
 		}
 		_ = guest.Members(o.Raw("properties"), func(key string, v []byte) {
-			walk(v, append(path[:len(path):len(path)], key))
+			walk(v, append(slices.Clip(path), key))
 		})
 	}
 	walk(schema, nil)

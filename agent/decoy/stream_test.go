@@ -226,9 +226,18 @@ func TestParseEventID(t *testing.T) {
 		number   int
 		ok       bool
 	}{
-		{"0-0", "0", 0, true}, {"12-7", "12", 7, true}, {"a-1", "a", 1, true},
-		{"", "", 0, false}, {"-", "", 0, false}, {"1", "", 0, false}, {"1-", "", 0, false}, {"-1", "", 0, false},
-		{"1--1", "", 0, false}, {"1-x", "", 0, false}, {"1-1-1", "", 0, false}, {"1-99999999999999999999", "", 0, false},
+		{"0-0", "0", 0, true},
+		{"12-7", "12", 7, true},
+		{"a-1", "a", 1, true},
+		{"", "", 0, false},
+		{"-", "", 0, false},
+		{"1", "", 0, false},
+		{"1-", "", 0, false},
+		{"-1", "", 0, false},
+		{"1--1", "", 0, false},
+		{"1-x", "", 0, false},
+		{"1-1-1", "", 0, false},
+		{"1-99999999999999999999", "", 0, false},
 	}
 	for _, tt := range tests {
 		name, number, ok := parseEventID(tt.id)

@@ -97,8 +97,11 @@ func contests() []contest {
 		{"SSE", kindSSE, statelessSSE, statefulSSE},
 	} {
 		all = append(all,
-			contest{"legacy", f.name, speech{mcpPath, false, f.kind},
-				[]speech{{f.stateless, false, f.kind}, {f.stateful, false, f.kind}}},
+			contest{
+				"legacy", f.name,
+				speech{mcpPath, false, f.kind},
+				[]speech{{f.stateless, false, f.kind}, {f.stateful, false, f.kind}},
+			},
 			contest{"modern", f.name, speech{mcpPath, true, f.kind}, []speech{{f.stateless, true, f.kind}}})
 	}
 	return all

@@ -58,7 +58,7 @@ func cliClients(dir string) []installed {
 }
 
 func (c cli) client() Client {
-	c.Client.run = c.drive
+	c.run = c.drive
 	return c.Client
 }
 

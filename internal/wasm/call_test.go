@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -53,7 +54,7 @@ func TestCallErrors(t *testing.T) {
 		for _, tt := range tests {
 			m := load(t, r, tt.guest)
 			began, deadline := time.Now(), 10*time.Second
-			if tt.want == wasm.ErrTimeout {
+			if errors.Is(tt.want, wasm.ErrTimeout) {
 				deadline = 100 * time.Millisecond
 			}
 			reply, err := m.Call(t.Context(), wasm.Request{Source: "a", Input: []byte(tt.input), Deadline: deadline})

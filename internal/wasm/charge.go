@@ -35,7 +35,7 @@ type pricing struct {
 func (f *flow) assign() {
 	f.charges = append(f.charges[:0], make([]uint32, len(f.list)+1)...)
 	p := &pricing{flow: f, loops: map[uint32]uint32{}}
-	for i := len(f.list) - 1; i >= 0; i-- {
+	for i := range slices.Backward(f.list) {
 		here := uint32(i)
 		p.step(here)
 		p.ahead += f.price(here)

@@ -205,8 +205,7 @@ func loadFailure(ctx context.Context, err error) error {
 	if cause := ended(ctx); cause != nil {
 		return fmt.Errorf("load guest: %w", cause)
 	}
-	var call *CallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*CallError](err); ok {
 		err = call.Err
 	}
 	return refuse(CodeInstantiate, "%v", err)
