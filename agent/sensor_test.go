@@ -87,7 +87,7 @@ func start(t testing.TB, cfg *config.Config) *running {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(t, s) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if _, err := s.Ready(ctx); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func start(t testing.TB, cfg *config.Config) *running {
 
 func stop(t testing.TB, s *agent.Sensor) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)

@@ -40,14 +40,14 @@ func startSensor(t testing.TB, cfg *config.Config) *agent.Sensor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Errorf("stop the sensor: %v", err)
 		}
 		checkGuest(ctx, t, cfg.Sensor.StateDir)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if _, err := s.Ready(ctx); err != nil {
 		t.Fatal(err)
