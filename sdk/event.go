@@ -15,6 +15,8 @@ const (
 	KindDetection Kind = "detection"   // a rule's verdict; see [Event.Detection]
 	KindGap       Kind = "gap"         // events were lost; see [Event.Gap]
 	KindGuest     Kind = "guest_error" // a guest failed; see [Event.Guest]
+	KindClock     Kind = "clock_step"  // the machine's clock was set; see [Event.Clock]
+	KindCanary    Kind = "canary"      // a value was handed out that nobody else has; see [Event.Canary]
 )
 
 // Event is one thing that happened at the decoy, and what was answered. The
@@ -70,6 +72,8 @@ type Event struct {
 	Detection *Detection  `json:"detection,omitempty"`
 	Gap       *Gap        `json:"gap,omitempty"`
 	Guest     *GuestError `json:"guest,omitempty"`
+	Clock     *ClockStep  `json:"clock,omitempty"`
+	Canary    *Canary     `json:"canary,omitempty"`
 }
 
 // Body is a request body. Text holds it when it is valid UTF-8, Base64
@@ -93,7 +97,7 @@ type ClientInfo struct {
 // Gap counts events that were not recorded, so that a loss is itself recorded.
 type Gap struct {
 	Lost   uint64    `json:"lost"`
-	Reason string    `json:"reason"` // queue_full, write_failed
+	Reason string    `json:"reason"` // queue_full, write_failed, segment_damaged, retention
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
 }
@@ -105,6 +109,17 @@ type GuestError struct {
 	Code   string  `json:"code"` // timeout, trap, output, json, status, busy, degraded
 	Detail string  `json:"detail,omitempty"`
 	TookMS float64 `json:"took_ms"`
+}
+
+// ClockStep reports that the machine's clock was set, or that the machine slept.
+type ClockStep struct {
+	By float64 `json:"by_s"` // seconds, negative when it was set back
+}
+
+// Canary is a value that was handed out to see where it turns up again.
+type Canary struct {
+	Value string `json:"value"`
+	Kind  string `json:"kind,omitempty"` // what it looks like: a token, a password, a host name
 }
 
 // Severity of a detection.

@@ -62,7 +62,7 @@ func (c *commit) addTerm(t string, offset int) {
 // event names none. When it fails no number was used; an error that wraps
 // [ErrEvent] means that one of the events can never be recorded.
 func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark) error {
-	if j.store.ro == readOnly {
+	if j.ro == readOnly {
 		return ErrReadOnly
 	}
 	if len(events) == 0 && len(marks) == 0 {
@@ -88,7 +88,7 @@ func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	base, err := j.write(c)
+	base, err := j.write(c, events)
 	if err != nil {
 		return fmt.Errorf("append %d events: %w", len(events), err)
 	}
@@ -96,44 +96,68 @@ func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark
 	for i, ev := range events {
 		ev.Seq = base + uint64(i) + 1
 		size += len(c.events[i])
+		j.tables.note(ev)
 	}
+	j.keeper.appended(j.live, j.tables)
 	j.touch(size)
 	j.advance(base + uint64(len(events)))
 	return nil
 }
 
-// write commits c and returns the number before its first event. The numbers
-// come from the file each time, never from memory: a commit that failed at its
-// very end may be on disk after all.
-func (j *Journal) write(c *commit) (base uint64, err error) {
-	tail := &j.store.tail
-	var flushed bool
-	err = j.store.update(func(tx *bolt.Tx) error {
+// write commits c to the newest segment, starting another when that is full, and
+// returns the number before its first event.
+func (j *Journal) write(c *commit, events []*sdk.Event) (base uint64, err error) {
+	if err := j.room.admit(events); err != nil {
+		return 0, err
+	}
+	st, err := j.writable()
+	if err != nil {
+		return 0, err
+	}
+	base, err = st.commit(c, events, j.ceiling)
+	if isFull(err) {
+		j.room.exhausted()
+	}
+	return base, err
+}
+
+// commit writes c. The numbers come from the file each time, never from memory: a
+// commit that failed at its very end may be on disk after all.
+func (s *store) commit(c *commit, events []*sdk.Event, ceil *ceiling) (base uint64, err error) {
+	if s.tail.length() >= maxTail {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
+	err = update(s.db, func(tx *bolt.Tx) error {
 		base = lastSeq(tx)
 		last := base + uint64(len(c.events))
 		if last > maxSeq {
 			return errors.New("sequence numbers are used up")
 		}
-		if err := j.ceiling.cover(last); err != nil {
-			return err
+		if base != s.last.Load() { // a commit was on disk although it had failed
+			s.tail.catchUp(tx)
 		}
-		if flushed, err = tail.flushAt(tx, base); err != nil {
+		if err := ceil.cover(last); err != nil {
 			return err
 		}
 		if err := c.putEvents(tx, base); err != nil {
 			return err
 		}
+		s.size.Store(tx.Size())
 		return c.putMarks(tx, last)
 	})
-	if err == nil {
-		tail.extend(c, base, flushed)
+	if err != nil {
+		return base, err
 	}
-	return base, err
+	s.tail.extend(c, events, base)
+	s.last.Store(base + uint64(len(c.events)))
+	return base, nil
 }
 
 func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
-	events, ids, times := tx.Bucket(bucketEvents), tx.Bucket(bucketIDs), tx.Bucket(bucketTime)
-	events.FillPercent, ids.FillPercent, times.FillPercent = appendFill, appendFill, appendFill
+	events, times := tx.Bucket(bucketEvents), tx.Bucket(bucketTime)
+	events.FillPercent, times.FillPercent = appendFill, appendFill
 	clock := clockAt(tx, base)
 	for i, b := range c.events {
 		seq := base + uint64(i) + 1
@@ -149,22 +173,22 @@ func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 				return err
 			}
 		}
-		if c.ids[i] == nil {
-			continue
-		}
-		if err := ids.Put(c.ids[i], be64(seq)); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
 func (c *commit) putMarks(tx *bolt.Tx, last uint64) error {
-	bucket := tx.Bucket(bucketMarks)
 	for _, m := range c.marks {
 		if m.Seq > last {
 			return fmt.Errorf("mark of consumer %q: seq %d is above the last, %d", m.Consumer, m.Seq, last)
 		}
+	}
+	return putMarks(tx, c.marks)
+}
+
+func putMarks(tx *bolt.Tx, marks []Mark) error {
+	bucket := tx.Bucket(bucketMarks)
+	for _, m := range marks {
 		if err := bucket.Put([]byte(m.Consumer), be64(m.Seq)); err != nil {
 			return err
 		}

@@ -1,25 +1,39 @@
 package journal
 
 import (
+	"context"
 	"errors"
-	"path/filepath"
-
-	bolt "go.etcd.io/bbolt"
+	"time"
 )
 
-// Check reads the whole file and compares its pages with its free list.
-func (j *Journal) Check() error {
-	return j.store.view(func(tx *bolt.Tx) error {
-		var faults []error
-		for err := range tx.Check() {
-			faults = append(faults, err)
-		}
-		return errors.Join(faults...)
-	})
+// Sound reads everything, and returns what is wrong with it.
+func (j *Journal) Sound() error {
+	c, err := j.Check(context.Background(), nil)
+	for _, f := range c.Faults {
+		err = errors.Join(err, errors.New(f.Segment+": "+f.What))
+	}
+	return err
 }
 
 // Dir is where the journal is.
-func (j *Journal) Dir() string { return filepath.Dir(j.store.db.Path()) }
+func (j *Journal) Dir() string { return j.dir }
 
-// SetMaxSize keeps the file from growing beyond n bytes.
-func (j *Journal) SetMaxSize(n int) { j.store.db.MaxSize = n }
+// SetMaxSize keeps the newest segment's file from growing beyond n bytes.
+func (j *Journal) SetMaxSize(n int) { j.live.db.MaxSize = n }
+
+// Work does the keeper's work now.
+func (j *Journal) Work() { j.keeper.nudge() }
+
+// Agree makes segments go that long after they are too old.
+func (o *Options) Agree(d time.Duration) { o.agree = d }
+
+// Sealed returns how many segments there are, and how many of them are sealed.
+func (j *Journal) Sealed() (segments, sealed int) {
+	for _, seg := range j.shelf.all() {
+		segments++
+		if seg.sealed() != nil {
+			sealed++
+		}
+	}
+	return segments, sealed
+}

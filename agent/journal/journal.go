@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // The errors a caller may branch on.
@@ -19,12 +21,54 @@ var (
 	ErrDamaged  = errors.New("journal is damaged")
 	ErrEvent    = errors.New("event cannot be recorded") // no retry will help
 	ErrQuery    = errors.New("bad query")
+	ErrFull     = errors.New("disk is full")
 )
 
-// Options of a journal that is open for writing.
+// The defaults of [Options].
+const (
+	defaultSegmentEvents = 256_000
+	defaultSegmentBytes  = 256 << 20
+	defaultSegmentAge    = 24 * time.Hour
+	defaultReserve       = 64 << 20
+	defaultMinFree       = 256 << 20
+)
+
+// Options of a journal that is open for writing. What is not positive takes its
+// default, except for the limits of retention, which it turns off.
 type Options struct {
 	Sensor string       // stamped on events that name no sensor
 	Log    *slog.Logger // nil: say nothing
+
+	// A segment takes no more events when it has this many, these many bytes, or
+	// this age: 256000, 256 MiB, 24 h.
+	SegmentEvents int
+	SegmentBytes  int64
+	SegmentAge    time.Duration
+
+	MaxAge   time.Duration // of the newest event in a segment that is kept
+	MaxBytes int64         // of all segments; the newest is always kept
+
+	// Reserve is held on disk for what must be written when it is full, and
+	// MinFree is how much is left free beside it: 64 MiB, 256 MiB. On a small file
+	// system each is at most a twentieth of it.
+	Reserve int64
+	MinFree int64
+
+	KeepOpen bool // do not seal segments
+
+	agree time.Duration // instead of agreeAfter, in tests
+}
+
+func (o Options) withDefaults() Options {
+	o.SegmentEvents = positive(o.SegmentEvents, defaultSegmentEvents)
+	o.SegmentBytes = positive(o.SegmentBytes, defaultSegmentBytes)
+	o.SegmentAge = positive(o.SegmentAge, defaultSegmentAge)
+	o.Reserve = positive(o.Reserve, defaultReserve)
+	o.MinFree = positive(o.MinFree, defaultMinFree)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // Mark is how far a consumer has come: it needs no event up to Seq any more.
@@ -35,79 +79,114 @@ type Mark struct {
 
 // Journal is an open event log. Its methods may be called concurrently.
 type Journal struct {
-	store     *store
+	dir       string
+	o         Options
+	ro        access
+	shelf     shelf
+	live      *store // the newest segment's; changed only by whoever may write
 	lock      *dirLock
 	ceiling   *ceiling // nil when open for reading only
+	room      *room
+	tables    *Tables
+	sums      sums
 	sensor    string
+	epoch     uint64
 	log       *slog.Logger
 	recovered string
 
-	turn    chan struct{} // holds one token: whoever has it may write
+	turn     chan struct{} // holds one token: whoever has it may write
+	openedAt uint64        // the last number then
+
 	closed  atomic.Bool
 	done    chan struct{} // closed by Close
 	last    atomic.Uint64
 	touched atomic.Int64 // bytes of records read or written since the last forget
+	keeper  *keeper
 
 	mu    sync.Mutex
 	grown chan struct{} // closed and replaced when last rises; guarded by mu
 }
 
 // Open opens the journal in dir for writing, and creates both if need be. A
-// damaged journal is set aside, not deleted, and a new one started in its place;
+// damaged segment is set aside, not deleted, and the rest is served;
 // [Journal.Recovered] then says so. When another process has the journal open,
 // the error wraps [ErrLocked].
 func Open(dir string, o Options) (_ *Journal, err error) {
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create state directory: %w", err)
+	o = o.withDefaults()
+	for _, d := range []string{dir, filepath.Join(dir, eventsDir)} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("create state directory: %w", err)
+		}
 	}
 	lock, err := lockDir(dir, exclusive)
 	if err != nil {
 		return nil, err
 	}
+	j := newJournal(dir, o, readWrite, lock)
 	defer func() {
 		if err != nil {
-			lock.release()
+			_ = j.closeFiles()
 		}
 	}()
-	r := recovery{dir: dir, sensor: o.Sensor, log: log}
-	st, ceil, err := r.open()
-	if err != nil {
+	j.room = newRoom(dir, o, o.Log)
+	r := recovery{dir: dir, sensor: o.Sensor, log: o.Log, shelf: &j.shelf, room: j.room}
+	if j.live, j.ceiling, err = r.open(); err != nil {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
 	}
-	if err := lock.sign(); err != nil {
-		return nil, errors.Join(err, st.close())
+	if err := lock.sign(); isFull(err) {
+		o.Log.Debug("lock is not signed", "error", err) // it holds all the same
+	} else if err != nil {
+		return nil, err
 	}
-	j := newJournal(st, lock, log)
-	j.ceiling, j.sensor, j.recovered = ceil, o.Sensor, r.said()
+	if j.tables, err = openTables(dir, readWrite); err != nil {
+		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
+	}
+	j.recovered = r.said()
+	j.begin()
+	j.keeper = startKeeper(j, r.damaged)
 	return j, nil
 }
 
 // OpenReader opens the journal in dir for reading, for use while no sensor
-// runs: the error wraps [ErrLocked] if one does. It repairs nothing.
+// runs: the error wraps [ErrLocked] if one does. It repairs nothing, and leaves
+// damaged segments out.
 func OpenReader(dir string) (_ *Journal, err error) {
 	lock, err := lockDir(dir, shared)
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(storePath(dir), readOnly)
-	if err != nil {
-		lock.release()
+	j := newJournal(dir, Options{}.withDefaults(), readOnly, lock)
+	defer func() {
+		if err != nil {
+			_ = j.closeFiles()
+		}
+	}()
+	r := recovery{dir: dir, log: j.log, shelf: &j.shelf}
+	if j.live, err = r.openForReading(); err != nil {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, lockedBy(dir, err))
 	}
-	return newJournal(st, lock, slog.New(slog.DiscardHandler)), nil
+	if j.tables, err = openTables(dir, readOnly); err != nil {
+		return nil, fmt.Errorf("open journal in %s: %w", dir, lockedBy(dir, err))
+	}
+	j.recovered = r.said()
+	j.begin()
+	return j, nil
 }
 
-func newJournal(st *store, lock *dirLock, log *slog.Logger) *Journal {
-	j := &Journal{
-		store: st, lock: lock, log: log,
+func newJournal(dir string, o Options, ro access, lock *dirLock) *Journal {
+	return &Journal{
+		dir: dir, o: o, ro: ro, lock: lock, log: o.Log, sensor: o.Sensor,
 		turn: make(chan struct{}, 1), done: make(chan struct{}), grown: make(chan struct{}),
 	}
-	j.last.Store(st.last)
-	return j
+}
+
+// begin takes what is known from the newest segment.
+func (j *Journal) begin() {
+	newest := j.shelf.newest()
+	_, last := newest.bounds()
+	j.last.Store(last)
+	j.openedAt = last
+	j.epoch = newest.name.epoch
 }
 
 // Last returns the newest sequence number, 0 when nothing was ever recorded.
@@ -115,11 +194,23 @@ func (j *Journal) Last() uint64 { return j.last.Load() }
 
 // Epoch tells sequence numbers of one sensor apart when their order was lost:
 // (sensor, epoch, seq) names an event for ever.
-func (j *Journal) Epoch() uint64 { return j.store.epoch }
+func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// First returns the lowest sequence number that is still kept, one above the
+// last when nothing is.
+func (j *Journal) First() uint64 {
+	if s := j.shelf.oldest(); s != nil {
+		return s.name.base + 1
+	}
+	return j.Last() + 1
+}
 
 // Recovered says what Open found damaged or missing and what it did about it,
 // for the caller to record; it is empty when all was well.
 func (j *Journal) Recovered() string { return j.recovered }
+
+// Tables returns the tables of canaries and sessions.
+func (j *Journal) Tables() *Tables { return j.tables }
 
 // maxResident is about how many bytes of the log may stay mapped in.
 const maxResident = 32 << 20
@@ -130,7 +221,11 @@ func (j *Journal) touch(bytes int) {
 		return
 	}
 	j.touched.Store(0)
-	if err := j.store.forget(); err != nil {
+	st := j.shelf.newest().store()
+	if st == nil {
+		return
+	}
+	if err := st.forget(); err != nil {
 		j.log.Debug("journal stays resident", "error", err)
 	}
 }
@@ -171,12 +266,71 @@ func (j *Journal) Close() error {
 	}
 	close(j.done)
 	j.turn <- struct{}{} // kept: nobody writes after this
-	var err error
-	if j.ceiling != nil {
+	err := j.keeper.stop()
+	if j.ro == readWrite {
+		// What is in the index need not be read again at the next start.
+		err = errors.Join(err, j.flushAll())
+		if j.tables.caughtUp {
+			err = errors.Join(err, j.tables.flush())
+		}
 		// Exact after a clean end, so that a loss of the log leaves no hole.
-		err = j.ceiling.settle(j.Last())
+		err = errors.Join(err, j.ceiling.settle(j.Last()))
 	}
-	err = errors.Join(err, j.store.close())
+	return errors.Join(err, j.closeFiles())
+}
+
+// flushAll indexes what is not indexed. A full disk is no fault: the index is
+// made up for at the next start.
+func (j *Journal) flushAll() error {
+	for _, seg := range j.shelf.all() {
+		st := seg.store()
+		if st == nil {
+			continue
+		}
+		if err := st.flush(); err != nil && !isFull(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) closeFiles() error {
+	var err error
+	for _, seg := range j.shelf.all() {
+		err = errors.Join(err, seg.swap(nil))
+	}
+	err = errors.Join(err, j.tables.close())
 	j.lock.release()
 	return err
+}
+
+// writable returns the store that events go to, starting a new segment when the
+// newest is full. Only the one who may write calls it.
+func (j *Journal) writable() (*store, error) {
+	st := j.live
+	if !j.isFull(st, time.Now()) {
+		return st, nil
+	}
+	marks, err := st.marks()
+	if err != nil {
+		return nil, err
+	}
+	next, err := createStore(j.dir, segName{epoch: j.epoch, base: st.last.Load()}, j.sensor, marks)
+	if err != nil {
+		return nil, fmt.Errorf("begin segment: %w", err)
+	}
+	j.live = next
+	j.shelf.add(&segment{name: next.name, body: next})
+	j.keeper.nudge()
+	return next, nil
+}
+
+// isFull reports whether a segment takes no more events.
+func (j *Journal) isFull(s *store, now time.Time) bool {
+	first, last := s.bounds()
+	if last < first {
+		return false // an empty one never is
+	}
+	age := now.Sub(s.made)
+	return last-first+1 >= uint64(j.o.SegmentEvents) || s.size.Load() >= j.o.SegmentBytes || age >= j.o.SegmentAge
 }

@@ -87,7 +87,7 @@ func TestAppendRead(t *testing.T) {
 	if more.Seq != 251 {
 		t.Errorf("first seq after reopening = %d, want 251", more.Seq)
 	}
-	if err := j.Check(); err != nil {
+	if err := j.Sound(); err != nil {
 		t.Error(err)
 	}
 }

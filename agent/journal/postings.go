@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // A posting list is the numbers of events that have one term, in the stretch
@@ -51,16 +49,22 @@ type source interface {
 	atMost(limit uint64) (uint64, error)
 }
 
+// floorer is a sorted set of keys.
+type floorer interface {
+	// floor returns the largest key that is not above want, nil for none.
+	floor(want []byte) (k, v []byte, err error)
+}
+
 // termSource matches the events that have one term.
 type termSource struct {
-	c      *bolt.Cursor
+	keys   floorer
 	prefix []byte   // term, 0x00
 	block  []uint64 // the list at hand, nil before the first
 	spent  bool
 }
 
-func newTermSource(tx *bolt.Tx, t string) *termSource {
-	return &termSource{c: tx.Bucket(bucketIndex).Cursor(), prefix: append([]byte(t), 0)}
+func newTermSource(keys floorer, t string) *termSource {
+	return &termSource{keys: keys, prefix: append([]byte(t), 0)}
 }
 
 func (s *termSource) atMost(limit uint64) (uint64, error) {
@@ -81,26 +85,16 @@ func (s *termSource) atMost(limit uint64) (uint64, error) {
 
 // load finds the newest list that begins at or below limit.
 func (s *termSource) load(limit uint64) error {
-	k, v := s.find(limit)
+	k, v, err := s.keys.floor(binary.BigEndian.AppendUint64(slices.Clip(s.prefix), limit))
+	if err != nil {
+		return err
+	}
 	if k == nil || len(k) != len(s.prefix)+8 || !bytes.HasPrefix(k, s.prefix) {
 		s.spent = true
 		return nil
 	}
-	var err error
 	s.block, err = decodePosting(fromBE64(k[len(s.prefix):]), v)
 	return err
-}
-
-func (s *termSource) find(limit uint64) (k, v []byte) {
-	want := binary.BigEndian.AppendUint64(slices.Clip(s.prefix), limit)
-	k, v = s.c.Seek(want)
-	switch {
-	case k == nil:
-		return s.c.Last()
-	case !bytes.Equal(k, want):
-		return s.c.Prev()
-	}
-	return k, v
 }
 
 // listed matches the numbers in a list, which rise.

@@ -2,12 +2,11 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -15,9 +14,10 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 1000
-	maxExamined  = 100_000  // events looked at for one page
-	timedStep    = 256      // events copied at once when times will refuse some
-	maxPageBytes = 32 << 20 // of records in one page, the last one not counted
+	maxExamined  = 100_000         // events looked at for one page
+	timedStep    = 256             // events copied at once when times will refuse some
+	maxPageBytes = 32 << 20        // of records in one page, the last one not counted
+	maxQuery     = 2 * time.Second // after it a page ends with what it has
 )
 
 // Query asks for events. An empty field asks for nothing; the others must all
@@ -62,22 +62,45 @@ func (j *Journal) Query(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	deadline := time.Now().Add(maxQuery)
 	for !w.done {
 		if err := ctx.Err(); err != nil {
 			return Page{}, err
 		}
+		seg := j.shelf.below(w.below)
+		if seg == nil {
+			break
+		}
 		var found []stored
-		recent := j.store.tail.pick(w.terms)
-		err := j.store.view(func(tx *bolt.Tx) (err error) {
-			found, err = w.step(tx, recent)
+		var spent bool
+		err := seg.view(w.terms, func(p part) (err error) {
+			found, spent, err = w.step(p)
 			return err
 		})
-		if err != nil {
-			return Page{}, fmt.Errorf("query journal: %w", err)
+		switch {
+		case errors.Is(err, errGone) && !j.closed.Load():
+			continue
+		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+			w.skip(seg, j.keeper.suspect(seg, err))
+			continue
+		case err != nil:
+			return Page{}, fmt.Errorf("query journal: %w", closing(j, err))
 		}
 		w.take(found)
+		if spent && !w.done {
+			w.below = seg.name.base + 1
+		}
+		if !w.done && time.Now().After(deadline) {
+			w.end(w.below)
+		}
 	}
 	return w.page, nil
+}
+
+// skip passes over a segment whose index cannot be read.
+func (w *walk) skip(seg *segment, lost int) {
+	w.page.Unreadable += lost
+	w.below = seg.name.base + 1
 }
 
 // walk is a query in progress. It reads in steps, each in a short transaction
@@ -146,29 +169,30 @@ func queryTerms(q Query) ([][]string, error) {
 	return append(all, enough), nil
 }
 
-// source opens the query's terms in tx, which must be younger than recent.
-func (w *walk) source(tx *bolt.Tx, recent map[string]listed) source {
-	one := func(t string) source { return anyOf{recent[t], newTermSource(tx, t)} }
-	all := allOf{through(lastSeq(tx))}
+// source opens the query's terms in a segment.
+func (w *walk) source(p part) source {
+	_, last := p.bounds()
+	all := allOf{through(last)}
 	for _, alternatives := range w.terms {
 		var some anyOf
 		for _, t := range alternatives {
-			some = append(some, one(t))
+			some = append(some, p.term(t))
 		}
 		all = append(all, some)
 	}
 	if !w.q.To.IsZero() {
-		all = append(all, upTo(tx, w.q.To, one(lateTerm)))
+		all = append(all, upTo(p, w.q.To))
 	}
 	return all
 }
 
-// lowest returns the lowest number that can match.
-func (w *walk) lowest(tx *bolt.Tx) uint64 {
+// lowest returns the lowest number of the segment that can match.
+func (w *walk) lowest(p part) uint64 {
+	first, _ := p.bounds()
 	if w.q.From.IsZero() {
-		return firstSeq(tx)
+		return first
 	}
-	return max(firstSeq(tx), notBefore(tx, w.q.From))
+	return max(first, notBefore(p, w.q.From))
 }
 
 // wanted is how many candidates to copy: one more than the page has room for,
@@ -181,25 +205,25 @@ func (w *walk) wanted() int {
 	return max(n, timedStep)
 }
 
-// step copies out the next candidates.
-func (w *walk) step(tx *bolt.Tx, recent map[string]listed) (found []stored, err error) {
-	src, low, want := w.source(tx, recent), w.lowest(tx), w.wanted()
+// step copies out the next candidates of a segment, and reports whether there
+// are no more in it.
+func (w *walk) step(p part) (found []stored, spent bool, err error) {
+	src, low, want := w.source(p), w.lowest(p), w.wanted()
 	bytes := 0
 	for high := w.below - 1; len(found) < want && bytes < maxReadBytes; {
 		seq, err := src.atMost(high)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if seq < low {
-			w.done = true
-			break
+			return found, true, nil
 		}
-		rec := tx.Bucket(bucketEvents).Get(be64(seq))
-		found = append(found, stored{seq: seq, rec: slices.Clone(rec)})
+		rec, err := p.record(seq)
+		found = append(found, stored{seq: seq, rec: slices.Clone(rec), err: err})
 		bytes += len(rec)
 		high = seq - 1
 	}
-	return found, nil
+	return found, false, nil
 }
 
 // take adds candidates to the page, until it is full or has cost enough.

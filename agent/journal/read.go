@@ -2,12 +2,11 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -17,14 +16,18 @@ const (
 	maxReadBytes = 8 << 20 // of records copied in one read transaction, the last one not counted
 )
 
-// stored is a record that was copied out of the file.
+// stored is a record that was copied out of a file, or why it could not be.
 type stored struct {
 	seq uint64
 	rec []byte
+	err error
 }
 
 func (s stored) event() (*sdk.Event, error) {
-	ev, err := decodeRecord(s.rec)
+	ev, err := (*sdk.Event)(nil), s.err
+	if err == nil {
+		ev, err = decodeRecord(s.rec)
+	}
 	if err == nil && ev.Seq != s.seq {
 		err = fmt.Errorf("%w: it says it is %d", ErrDamaged, ev.Seq)
 	}
@@ -34,30 +37,60 @@ func (s stored) event() (*sdk.Event, error) {
 	return ev, nil
 }
 
+// closing turns what happens to a reader while the journal closes into
+// [ErrClosed].
+func closing(j *Journal, err error) error {
+	if j.closed.Load() && errors.Is(err, errGone) {
+		return ErrClosed
+	}
+	return err
+}
+
 // Mark returns how far consumer has come, 0 when it has not begun.
-func (j *Journal) Mark(consumer string) (seq uint64, err error) {
-	err = j.store.view(func(tx *bolt.Tx) error {
-		seq = fromBE64(tx.Bucket(bucketMarks).Get([]byte(consumer)))
-		return nil
-	})
+func (j *Journal) Mark(consumer string) (uint64, error) {
+	marks, err := j.Marks()
 	if err != nil {
 		return 0, fmt.Errorf("read mark of %q: %w", consumer, err)
 	}
-	return seq, nil
+	for _, m := range marks {
+		if m.Consumer == consumer {
+			return m.Seq, nil
+		}
+	}
+	return 0, nil
+}
+
+// Marks returns how far all consumers have come.
+func (j *Journal) Marks() ([]Mark, error) {
+	for {
+		seg := j.shelf.newest()
+		seg.mu.RLock()
+		body := seg.body
+		var marks []Mark
+		err := error(errGone)
+		if m, ok := body.(interface{ marks() ([]Mark, error) }); ok {
+			marks, err = m.marks()
+		}
+		seg.mu.RUnlock()
+		switch {
+		case j.closed.Load() && body == nil:
+			return nil, ErrClosed
+		case errors.Is(err, errGone):
+			continue
+		}
+		return marks, err
+	}
 }
 
 // Read returns the events after the given number in order, at most limit of
-// them and perhaps fewer; none means that there are none yet. At a damaged
-// record it returns what precedes it together with a [*RecordError].
+// them and perhaps fewer; none means that there are none yet. Numbers may be
+// missing where retention or damage took events. At a damaged record it returns
+// what precedes it together with a [*RecordError].
 func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var found []stored
-	err := j.store.view(func(tx *bolt.Tx) error {
-		found = readForward(tx, after, min(limit, maxRead))
-		return nil
-	})
+	found, err := j.readForward(after, min(limit, maxRead))
 	if err != nil {
 		return nil, fmt.Errorf("read events after %d: %w", after, err)
 	}
@@ -75,17 +108,40 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Eve
 	return events, nil
 }
 
-func readForward(tx *bolt.Tx, after uint64, limit int) (found []stored) {
+// readForward reads from the oldest segment that has something to give.
+func (j *Journal) readForward(after uint64, limit int) (found []stored, err error) {
 	if after >= maxSeq {
-		return nil
+		return nil, nil
 	}
-	bytes := 0
-	c := tx.Bucket(bucketEvents).Cursor()
-	for k, v := c.Seek(be64(after + 1)); k != nil && len(found) < limit && bytes < maxReadBytes; k, v = c.Next() {
-		found = append(found, stored{seq: fromBE64(k), rec: slices.Clone(v)})
-		bytes += len(v)
+	for seg := j.shelf.after(after); seg != nil; {
+		bytes := 0
+		err := seg.view(nil, func(p part) error {
+			found = nil
+			if limit <= 0 {
+				return nil
+			}
+			return p.forward(after, func(seq uint64, rec []byte, err error) bool {
+				found = append(found, stored{seq: seq, rec: slices.Clone(rec), err: err})
+				bytes += len(rec)
+				return err == nil && len(found) < limit && bytes < maxReadBytes
+			})
+		})
+		switch {
+		case err == nil && len(found) > 0:
+			return found, nil
+		case errors.Is(err, errGone) && j.closed.Load():
+			return nil, ErrClosed
+		case errors.Is(err, errGone):
+			seg = j.shelf.after(after)
+			continue
+		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+			j.keeper.suspect(seg, err)
+		case err != nil:
+			return nil, err
+		}
+		seg = j.shelf.next(seg)
 	}
-	return found
+	return nil, nil
 }
 
 // Get returns the event with the given id or decimal number. The error wraps
@@ -94,11 +150,10 @@ func (j *Journal) Get(ctx context.Context, id string) (*sdk.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var found stored
-	err := j.store.view(func(tx *bolt.Tx) error {
-		found = lookUp(tx, id)
-		return nil
-	})
+	found, err := j.find(idKey(id))
+	if n, bad := strconv.ParseUint(id, 10, 64); err == nil && found.rec == nil && bad == nil && n > 0 {
+		found, err = j.numbered(n)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("get event %.140q: %w", id, err)
 	}
@@ -108,13 +163,50 @@ func (j *Journal) Get(ctx context.Context, id string) (*sdk.Event, error) {
 	return found.event()
 }
 
-func lookUp(tx *bolt.Tx, id string) stored {
-	events := tx.Bucket(bucketEvents)
-	seq := fromBE64(tx.Bucket(bucketIDs).Get(idKey(id)))
-	if n, err := strconv.ParseUint(id, 10, 64); seq == 0 && err == nil {
-		seq = n
+// find looks an id up, in the newest segment first.
+func (j *Journal) find(id []byte) (found stored, err error) {
+	for _, seg := range slices.Backward(j.shelf.all()) {
+		err := seg.view(nil, func(p part) error {
+			seq, err := p.byID(id)
+			if err != nil || seq == 0 {
+				return err
+			}
+			rec, err := p.record(seq)
+			found = stored{seq: seq, rec: slices.Clone(rec)}
+			return err
+		})
+		if err = j.bearable(seg, err); err != nil || found.rec != nil {
+			return found, err
+		}
 	}
-	return stored{seq: seq, rec: slices.Clone(events.Get(be64(seq)))}
+	return stored{}, nil
+}
+
+// numbered looks a number up.
+func (j *Journal) numbered(seq uint64) (found stored, err error) {
+	seg := j.shelf.below(min(seq, maxSeq) + 1)
+	if seg == nil {
+		return stored{}, nil
+	}
+	err = seg.view(nil, func(p part) error {
+		rec, err := p.record(seq)
+		found = stored{seq: seq, rec: slices.Clone(rec)}
+		return err
+	})
+	return found, closing(j, err)
+}
+
+// bearable returns an error that must end a search through all segments: what is
+// wrong with one of them must not hide the others.
+func (j *Journal) bearable(seg *segment, err error) error {
+	switch {
+	case errors.Is(err, errGone) && !j.closed.Load():
+		return nil
+	case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+		j.keeper.suspect(seg, err)
+		return nil
+	}
+	return closing(j, err)
 }
 
 // Since returns a number such that every event at or after t has it or a higher
@@ -124,12 +216,19 @@ func (j *Journal) Since(ctx context.Context, t time.Time) (seq uint64, err error
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	err = j.store.view(func(tx *bolt.Tx) error {
-		seq = notBefore(tx, t)
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("find first event since %s: %w", t.Format(time.RFC3339), err)
+	for _, seg := range j.shelf.all() {
+		var last uint64
+		err := seg.view(nil, func(p part) error {
+			_, last = p.bounds()
+			seq = notBefore(p, t)
+			return nil
+		})
+		if err = j.bearable(seg, err); err != nil {
+			return 0, fmt.Errorf("find first event since %s: %w", t.Format(time.RFC3339), err)
+		}
+		if seq > 0 && seq <= last {
+			return seq, nil
+		}
 	}
-	return seq, nil
+	return j.Last() + 1, nil
 }

@@ -28,6 +28,13 @@ type ceiling struct {
 	Reserved uint64 `json:"reserved"` // no number above it was ever given out
 }
 
+// damaged is a segment that was set aside while the journal was opened.
+type damaged struct {
+	name segName
+	file string
+	why  error
+}
+
 func ceilingPath(dir string) string { return filepath.Join(dir, "journal.seq") }
 
 // readCeiling returns nil and no error when there is no file.
@@ -83,10 +90,14 @@ func (c *ceiling) settle(reserved uint64) error {
 
 // recovery opens the log in dir, or what can take its place.
 type recovery struct {
-	dir    string
-	sensor string
-	log    *slog.Logger
-	notes  []string
+	dir     string
+	sensor  string
+	log     *slog.Logger
+	shelf   *shelf
+	room    *room // nil for a reader
+	notes   []string
+	damaged []damaged
+	lost    bool // the newest segment cannot be used
 }
 
 func (r *recovery) said() string { return strings.Join(r.notes, "; ") }
@@ -97,75 +108,220 @@ func (r *recovery) note(format string, args ...any) {
 	r.log.Warn("journal recovered", "what", s)
 }
 
+// open opens all segments and returns the one that events go to.
 func (r *recovery) open() (*store, *ceiling, error) {
-	path := storePath(r.dir)
-	ceil, ceilErr := readCeiling(ceilingPath(r.dir))
-	st, err := openStore(path, readWrite)
-	switch {
-	case err == nil:
-		if ceilErr != nil {
-			r.note("%v; written anew", ceilErr)
-		}
-		ceil, err = r.adopt(st, ceil)
-	case errors.Is(err, os.ErrNotExist):
-		if ceil != nil && ceil.Reserved > 0 {
-			r.note("%s is missing", filepath.Base(path))
-		}
-		st, ceil, err = r.replace(path, ceil, ceilErr)
-	case errors.Is(err, ErrDamaged):
-		if asideErr := r.setAside(path, err); asideErr != nil {
-			return nil, nil, errors.Join(err, asideErr)
-		}
-		st, ceil, err = r.replace(path, ceil, ceilErr)
-	default:
-		err = lockedBy(r.dir, err)
+	if err := r.adoptLegacy(); err != nil {
+		return nil, nil, err
+	}
+	l, err := list(r.dir)
+	if err == nil {
+		err = remove(l.drafts...)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return st, ceil, nil
+	for _, n := range l.names() {
+		if err := r.openSegment(n, l); err != nil {
+			return nil, nil, lockedBy(r.dir, err)
+		}
+	}
+	ceil, ceilErr := readCeiling(ceilingPath(r.dir))
+	st, ceil, err := r.begin(ceil, ceilErr)
+	if isFull(err) && r.room != nil {
+		r.room.exhausted() // what is held in reserve is for this
+		st, ceil, err = r.begin(ceil, ceilErr)
+	}
+	return st, ceil, err
+}
+
+// begin makes the newest segment ready to be written, or starts another.
+func (r *recovery) begin(c *ceiling, ceilErr error) (*store, *ceiling, error) {
+	if newest := r.shelf.newest(); newest != nil && !r.lost {
+		if st := newest.store(); st != nil {
+			if ceilErr != nil {
+				r.note("%v; written anew", ceilErr)
+			}
+			c, err := r.adopt(st, c)
+			return st, c, err
+		}
+	}
+	return r.replace(c, ceilErr)
+}
+
+// adoptLegacy makes a log that is one file a segment like others.
+func (r *recovery) adoptLegacy() error {
+	path := filepath.Join(r.dir, legacyFile)
+	st, err := openLegacy(path, readWrite)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case errors.Is(err, ErrDamaged):
+		_, err := r.setAside(path, err)
+		return err
+	case err != nil:
+		return lockedBy(r.dir, err)
+	}
+	to := st.name.path(r.dir, suffixEvents)
+	if err := st.close(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(to); err == nil {
+		return fmt.Errorf("%s and %s have the same events: move one of them away", legacyFile, to)
+	}
+	r.log.Info("the journal's one file becomes its first segment", "file", to)
+	if err := os.Rename(path, to); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(filepath.Dir(to)), syncDir(r.dir))
+}
+
+// openSegment puts a segment on the shelf, or sets it aside. What is sealed has
+// no other files any more, unless a crash came between.
+func (r *recovery) openSegment(n segName, l *listing) error {
+	var b body
+	var err error
+	file := n.path(r.dir, suffixSealed)
+	if l.sealed[n] {
+		b, err = openBody(openSealedFile(file))
+		if err == nil && l.open[n] {
+			err = remove(n.path(r.dir, suffixIndex), n.path(r.dir, suffixEvents))
+		}
+	}
+	if errors.Is(err, ErrDamaged) && l.open[n] {
+		// The files that it was made of are still there.
+		if _, err := r.setAside(file, err); err != nil {
+			return err
+		}
+	}
+	if b == nil && l.open[n] {
+		file = n.path(r.dir, suffixEvents)
+		b, err = openBody(openStore(r.dir, n, readWrite))
+	}
+	if errors.Is(err, ErrDamaged) {
+		r.lost = true // until a newer one is sound
+		return r.setAsideSegment(n, file, err)
+	}
+	if err != nil {
+		return fmt.Errorf("open segment %s: %w", n, err)
+	}
+	r.lost = false
+	r.shelf.add(&segment{name: n, body: b})
+	return nil
+}
+
+// openBody keeps a nil pointer from becoming a body.
+func openBody[B body](b B, err error) (body, error) {
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// openForReading opens what is sound and leaves the rest alone.
+func (r *recovery) openForReading() (*store, error) {
+	if st, err := openLegacy(filepath.Join(r.dir, legacyFile), readOnly); err == nil {
+		r.shelf.add(&segment{name: st.name, body: st})
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := list(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range l.names() {
+		b, err := r.readable(n, l)
+		switch {
+		case errors.Is(err, ErrDamaged):
+			r.note("segment %s is left out: %v", n, err)
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("open segment %s: %w", n, err)
+		}
+		r.shelf.add(&segment{name: n, body: b})
+	}
+	newest := r.shelf.newest()
+	if newest == nil {
+		return nil, fmt.Errorf("there are no events: %w", os.ErrNotExist)
+	}
+	return newest.store(), nil
+}
+
+func (r *recovery) readable(n segName, l *listing) (body, error) {
+	if l.sealed[n] {
+		b, err := openBody(openSealedFile(n.path(r.dir, suffixSealed)))
+		if err == nil || !l.open[n] {
+			return b, err
+		}
+	}
+	return openBody(openStore(r.dir, n, readOnly))
 }
 
 // adopt makes the ceiling agree with a sound log.
 func (r *recovery) adopt(st *store, c *ceiling) (*ceiling, error) {
-	if c != nil && c.Epoch == st.epoch && c.Reserved >= st.last {
+	last := st.last.Load()
+	if c != nil && c.Epoch == st.name.epoch && c.Reserved >= last {
 		return c, nil
 	}
-	c = &ceiling{path: ceilingPath(r.dir), Epoch: st.epoch}
-	if err := c.settle(st.last); err != nil {
-		return nil, errors.Join(err, st.close())
-	}
-	return c, nil
+	c = &ceiling{path: ceilingPath(r.dir), Epoch: st.name.epoch}
+	return c, c.settle(last)
 }
 
-// replace starts a new log: above every number of the old one when those are
-// known, and from 1 in a new epoch when they are not.
-func (r *recovery) replace(path string, c *ceiling, ceilErr error) (*store, *ceiling, error) {
+// replace starts a new segment: above every number of the old ones when those
+// are known, and in a new epoch when they are not.
+func (r *recovery) replace(c *ceiling, ceilErr error) (*store, *ceiling, error) {
+	var known uint64
+	var marks []Mark
+	if newest := r.shelf.newest(); newest != nil {
+		_, known = newest.bounds()
+		if m, ok := newest.body.(interface{ marks() ([]Mark, error) }); ok {
+			var err error
+			if marks, err = m.marks(); err != nil {
+				r.note("consumers begin anew: %v", err)
+			}
+		}
+	}
 	if c == nil {
-		c = &ceiling{path: ceilingPath(r.dir), Epoch: uint64(max(time.Now().Unix(), 1))}
+		c = &ceiling{path: ceilingPath(r.dir), Epoch: uint64(max(time.Now().Unix(), 1)), Reserved: known}
 		if ceilErr != nil {
 			r.note("%v", ceilErr)
 		}
 	}
+	c.Reserved = max(c.Reserved, known)
+	if c.Reserved > known && !r.lost {
+		r.note("the newest segment is missing")
+	}
 	if len(r.notes) > 0 {
-		r.note("a new log starts in epoch %d after seq %d", c.Epoch, c.Reserved)
+		r.note("a new segment starts in epoch %d after seq %d", c.Epoch, c.Reserved)
 	}
 	// The ceiling first: a log must never exist without it.
 	if err := c.settle(c.Reserved); err != nil {
-		return nil, nil, err
+		return nil, c, err
 	}
-	st, err := createStore(path, c.Epoch, c.Reserved, r.sensor)
-	return st, c, err
+	st, err := createStore(r.dir, segName{epoch: c.Epoch, base: c.Reserved}, r.sensor, marks)
+	if err != nil {
+		return nil, c, err
+	}
+	r.shelf.add(&segment{name: st.name, body: st})
+	r.lost = false
+	return st, c, nil
 }
 
-// setAside renames a damaged log, so that it can be salvaged.
-func (r *recovery) setAside(path string, why error) error {
-	aside := path + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000000000Z")
-	if err := os.Rename(path, aside); err != nil {
-		return fmt.Errorf("set damaged log aside: %w", err)
+// setAside renames a damaged file, so that it can be salvaged, and reports it.
+func (r *recovery) setAside(path string, why error) (aside string, err error) {
+	if aside, err = setAside(path, stamp()); err == nil {
+		r.note("%s was set aside as %s: %v", filepath.Base(path), filepath.Base(aside), why)
 	}
-	r.note("%s was set aside as %s: %v", filepath.Base(path), filepath.Base(aside), why)
-	return syncDir(r.dir)
+	return aside, err
+}
+
+// setAsideSegment does that with a segment's file, and salvages what is behind it.
+func (r *recovery) setAsideSegment(n segName, file string, why error) error {
+	aside, err := r.setAside(file, why)
+	if err != nil {
+		return err
+	}
+	r.damaged = append(r.damaged, damaged{name: n, file: aside, why: why})
+	return remove(n.path(r.dir, suffixIndex))
 }
 
 // writeFileSync replaces a file by one that is on disk.

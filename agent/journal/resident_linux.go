@@ -13,7 +13,7 @@ import (
 // The next access maps a page again.
 func (s *store) forget() error {
 	// The transaction keeps bbolt from moving the mapping meanwhile.
-	return s.view(func(tx *bolt.Tx) error {
+	return view(s.db, func(tx *bolt.Tx) error {
 		_, _, errno := syscall.Syscall(syscall.SYS_MADVISE, s.db.Info().Data, uintptr(tx.Size()), syscall.MADV_DONTNEED)
 		if errno != 0 {
 			return fmt.Errorf("unmap resident pages: %w", errno)

@@ -40,7 +40,7 @@ func TestForget(t *testing.T) {
 		}
 	}
 	before := residentFile(t)
-	if err := j.store.forget(); err != nil {
+	if err := j.live.forget(); err != nil {
 		t.Fatal(err)
 	}
 	after := residentFile(t)

@@ -1,210 +1,242 @@
 package journal
 
 import (
-	"encoding/binary"
+	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime/debug"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 const (
 	schemaVersion = 1
 
-	lockTimeout   = 500 * time.Millisecond
-	appendFill    = 0.98      // bbolt does not store it: set in every transaction
-	allocStep     = 16 << 20  // the file grows by this
-	initialMapped = 256 << 20 // a larger map waits for all readers
+	mappedEvents = 384 << 20
+	mappedIndex  = 128 << 20
 )
 
 // The buckets, and what they hold.
 var (
 	bucketEvents = []byte("ev")    // BE64 seq -> record
-	bucketIndex  = []byte("ix")    // term, 0x00, BE64 first seq -> posting list
 	bucketTime   = []byte("t")     // BE64 minute -> BE64 first seq that reached it; see timeline
-	bucketIDs    = []byte("id")    // event id -> BE64 seq
 	bucketMarks  = []byte("marks") // consumer -> BE64 seq
 	bucketMeta   = []byte("meta")
-	allBuckets   = [][]byte{bucketEvents, bucketIndex, bucketTime, bucketIDs, bucketMarks, bucketMeta}
+	bucketIndex  = []byte("ix") // term, 0x00, BE64 first seq -> posting list
+	bucketIDs    = []byte("id") // event id -> BE64 seq
+
+	eventBuckets  = [][]byte{bucketEvents, bucketTime, bucketMarks, bucketMeta}
+	indexBuckets  = [][]byte{bucketIndex, bucketIDs, bucketMeta}
+	legacyBuckets = [][]byte{bucketEvents, bucketTime, bucketMarks, bucketMeta, bucketIndex, bucketIDs}
 
 	metaSchema = []byte("schema")
 	metaEpoch  = []byte("epoch")
 	metaBase   = []byte("base") // events of this file have numbers above it
 	metaSensor = []byte("sensor")
+	metaMade   = []byte("made") // unix seconds
+	metaTwin   = []byte("twin") // random, the same in a segment's two files
 
 	// Events up to this number are in the index; those above it in the tail.
 	metaIndexed = []byte("indexed")
+	metaSummary = []byte("summary") // of the indexed events, see summary
 )
 
-type access bool
-
-const (
-	readWrite access = false
-	readOnly  access = true
-)
-
-// store is the file under a journal.
+// store is a segment that is not sealed: an event file, which alone decides what
+// was recorded, and an index file that follows it and can be made anew. Each has
+// its own writer's lock, so that indexing never holds up a commit.
 type store struct {
-	db    *bolt.DB
-	epoch uint64
-	last  uint64 // when it was opened
-	ro    access
-	tail  tail
+	db   *bolt.DB
+	ix   *bolt.DB // the same as db in a log from before there were segments
+	name segName
+	ro   access
+	made time.Time
+	last atomic.Uint64
+	size atomic.Int64 // bytes that its pages take
+	tail tail
+
+	unsummed bool // the summary lacks what was indexed before there were summaries
+
+	flushing sync.Mutex
 }
 
-func storePath(dir string) string { return filepath.Join(dir, "journal.db") }
-
-// openStore opens an existing file. The error wraps [ErrDamaged] when the file
-// is not a journal or is one no more, and is another error when the file may
-// well be sound.
-func openStore(path string, a access) (_ *store, err error) {
-	info, err := os.Stat(path)
+// openStore opens the segment called n in dir.
+func openStore(dir string, n segName, a access) (*store, error) {
+	db, err := openSound(n.path(dir, suffixEvents), a, mappedEvents, eventBuckets)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() == 0 { // bbolt would take it for a new one
-		return nil, fmt.Errorf("%w: file is empty", ErrDamaged)
-	}
-	db, err := openFile(path, a)
-	if err != nil {
-		return nil, err
-	}
-	st := &store{db: db, ro: a}
-	if err := st.inspect(); err != nil {
+	s := &store{db: db, name: n, ro: a}
+	if err := s.openIndex(n.path(dir, suffixIndex)); err != nil {
 		return nil, errors.Join(err, guard(db.Close))
 	}
-	return st, nil
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
 }
 
-// openFile opens a bbolt file. The free list is synced on purpose: without it
-// bbolt finds free pages by a scan in a goroutine of its own, where a damaged
-// page ends the process and no caller can recover.
-func openFile(path string, a access) (db *bolt.DB, err error) {
-	var opened *os.File
-	o := &bolt.Options{
-		Timeout:         lockTimeout,
-		FreelistType:    bolt.FreelistMapType,
-		InitialMmapSize: initialMapped,
-		ReadOnly:        bool(a),
-		NoStatistics:    true,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			f, err := os.OpenFile(name, flag, mode)
-			opened = f
-			return f, err
-		},
+// openLegacy opens a log that is one file with everything.
+func openLegacy(path string, a access) (*store, error) {
+	db, err := openSound(path, a, mappedEvents, legacyBuckets)
+	if err != nil {
+		return nil, err
 	}
-	returned := false
-	err = guard(func() (err error) {
-		db, err = bolt.Open(path, 0o600, o)
-		returned = true
+	s := &store{db: db, ix: db, ro: a}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openIndex opens the index file. One that is missing, damaged or not of this
+// segment is made anew: nothing is in it that the events do not say.
+func (s *store) openIndex(path string) error {
+	if s.hasOwnIndex() {
+		s.ix = s.db
+		return nil
+	}
+	ix, err := openSound(path, s.ro, mappedIndex, indexBuckets)
+	switch {
+	case err == nil && s.isTwin(ix):
+		s.ix = ix
+		return nil
+	case err == nil:
+		err = guard(ix.Close)
+	case errors.Is(err, ErrDamaged), errors.Is(err, os.ErrNotExist):
+		err = nil
+	}
+	if err != nil || s.ro == readOnly {
+		return err // a reader does without
+	}
+	if err := s.createIndex(path); err != nil {
 		return err
+	}
+	s.ix, err = openSound(path, s.ro, mappedIndex, indexBuckets)
+	return err
+}
+
+func (s *store) hasOwnIndex() (own bool) {
+	_ = view(s.db, func(tx *bolt.Tx) error {
+		own = tx.Bucket(bucketIndex) != nil && tx.Bucket(bucketIDs) != nil
+		return nil
+	})
+	return own
+}
+
+func (s *store) isTwin(ix *bolt.DB) bool {
+	var ours, theirs, indexed []byte
+	var last uint64
+	err := errors.Join(
+		view(s.db, func(tx *bolt.Tx) error {
+			ours, last = bytes.Clone(tx.Bucket(bucketMeta).Get(metaTwin)), lastSeq(tx)
+			return nil
+		}),
+		view(ix, func(tx *bolt.Tx) error {
+			meta := tx.Bucket(bucketMeta)
+			theirs, indexed = bytes.Clone(meta.Get(metaTwin)), bytes.Clone(meta.Get(metaIndexed))
+			return nil
+		}))
+	return err == nil && len(ours) > 0 && bytes.Equal(ours, theirs) && fromBE64(indexed) <= last
+}
+
+func (s *store) createIndex(path string) error {
+	meta := map[string][]byte{}
+	err := view(s.db, func(tx *bolt.Tx) error {
+		for _, k := range [][]byte{metaSchema, metaEpoch, metaBase, metaTwin} {
+			meta[string(k)] = bytes.Clone(tx.Bucket(bucketMeta).Get(k))
+		}
+		return nil
 	})
 	if err != nil {
-		if !returned && opened != nil {
-			_ = opened.Close() // a panic left it open, and locked
-		}
-		return nil, openError(err)
-	}
-	db.AllocSize = allocStep
-	return db, nil
-}
-
-// openError sorts what bbolt says: a lock, the operating system, or damage. What
-// the system refuses (a file, memory, a lock) says nothing against the file.
-func openError(err error) error {
-	var pe *os.PathError
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("%w: %w", ErrLocked, err)
-	case errors.As(err, &pe), errors.As(err, &errno), errors.Is(err, ErrDamaged):
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrDamaged, err)
+	meta[string(metaIndexed)] = meta[string(metaBase)]
+	return createFile(path, func(tx *bolt.Tx) error { return initialise(tx, indexBuckets, meta) })
 }
 
-// createStore makes a new, empty file at path, whose events will be numbered
-// from base+1. It appears there whole or not at all.
-func createStore(path string, epoch, base uint64, sensor string) (*store, error) {
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+// createStore makes the files of a new, empty segment, whose events will be
+// numbered from base+1. Marks go on from what they were.
+func createStore(dir string, n segName, sensor string, marks []Mark) (*store, error) {
+	meta := map[string][]byte{
+		string(metaSchema): be64(schemaVersion), string(metaEpoch): be64(n.epoch), string(metaBase): be64(n.base),
+		string(metaSensor): []byte(sensor), string(metaMade): be64(uint64(max(0, time.Now().Unix()))), string(metaTwin): twin(),
 	}
-	db, err := openFile(tmp, readWrite)
+	err := createFile(n.path(dir, suffixEvents), func(tx *bolt.Tx) error {
+		if err := initialise(tx, eventBuckets, meta); err != nil {
+			return err
+		}
+		return putMarks(tx, marks)
+	})
 	if err != nil {
 		return nil, err
 	}
-	err = db.Update(func(tx *bolt.Tx) error { return initialise(tx, epoch, base, sensor) })
-	if err = errors.Join(err, db.Close()); err != nil {
-		return nil, fmt.Errorf("create %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return nil, err
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	return openStore(path, readWrite)
+	return openStore(dir, n, readWrite)
 }
 
-func initialise(tx *bolt.Tx, epoch, base uint64, sensor string) error {
-	for _, name := range allBuckets {
+func twin() []byte {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return b
+}
+
+func initialise(tx *bolt.Tx, buckets [][]byte, meta map[string][]byte) error {
+	for _, name := range buckets {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
 	}
-	meta := tx.Bucket(bucketMeta)
-	return errors.Join(
-		meta.Put(metaSchema, be64(schemaVersion)),
-		meta.Put(metaEpoch, be64(epoch)),
-		meta.Put(metaBase, be64(base)),
-		meta.Put(metaIndexed, be64(base)),
-		meta.Put(metaSensor, []byte(sensor)),
-	)
+	for k, v := range meta {
+		if err := tx.Bucket(bucketMeta).Put([]byte(k), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// inspect reads what a journal must have, which is also the test of whether
-// the file is one.
-func (s *store) inspect() error {
-	info, err := os.Stat(s.db.Path())
-	if err != nil {
-		return err
-	}
-	return s.view(func(tx *bolt.Tx) error {
-		if tx.Size() > info.Size() {
-			return fmt.Errorf("%w: file is %d bytes, its pages take %d", ErrDamaged, info.Size(), tx.Size())
-		}
-		for _, name := range allBuckets {
-			if tx.Bucket(name) == nil {
-				return fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
-			}
-		}
+// load reads what is kept in memory.
+func (s *store) load() error {
+	s.db.AllocSize = allocStep
+	s.tail = tail{}
+	return view(s.db, func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
-		if v := fromBE64(meta.Get(metaSchema)); v != schemaVersion {
-			return fmt.Errorf("journal has schema version %d, this program reads %d", v, schemaVersion)
+		s.name = segName{epoch: fromBE64(meta.Get(metaEpoch)), base: firstSeq(tx) - 1}
+		s.made = time.Unix(int64(fromBE64(meta.Get(metaMade))), 0)
+		s.last.Store(lastSeq(tx))
+		s.size.Store(tx.Size())
+		from, saved, err := s.indexed()
+		if err != nil {
+			return err
 		}
-		s.epoch = fromBE64(meta.Get(metaEpoch))
-		s.last = lastSeq(tx)
-		touch(tx)
-		s.tail.load(tx)
+		s.tail.load(tx, from, saved)
 		return nil
 	})
 }
 
-// touch reads one end of every bucket, so that a file torn at its tail is known
-// as such at once and not at the first append.
-func touch(tx *bolt.Tx) {
-	for _, name := range allBuckets {
-		tx.Bucket(name).Cursor().First()
-		tx.Bucket(name).Cursor().Last()
+// indexed says how far the index has come, and what the events up to there add
+// up to. A log from before there were summaries has none: its events are added
+// up once more by the tail, from the beginning.
+func (s *store) indexed() (from uint64, saved *summary, err error) {
+	if s.ix == nil {
+		return s.name.base, newSummary(), nil
 	}
+	err = view(s.ix, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		from, saved = fromBE64(meta.Get(metaIndexed)), newSummary()
+		sum, bad := decodeSummary(meta.Get(metaSummary))
+		if s.unsummed = bad != nil && from > s.name.base; bad == nil {
+			saved = sum
+		}
+		return nil
+	})
+	return max(from, s.name.base), saved, err
 }
+
+// bounds returns the lowest number that the segment can hold and its highest.
+func (s *store) bounds() (first, last uint64) { return s.name.base + 1, s.last.Load() }
 
 // firstSeq returns the lowest number that this file can hold.
 func firstSeq(tx *bolt.Tx) uint64 { return fromBE64(tx.Bucket(bucketMeta).Get(metaBase)) + 1 }
@@ -217,43 +249,39 @@ func lastSeq(tx *bolt.Tx) uint64 {
 	return firstSeq(tx) - 1
 }
 
-// view runs f in a read transaction. f copies what it wants to keep.
-func (s *store) view(f func(*bolt.Tx) error) error {
-	return closedError(guard(func() error { return s.db.View(f) }))
+// flush puts the tail into the index file.
+func (s *store) flush() error {
+	if s.ro == readOnly {
+		return ErrReadOnly
+	}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	part := s.tail.part()
+	if part == nil {
+		return nil
+	}
+	if err := update(s.ix, part.write); err != nil {
+		return fmt.Errorf("index events: %w", err)
+	}
+	s.tail.forget(part)
+	return nil
 }
 
-// update runs f in a write transaction that is on disk when update returns nil.
-func (s *store) update(f func(*bolt.Tx) error) error {
-	return closedError(guard(func() error { return s.db.Update(f) }))
+// marks returns how far all consumers have come.
+func (s *store) marks() (all []Mark, err error) {
+	err = view(s.db, func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMarks).ForEach(func(k, v []byte) error {
+			all = append(all, Mark{Consumer: string(k), Seq: fromBE64(v)})
+			return nil
+		})
+	})
+	return all, err
 }
 
-func (s *store) close() error { return guard(s.db.Close) }
-
-func closedError(err error) error {
-	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return ErrClosed
+func (s *store) close() error {
+	err := guard(s.db.Close)
+	if s.ix != nil && s.ix != s.db {
+		err = errors.Join(err, guard(s.ix.Close))
 	}
 	return err
-}
-
-// guard runs f and turns a panic or a memory fault, which is how bbolt meets a
-// damaged or shortened file, into an error.
-func guard(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, r)
-		}
-	}()
-	return f()
-}
-
-func be64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-// fromBE64 reads a stored number, 0 when there is none or it is misshapen.
-func fromBE64(b []byte) uint64 {
-	if len(b) != 8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(b)
 }

@@ -9,7 +9,7 @@ import (
 // The order of events is their number; clocks step, and an event may be
 // recorded some time after it arrived. The time index therefore follows the
 // furthest minute that event times have reached: for each such minute, the
-// first number that reached it. An event of minute m never has a number below
+// first number that reached it. Each segment begins anew. An event of minute m never has a number below
 // the first that reached m. It has none above the first that went beyond m
 // either, unless it came late, and late events have a posting list.
 
@@ -52,21 +52,12 @@ func clockAt(tx *bolt.Tx, seq uint64) clock {
 	return clock{}
 }
 
-// reachedAt returns the first number at which event times had come to minute,
-// and one above the last when they have not.
-func reachedAt(tx *bolt.Tx, minute uint64) uint64 {
-	if k, v := tx.Bucket(bucketTime).Cursor().Seek(be64(minute)); k != nil {
-		return fromBE64(v)
-	}
-	return lastSeq(tx) + 1
-}
-
-// notBefore returns a number below which no event is at or after t.
-func notBefore(tx *bolt.Tx, t time.Time) uint64 { return reachedAt(tx, minuteOf(t)) }
+// notBefore returns a number of the segment below which no event is at or after t.
+func notBefore(p part, t time.Time) uint64 { return p.reached(minuteOf(t)) }
 
 // upTo matches the events that can be before t.
-func upTo(tx *bolt.Tx, t time.Time, late source) source {
-	return anyOf{through(reachedAt(tx, minuteOf(t)+1) - 1), late}
+func upTo(p part, t time.Time) source {
+	return anyOf{through(p.reached(minuteOf(t)+1) - 1), p.term(lateTerm)}
 }
 
 // through matches every number up to its own.

@@ -1,0 +1,238 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// Reasons of gaps that the journal itself finds.
+const (
+	reasonDamaged   = "segment_damaged"
+	reasonRetention = "retention"
+)
+
+// repair sets damaged segments aside and puts what can be read of them in their
+// place.
+func (k *keeper) repair() error {
+	k.mu.Lock()
+	todo := maps.Clone(k.suspects)
+	k.mu.Unlock()
+	for _, seg := range k.j.shelf.all() {
+		if z := seg.sealed(); z != nil && z.faults.Load() > 0 && todo[seg] == nil {
+			todo[seg] = fmt.Errorf("%w: a block cannot be read", ErrDamaged)
+		}
+	}
+	var errs []error
+	for seg, why := range todo {
+		err := k.j.repairSegment(k.ctx, seg, why)
+		if err == nil {
+			k.mu.Lock()
+			delete(k.suspects, seg)
+			k.mu.Unlock()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// sealed returns the segment's sealed file, nil when it has none.
+func (s *segment) sealed() *sealed {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	z, _ := s.body.(*sealed)
+	return z
+}
+
+// repairSegment salvages a segment of a running journal. The damaged file keeps
+// its place until the salvaged one is complete.
+func (j *Journal) repairSegment(ctx context.Context, seg *segment, why error) error {
+	file := seg.name.path(j.dir, suffixSealed)
+	if seg.store() != nil {
+		file = seg.name.path(j.dir, suffixEvents)
+	}
+	first, last := seg.bounds()
+	made, kept, err := restore(ctx, file, j.dir, seg.name, last)
+	if err != nil {
+		return fmt.Errorf("repair %s: %w", seg.name, err)
+	}
+	aside, err := setAside(file, stamp())
+	if err != nil {
+		return err
+	}
+	if err := j.takeRestored(seg, made); err != nil {
+		return err
+	}
+	ev := damageEvent(why, filepath.Base(aside), kept, last+1-first-kept)
+	j.log.Error("a segment was damaged: what can be read of it was kept", "file", aside, "kept", kept, "lost", ev.Gap.Lost)
+	return j.report(ctx, ev)
+}
+
+// restoreDamaged salvages the segments that were set aside when the journal was
+// opened. What was lost is reported once that is known.
+func (k *keeper) restoreDamaged() error {
+	for len(k.damaged) > 0 {
+		d := k.damaged[0]
+		if err := k.j.restoreAside(k.ctx, d); err != nil {
+			return fmt.Errorf("salvage %s: %w", d.file, err)
+		}
+		k.damaged = k.damaged[1:]
+	}
+	return nil
+}
+
+func (j *Journal) restoreAside(ctx context.Context, d damaged) error {
+	last := j.shelf.endOf(d.name)
+	draft, kept, err := restore(ctx, d.file, j.dir, d.name, last)
+	if err != nil {
+		return err
+	}
+	if draft != "" {
+		z, err := adopt(draft, d.name.path(j.dir, suffixSealed))
+		if err != nil {
+			return err
+		}
+		if last == 0 {
+			_, last = z.bounds()
+		}
+		j.shelf.add(&segment{name: d.name, body: z})
+	}
+	var lost uint64
+	if last > 0 {
+		lost = last - d.name.base - kept
+	}
+	return j.report(ctx, damageEvent(d.why, filepath.Base(d.file), kept, lost))
+}
+
+// takeRestored puts a restored draft in a segment's place; "" is none.
+func (j *Journal) takeRestored(seg *segment, draft string) error {
+	if draft == "" {
+		j.shelf.remove(seg)
+		return errors.Join(seg.swap(nil), remove(seg.name.path(j.dir, suffixIndex)))
+	}
+	z, err := adopt(draft, seg.name.path(j.dir, suffixSealed))
+	if err != nil {
+		return err
+	}
+	return errors.Join(seg.swap(z), remove(seg.name.path(j.dir, suffixIndex)))
+}
+
+// adopt gives a sealed draft its name and opens it.
+func adopt(draft, path string) (*sealed, error) {
+	if err := os.Rename(draft, path); err != nil {
+		return nil, err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return openSealedFile(path)
+}
+
+func stamp() string { return time.Now().UTC().Format("20060102T150405.000000000Z") }
+
+func damageEvent(why error, aside string, kept, lost uint64) *sdk.Event {
+	now := time.Now().UTC()
+	ev := gapEvent(sdk.Gap{Lost: lost, Reason: reasonDamaged, From: now, To: now}, now)
+	ev.Error = fmt.Sprintf("%s was set aside, %d of its events were kept: %v", aside, kept, why)
+	return ev
+}
+
+// restore writes what can be read of a damaged file as a sealed draft, and
+// returns its path and how many events it holds; the path is "" when there are
+// none. Last is the highest number that the segment had, 0 when it is not known.
+func restore(ctx context.Context, file, dir string, name segName, last uint64) (draft string, kept uint64, err error) {
+	draft = name.path(dir, suffixSealed) + suffixDraft
+	var b *rebuilder
+	_, err = Salvage(ctx, file, func(seq uint64, rec []byte) error {
+		if seq <= name.base || last > 0 && seq > last {
+			return nil
+		}
+		if b == nil {
+			if b, err = newRebuilder(draft, name, rec); err != nil {
+				return err
+			}
+		}
+		return b.add(seq, rec)
+	})
+	if b == nil {
+		return "", 0, err
+	}
+	defer b.w.close()
+	if err == nil {
+		err = b.finish(last)
+	}
+	if err != nil {
+		return "", 0, errors.Join(err, remove(draft))
+	}
+	return draft, b.w.head.Events, nil
+}
+
+// rebuilder writes a sealed file from records alone.
+type rebuilder struct {
+	w     *sealer
+	lists map[string][]uint64
+	ids   map[string]uint64
+	clock clock
+	times []minuteRef
+	last  uint64
+}
+
+func newRebuilder(draft string, name segName, like []byte) (*rebuilder, error) {
+	w, err := newSealer(draft, sealedHead{Epoch: name.epoch, Base: name.base, Made: time.Now().UTC()}, like[:min(len(like), dictBytes)])
+	if err != nil {
+		return nil, err
+	}
+	w.sum = newSummary()
+	return &rebuilder{w: w, lists: map[string][]uint64{}, ids: map[string]uint64{}}, nil
+}
+
+func (b *rebuilder) add(seq uint64, rec []byte) error {
+	ev, err := decodeRecord(rec)
+	if err != nil {
+		return err
+	}
+	put := func(term string) {
+		if l := b.lists[term]; len(l) == 0 || l[len(l)-1] != seq {
+			b.lists[term] = append(l, seq)
+		}
+	}
+	eventTerms(ev, put)
+	further, late := b.clock.pass(minuteOf(ev.Time))
+	if late {
+		put(lateTerm)
+	}
+	if further {
+		b.times = append(b.times, minuteRef{minute: minuteOf(ev.Time), seq: seq})
+	}
+	if ev.ID != "" {
+		b.ids[string(idKey(ev.ID))] = seq
+	}
+	b.last = seq
+	b.w.record(seq, rec)
+	return b.w.err
+}
+
+func (b *rebuilder) finish(last uint64) error {
+	b.w.head.Last = max(b.last, last)
+	l := &lists{to: b.w.table(magicIndex)}
+	for _, term := range slices.Sorted(maps.Keys(b.lists)) {
+		seqs := b.lists[term]
+		if err := l.add(postingKey(term, seqs[0]), encodePosting(seqs)); err != nil {
+			return err
+		}
+	}
+	l.end()
+	index := l.to.finish()
+	ids := b.w.table(magicIDs)
+	for _, id := range slices.Sorted(maps.Keys(b.ids)) {
+		ids.put([]byte(id), uvarint(b.ids[id]))
+	}
+	return b.w.finish(index, ids.finish(), b.times, nil, nil)
+}

@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const (
+	// agreeAfter is how long a segment must have been too old, by an undisturbed
+	// clock, before it goes: a clock that jumps wipes nothing.
+	agreeAfter = time.Hour
+
+	// A clock that leaps less than this against the machine's steady one is only
+	// being adjusted. Forward, a machine that slept looks the same.
+	stepBack    = time.Second
+	stepForward = time.Minute
+)
+
+// watch compares the wall clock with the steady one.
+type watch struct {
+	j     *Journal
+	agree time.Duration
+	seen  time.Time // at the last look, with both readings
+	old   map[*segment]time.Time
+}
+
+func newWatch(j *Journal) *watch {
+	return &watch{j: j, agree: positive(j.o.agree, agreeAfter), old: map[*segment]time.Time{}}
+}
+
+// look records a step of the clock. Until it has looked for a while, no segment
+// is too old.
+func (w *watch) look(ctx context.Context, now time.Time) error {
+	var step time.Duration
+	if w.seen.IsZero() {
+		step = w.sinceLastRun(now)
+	} else {
+		step = now.Round(0).Sub(w.seen.Round(0)) - now.Sub(w.seen)
+	}
+	w.seen = now
+	if step > -stepBack && step < stepForward {
+		return nil
+	}
+	clear(w.old)
+	w.j.log.Warn("the clock was set", "by", step)
+	return w.j.report(ctx, &sdk.Event{
+		V: sdk.EventVersion, ID: newID(now), Kind: sdk.KindClock, Time: now.UTC(),
+		Clock: &sdk.ClockStep{By: step.Seconds()},
+	})
+}
+
+// sinceLastRun returns by how much the clock is behind the last time that was
+// noted, by this process or an earlier one.
+func (w *watch) sinceLastRun(now time.Time) time.Duration {
+	noted, err := w.j.tables.noted()
+	if err != nil || !noted.After(now) {
+		return 0
+	}
+	return now.Sub(noted)
+}
+
+// tooOld reports whether a segment has been too old for long enough.
+func (w *watch) tooOld(seg *segment, newest, now time.Time) bool {
+	if w.j.o.MaxAge <= 0 || newest.IsZero() || now.Round(0).Sub(newest) < w.j.o.MaxAge {
+		delete(w.old, seg)
+		return false
+	}
+	since, known := w.old[seg]
+	if !known {
+		w.old[seg] = now
+		return false
+	}
+	return now.Sub(since) >= w.agree
+}
+
+// retain removes the oldest segments as far as the limits ask, by unlinking them:
+// that needs no free space. The newest always stays.
+func (j *Journal) retain(ctx context.Context, w *watch) error {
+	segs := j.shelf.all()
+	sizes, total := j.sizes(segs)
+	low, _ := j.room.short()
+	for i, seg := range segs[:max(0, len(segs)-1)] {
+		over := j.o.MaxBytes > 0 && total > j.o.MaxBytes
+		if !over && !low && !w.tooOld(seg, newestIn(seg), time.Now()) {
+			break
+		}
+		if err := j.unlink(seg); err != nil {
+			return err
+		}
+		delete(w.old, seg)
+		total -= sizes[i]
+		low = false // look again before another goes for that
+	}
+	return j.clampMarks(ctx)
+}
+
+func (j *Journal) sizes(segs []*segment) (each []int64, total int64) {
+	for _, seg := range segs {
+		n := j.sizeOf(seg.name)
+		each, total = append(each, n), total+n
+	}
+	return each, total
+}
+
+// sizeOf returns what a segment's files take on disk.
+func (j *Journal) sizeOf(n segName) (bytes int64) {
+	for _, suffix := range []string{suffixEvents, suffixIndex, suffixSealed} {
+		if info, err := os.Stat(n.path(j.dir, suffix)); err == nil {
+			bytes += diskUse(info)
+		}
+	}
+	return bytes
+}
+
+// newestIn returns the time of a segment's newest event.
+func newestIn(seg *segment) time.Time {
+	if z := seg.sealed(); z != nil {
+		return z.head.To
+	}
+	if st := seg.store(); st != nil {
+		return st.tail.newest()
+	}
+	return time.Time{}
+}
+
+// unlink removes a segment. Those who read it meanwhile are waited for.
+func (j *Journal) unlink(seg *segment) error {
+	j.shelf.remove(seg)
+	err := remove(seg.name.path(j.dir, suffixSealed), seg.name.path(j.dir, suffixEvents), seg.name.path(j.dir, suffixIndex))
+	if err = errors.Join(err, seg.swap(nil), syncDir(j.eventsDir())); err != nil {
+		return fmt.Errorf("remove segment %s: %w", seg.name, err)
+	}
+	j.log.Info("an old segment was removed", "segment", seg.name.String())
+	return nil
+}
+
+// clampMarks moves the places of consumers that are behind the oldest segment,
+// and records what each of them will not see.
+func (j *Journal) clampMarks(ctx context.Context) error {
+	edge := j.First() - 1
+	marks, err := j.Marks()
+	if err != nil || edge == 0 {
+		return err
+	}
+	now := time.Now().UTC()
+	var events []*sdk.Event
+	marks = slices.DeleteFunc(marks, func(m Mark) bool { return m.Seq >= edge })
+	for i, m := range marks {
+		ev := gapEvent(sdk.Gap{Lost: edge - m.Seq, Reason: reasonRetention, From: now, To: now}, now)
+		ev.Error = fmt.Sprintf("consumer %q was behind the oldest event", m.Consumer)
+		events = append(events, ev)
+		marks[i].Seq = edge
+	}
+	return j.Append(ctx, events, marks...)
+}
