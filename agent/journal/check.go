@@ -95,7 +95,7 @@ func (t *tally) list(k, v []byte) {
 		t.fault("%w: key of the index", ErrDamaged)
 		return
 	}
-	seqs, err := decodePosting(fromBE64(k[len(k)-8:]), v)
+	seqs, err := decodePosting(nil, fromBE64(k[len(k)-8:]), v)
 	if err != nil {
 		t.fault("%w", err)
 		return

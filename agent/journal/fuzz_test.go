@@ -87,7 +87,7 @@ func FuzzDecodePosting(f *testing.F) {
 	f.Add(uint64(math.MaxUint64), []byte{1})
 	f.Add(uint64(5), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, first uint64, v []byte) {
-		seqs, err := decodePosting(first, v)
+		seqs, err := decodePosting(nil, first, v)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("error %v", err)
@@ -102,7 +102,7 @@ func FuzzDecodePosting(f *testing.F) {
 				t.Fatalf("decodePosting(%d, %x) = %v, does not rise", first, v, seqs)
 			}
 		}
-		again, err := decodePosting(first, encodePosting(seqs))
+		again, err := decodePosting(nil, first, encodePosting(seqs))
 		if err != nil || !slices.Equal(again, seqs) {
 			t.Fatalf("encoded again: %v, %v, want %v", again, err, seqs)
 		}

@@ -26,18 +26,24 @@ func encodePosting(seqs []uint64) []byte {
 	return v
 }
 
-// decodePosting returns the numbers of a stored list, rising. The work is
-// bounded by the length of v.
-func decodePosting(first uint64, v []byte) ([]uint64, error) {
-	seqs := append(make([]uint64, 0, 1+len(v)), first)
-	for len(v) > 0 {
-		d, n := binary.Uvarint(v)
-		last := seqs[len(seqs)-1]
-		if n <= 0 || d == 0 || d > maxSeq || last > maxSeq-d {
-			return nil, fmt.Errorf("%w: posting list at seq %d", ErrDamaged, first)
+// decodePosting puts the numbers of a stored list, rising, in the place of those
+// in dst. The work is bounded by the length of v.
+func decodePosting(dst []uint64, first uint64, v []byte) ([]uint64, error) {
+	bad := func() ([]uint64, error) { return dst[:0], fmt.Errorf("%w: posting list at seq %d", ErrDamaged, first) }
+	seqs, last := append(slices.Grow(dst[:0], 1+len(v)), first), first
+	if first > maxSeq {
+		return bad()
+	}
+	for i := 0; i < len(v); {
+		d, n := uint64(v[i]), 1
+		if d >= 0x80 { // most distances take one byte
+			d, n = binary.Uvarint(v[i:])
 		}
-		seqs = append(seqs, last+d)
-		v = v[n:]
+		if n <= 0 || d-1 >= maxSeq || last > maxSeq-d {
+			return bad()
+		}
+		last += d
+		seqs, i = append(seqs, last), i+n
 	}
 	return seqs, nil
 }
@@ -59,7 +65,8 @@ type floorer interface {
 type termSource struct {
 	keys   floorer
 	prefix []byte   // term, 0x00
-	block  []uint64 // the list at hand, nil before the first
+	block  []uint64 // the list at hand, empty before the first
+	at     int      // where in it the last answer was
 	spent  bool
 }
 
@@ -71,16 +78,30 @@ func (s *termSource) atMost(limit uint64) (uint64, error) {
 	if s.spent {
 		return 0, nil
 	}
-	if s.block == nil || s.block[0] > limit {
+	if len(s.block) == 0 || s.block[0] > limit {
 		if err := s.load(limit); err != nil || s.spent {
 			return 0, err
 		}
 	}
-	i, found := slices.BinarySearch(s.block, limit)
+	s.at = descend(s.block, s.at, limit)
+	return s.block[s.at], nil
+}
+
+// descend returns the index of the largest number that is not above limit. It
+// exists, and is not above from. In a conjunction it is near: a search through
+// the whole list would cost more.
+func descend(list []uint64, from int, limit uint64) int {
+	high, step := from, 1
+	for high-step >= 0 && list[high-step] > limit {
+		high -= step
+		step *= 2
+	}
+	low := max(0, high-step)
+	i, found := slices.BinarySearch(list[low:high+1], limit)
 	if !found {
 		i--
 	}
-	return s.block[i], nil
+	return low + i
 }
 
 // load finds the newest list that begins at or below limit.
@@ -93,7 +114,8 @@ func (s *termSource) load(limit uint64) error {
 		s.spent = true
 		return nil
 	}
-	s.block, err = decodePosting(fromBE64(k[len(s.prefix):]), v)
+	s.block, err = decodePosting(s.block, fromBE64(k[len(s.prefix):]), v)
+	s.at = len(s.block) - 1
 	return err
 }
 

@@ -15,7 +15,7 @@ const (
 	defaultLimit = 50
 	maxLimit     = 1000
 	maxExamined  = 100_000         // events looked at for one page
-	timedStep    = 256             // events copied at once when times will refuse some
+	timedStep    = 64             // events copied at once when times will refuse some
 	maxPageBytes = 32 << 20        // of records in one page, the last one not counted
 	maxQuery     = 2 * time.Second // after it a page ends with what it has
 )
@@ -127,6 +127,10 @@ func newWalk(q Query) (*walk, error) {
 	if q.Before > 0 {
 		w.below = q.Before
 	}
+	ofDetections := q.Rule != "" || q.Severity != "" || q.MinSeverity != ""
+	if ofDetections && q.Kind != "" && q.Kind != sdk.KindDetection {
+		w.done = true // nothing else has them: not worth a search
+	}
 	var err error
 	w.terms, err = queryTerms(q)
 	return w, err
@@ -178,7 +182,11 @@ func (w *walk) source(p part) source {
 		for _, t := range alternatives {
 			some = append(some, p.term(t))
 		}
-		all = append(all, some)
+		if len(some) == 1 {
+			all = append(all, some[0])
+		} else {
+			all = append(all, some)
+		}
 	}
 	if !w.q.To.IsZero() {
 		all = append(all, upTo(p, w.q.To))

@@ -195,7 +195,7 @@ func (l *lists) add(k, v []byte) error {
 	if cut < 0 {
 		return fmt.Errorf("%w: key of the index", ErrDamaged)
 	}
-	seqs, err := decodePosting(fromBE64(k[cut:]), v)
+	seqs, err := decodePosting(nil, fromBE64(k[cut:]), v)
 	if err != nil {
 		return err
 	}
