@@ -41,6 +41,8 @@ type Log interface {
 	// the sensor stops.
 	Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error
 	Last(ctx context.Context) (uint64, error)
+	Info(ctx context.Context) (journal.Info, error)
+	Stats(ctx context.Context) (journal.Stats, error)
 	Close() error
 }
 
@@ -68,6 +70,9 @@ func OpenLog(ctx context.Context, stateDir string) (Log, error) {
 type fileLog struct{ *journal.Journal }
 
 func (l *fileLog) Last(context.Context) (uint64, error) { return l.Journal.Last(), nil }
+
+func (l *fileLog) Info(context.Context) (journal.Info, error)   { return l.Journal.Info() }
+func (l *fileLog) Stats(context.Context) (journal.Stats, error) { return l.Journal.Stats() }
 
 func (l *fileLog) Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error {
 	for {
@@ -103,6 +108,8 @@ func startControl(stateDir string, j *journal.Journal, log *slog.Logger) (*contr
 	mux.HandleFunc("GET /events/{id}", s.get)
 	mux.HandleFunc("GET /follow", s.follow)
 	mux.HandleFunc("GET /last", s.last)
+	mux.HandleFunc("GET /info", s.info)
+	mux.HandleFunc("GET /stats", s.stats)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: dialTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(s.done)
@@ -156,6 +163,16 @@ func (s *controlServer) query(w http.ResponseWriter, r *http.Request) {
 func (s *controlServer) get(w http.ResponseWriter, r *http.Request) {
 	ev, err := s.journal.Get(r.Context(), r.PathValue("id"))
 	reply(w, ev, err)
+}
+
+func (s *controlServer) info(w http.ResponseWriter, _ *http.Request) {
+	info, err := s.journal.Info()
+	reply(w, info, err)
+}
+
+func (s *controlServer) stats(w http.ResponseWriter, _ *http.Request) {
+	stats, err := s.journal.Stats()
+	reply(w, stats, err)
 }
 
 func (s *controlServer) last(w http.ResponseWriter, _ *http.Request) { reply(w, s.journal.Last(), nil) }
@@ -262,6 +279,16 @@ func (c *controlClient) Get(ctx context.Context, id string) (*sdk.Event, error) 
 func (c *controlClient) Last(ctx context.Context) (n uint64, err error) {
 	err = c.read(ctx, "/last", nil, &n)
 	return n, err
+}
+
+func (c *controlClient) Info(ctx context.Context) (i journal.Info, err error) {
+	err = c.read(ctx, "/info", nil, &i)
+	return i, err
+}
+
+func (c *controlClient) Stats(ctx context.Context) (s journal.Stats, err error) {
+	err = c.read(ctx, "/stats", nil, &s)
+	return s, err
 }
 
 func (c *controlClient) Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error {

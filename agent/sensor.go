@@ -145,7 +145,7 @@ func (s *Sensor) openState() error {
 			return err
 		}
 	}
-	j, err := journal.Open(c.StateDir, journal.Options{Sensor: c.Name, Log: s.log})
+	j, err := journal.Open(c.StateDir, journalOptions(s.cfg, s.log))
 	if err != nil {
 		return err
 	}
@@ -166,18 +166,28 @@ func (s *Sensor) openState() error {
 	})
 	s.onStop("flush events", s.writer.Close)
 	if damage := j.Recovered(); damage != "" {
-		s.log.Error("the journal was damaged and has been set aside", "file", damage)
+		s.log.Error("the journal was damaged: what could not be read was set aside", "what", damage)
 		s.writer.Record(s.damageEvent(damage))
 	}
 	return nil
 }
 
-// damageEvent makes a lost journal part of the record.
-func (s *Sensor) damageEvent(file string) *sdk.Event {
+func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
+	return journal.Options{
+		Sensor: c.Sensor.Name, Log: log,
+		SegmentEvents: c.Journal.SegmentEvents, SegmentBytes: int64(c.Journal.SegmentBytes), SegmentAge: time.Duration(c.Journal.SegmentAge),
+		MaxAge: time.Duration(c.Journal.MaxAge), MaxBytes: int64(c.Journal.MaxBytes),
+		MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
+	}
+}
+
+// damageEvent makes what was found at the start part of the record. What of it
+// was lost the journal says itself, once it knows.
+func (s *Sensor) damageEvent(what string) *sdk.Event {
 	now := time.Now().UTC()
 	return &sdk.Event{
 		V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindGap, Time: now, Sensor: s.cfg.Sensor.Name,
-		Error: "set aside as " + file, Gap: &sdk.Gap{Reason: "journal_damaged", From: now, To: now},
+		Error: what, Gap: &sdk.Gap{Reason: "journal_damaged", From: now, To: now},
 	}
 }
 

@@ -38,8 +38,23 @@ const (
 	maxCallTimeout = Duration(time.Minute)
 	maxQueue       = 1 << 20
 	maxDelay       = Duration(time.Second)
-	maxMemoryMiB   = 1024
-	maxSpares      = 64
+
+	minKeepAge       = Duration(time.Hour)
+	maxKeepAge       = Duration(100 * 365 * 24 * time.Hour)
+	minKeepBytes     = 64 * MiB
+	maxKeepBytes     = 1 << 20 * GiB
+	maxMinFree       = 1024 * GiB
+	minReserve       = 1 * MiB
+	maxReserve       = 1 * GiB
+	minSegmentEvents = 1000
+	maxSegmentEvents = 4_000_000
+	minSegmentBytes  = 1 * MiB
+	maxSegmentBytes  = 4 * GiB
+	minSegmentAge    = Duration(time.Minute)
+	maxSegmentAge    = Duration(720 * time.Hour)
+
+	maxMemoryMiB = 1024
+	maxSpares    = 64
 )
 
 // check looks at every value that was decoded, and at the files and folders
@@ -48,12 +63,28 @@ func check(cfg *Config, c *collector) {
 	checkSensor(&cfg.Sensor, c)
 	checkDecoy(&cfg.Decoy, c)
 	checkLimits(&cfg.Decoy.Limits, c)
-	between(c, "journal.queue", cfg.Journal.Queue, 1, maxQueue)
-	between(c, "journal.delay", cfg.Journal.Delay, 0, maxDelay)
+	checkJournal(&cfg.Journal, c)
 	checkGuests(c, "rules.packs", cfg.Rules.Packs, BuiltInPacks, 0, maxPacks)
 	oneOf(c, "wasm.engine", cfg.WASM.Engine, "compiler", "interpreter")
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)
+}
+
+func checkJournal(j *Journal, c *collector) {
+	between(c, "journal.queue", j.Queue, 1, maxQueue)
+	between(c, "journal.delay", j.Delay, 0, maxDelay)
+	oneOf(c, "journal.durability", j.Durability, "group", "strict")
+	if j.MaxAge != 0 {
+		between(c, "journal.max_age", j.MaxAge, minKeepAge, maxKeepAge)
+	}
+	if j.MaxBytes != 0 {
+		between(c, "journal.max_bytes", j.MaxBytes, minKeepBytes, maxKeepBytes)
+	}
+	between(c, "journal.min_free", j.MinFree, 0, maxMinFree)
+	between(c, "journal.reserve", j.Reserve, minReserve, maxReserve)
+	between(c, "journal.segment_events", j.SegmentEvents, minSegmentEvents, maxSegmentEvents)
+	between(c, "journal.segment_bytes", j.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	between(c, "journal.segment_age", j.SegmentAge, minSegmentAge, maxSegmentAge)
 }
 
 func checkSensor(s *Sensor, c *collector) {

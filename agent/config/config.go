@@ -136,6 +136,26 @@ type Journal struct {
 	Queue int `toml:"queue"`
 	// Delay is how long a commit waits for more events, 0s to 1s. Default 5ms.
 	Delay Duration `toml:"delay"`
+	// Durability is "group": an answer may leave before its event is on disk, by
+	// Delay and a commit; or "strict": it waits. Default "group".
+	Durability string `toml:"durability"`
+	// MaxAge is how long events are kept, at least 1h; 0s for ever. Default 0s.
+	MaxAge Duration `toml:"max_age"`
+	// MaxBytes is how much disk events may take, at least 64MiB; 0B without
+	// limit. The newest segment is always kept. Default 20GiB.
+	MaxBytes Size `toml:"max_bytes"`
+	// MinFree is the free disk space below which old segments are removed, and
+	// then new events are shed and counted, 0B to 1TiB. Default 256MiB.
+	MinFree Size `toml:"min_free"`
+	// Reserve is the disk space held for what must be written when it is full,
+	// 1MiB to 1GiB. Default 64MiB.
+	Reserve Size `toml:"reserve"`
+	// SegmentEvents, SegmentBytes and SegmentAge end a segment, whichever is
+	// first: 1000 to 4000000, default 256000; 1MiB to 4GiB, default 256MiB; 1m to
+	// 720h, default 24h.
+	SegmentEvents int      `toml:"segment_events"`
+	SegmentBytes  Size     `toml:"segment_bytes"`
+	SegmentAge    Duration `toml:"segment_age"`
 }
 
 // Rules says which rule packs judge the events.
@@ -181,9 +201,23 @@ func blank() *Config {
 			TrustedProxies: []string{},
 			Limits:         defaultLimits(),
 		},
-		Journal: Journal{Queue: 65536, Delay: Duration(5 * time.Millisecond)},
+		Journal: defaultJournal(),
 		Rules:   Rules{Packs: []string{"core"}},
 		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
+	}
+}
+
+func defaultJournal() Journal {
+	return Journal{
+		Queue:         65536,
+		Delay:         Duration(5 * time.Millisecond),
+		Durability:    "group",
+		MaxBytes:      20 * GiB,
+		MinFree:       256 * MiB,
+		Reserve:       64 * MiB,
+		SegmentEvents: 256_000,
+		SegmentBytes:  256 * MiB,
+		SegmentAge:    Duration(24 * time.Hour),
 	}
 }
 

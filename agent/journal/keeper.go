@@ -12,8 +12,10 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// keepEvery is how often the keeper looks whether there is something to do.
-const keepEvery = time.Second
+const (
+	keepEvery   = time.Second // between two looks at what there is to do
+	forgetEvery = 60          // times that
+)
 
 // keeper does the journal's housekeeping: one goroutine indexes, another one
 // seals, repairs and removes segments and watches the clock. What it fails to do
@@ -113,10 +115,13 @@ func (k *keeper) runIndex() {
 func (k *keeper) runWork() {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	watch := newWatch(k.j)
+	watch, ticks := newWatch(k.j), 0
 	for {
 		select {
 		case <-tick.C:
+			if ticks++; ticks%forgetEvery == 0 {
+				k.forget()
+			}
 		case <-k.work:
 		case <-k.ctx.Done():
 			return
@@ -128,6 +133,15 @@ func (k *keeper) runWork() {
 		k.note("remove old segments", k.j.retain(k.ctx, watch))
 		if !k.j.o.KeepOpen {
 			k.note("seal segments", k.seal())
+		}
+	}
+}
+
+// forget drops what searches keep unpacked.
+func (k *keeper) forget() {
+	for _, seg := range k.j.shelf.all() {
+		if z := seg.sealed(); z != nil {
+			z.cache.clear()
 		}
 	}
 }

@@ -15,7 +15,7 @@ const (
 	defaultLimit = 50
 	maxLimit     = 1000
 	maxExamined  = 100_000         // events looked at for one page
-	timedStep    = 64             // events copied at once when times will refuse some
+	timedStep    = 64              // events copied at once when times will refuse some
 	maxPageBytes = 32 << 20        // of records in one page, the last one not counted
 	maxQuery     = 2 * time.Second // after it a page ends with what it has
 )
@@ -203,6 +203,18 @@ func (w *walk) lowest(p part) uint64 {
 	return max(first, notBefore(p, w.q.From))
 }
 
+// stretch returns the lowest and the highest number of the segment that can still
+// match, by their times alone: most segments are not in a query's times.
+func (w *walk) stretch(p part) (low, high uint64, err error) {
+	_, last := p.bounds()
+	low, high = w.lowest(p), min(w.below-1, last)
+	if w.q.To.IsZero() || high < low {
+		return low, high, nil
+	}
+	high, err = upTo(p, w.q.To).atMost(high)
+	return low, high, err
+}
+
 // wanted is how many candidates to copy: one more than the page has room for,
 // which shows whether there is a next page, and more where times will refuse some.
 func (w *walk) wanted() int {
@@ -216,9 +228,12 @@ func (w *walk) wanted() int {
 // step copies out the next candidates of a segment, and reports whether there
 // are no more in it.
 func (w *walk) step(p part) (found []stored, spent bool, err error) {
-	src, low, want := w.source(p), w.lowest(p), w.wanted()
-	bytes := 0
-	for high := w.below - 1; len(found) < want && bytes < maxReadBytes; {
+	low, high, err := w.stretch(p)
+	if err != nil || high < low {
+		return nil, true, err
+	}
+	src, want, bytes := w.source(p), w.wanted(), 0
+	for len(found) < want && bytes < maxReadBytes {
 		seq, err := src.atMost(high)
 		if err != nil {
 			return nil, false, err

@@ -114,9 +114,12 @@ func TestQueryRefuses(t *testing.T) {
 // The index must agree with a plain look at every event, whatever the order of
 // their times, and whether its newest part is in memory or was read back.
 func TestQueryAgainstScan(t *testing.T) {
+	testQueryAgainstScan(t, open(t, t.TempDir()))
+}
+
+func testQueryAgainstScan(t *testing.T, j *journal.Journal) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
-	dir := t.TempDir()
-	j := open(t, dir)
 	var all []*sdk.Event
 	now := noon
 	for len(all) < 6000 {
@@ -137,7 +140,7 @@ func TestQueryAgainstScan(t *testing.T) {
 		}
 	}
 	compare()
-	j = reopen(t, j, dir)
+	j = reopen(t, j, j.Dir())
 	compare()
 }
 

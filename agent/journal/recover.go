@@ -240,6 +240,9 @@ func (r *recovery) openForReading() (*store, error) {
 		r.shelf.add(&segment{name: n, body: b})
 	}
 	newest := r.shelf.newest()
+	if newest == nil && len(r.notes) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, r.said())
+	}
 	if newest == nil {
 		return nil, fmt.Errorf("there are no events: %w", os.ErrNotExist)
 	}

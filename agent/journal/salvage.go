@@ -17,6 +17,8 @@ const (
 	pageHeader   = 16
 	leafElement  = 16
 	leafPage     = 0x02
+	leafBucket   = 0x01 // flag of an element
+	bucketHeader = 16
 	boltMagic    = 0xED0CDAED
 	minPageSize  = 512
 	maxPageSize  = 64 << 10
@@ -193,16 +195,25 @@ func leafRecords(r io.ReaderAt, off, size, page int64, found map[uint64]span) {
 	if _, err := r.ReadAt(h, off); err != nil {
 		return
 	}
-	flags, n, overflow := binary.NativeEndian.Uint16(h[8:]), int(binary.NativeEndian.Uint16(h[10:])), int64(binary.NativeEndian.Uint32(h[12:]))
-	if flags != leafPage || n == 0 || overflow > maxOverflow {
+	overflow := int64(binary.NativeEndian.Uint32(h[12:]))
+	if binary.NativeEndian.Uint16(h[8:]) != leafPage || overflow > maxOverflow {
 		return
 	}
 	b := make([]byte, min(page*(overflow+1), size-off))
-	if m, err := r.ReadAt(b, off); err != nil && !errors.Is(err, io.EOF) {
+	n, err := r.ReadAt(b, off)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return
-	} else {
-		b = b[:m]
 	}
+	pageRecords(b[:n], off, found, true)
+}
+
+// pageRecords notes the genuine records of a leaf that begins at off. A bucket of
+// few records lies inside a leaf of another one.
+func pageRecords(b []byte, off int64, found map[uint64]span, outer bool) {
+	if len(b) < pageHeader || binary.NativeEndian.Uint16(b[8:]) != leafPage {
+		return
+	}
+	n := int(binary.NativeEndian.Uint16(b[10:]))
 	for i := range n {
 		at := pageHeader + i*leafElement
 		if at+leafElement > len(b) {
@@ -210,13 +221,22 @@ func leafRecords(r io.ReaderAt, off, size, page int64, found map[uint64]span) {
 		}
 		e := b[at:]
 		k := int64(at) + int64(binary.NativeEndian.Uint32(e[4:]))
-		ksize, vsize := int64(binary.NativeEndian.Uint32(e[8:])), int64(binary.NativeEndian.Uint32(e[12:]))
-		if binary.NativeEndian.Uint32(e) != 0 || ksize != 8 || k+ksize+vsize > int64(len(b)) {
+		v := k + int64(binary.NativeEndian.Uint32(e[8:]))
+		end := v + int64(binary.NativeEndian.Uint32(e[12:]))
+		if end > int64(len(b)) {
 			continue
 		}
-		seq, rec := fromBE64(b[k:k+8]), b[k+8:k+8+vsize]
-		if _, known := found[seq]; !known && len(rec) > 0 && rec[0] == recordVersion && genuine(seq, rec) {
-			found[seq] = span{off: off + k + 8, len: int(vsize)}
+		switch kind := binary.NativeEndian.Uint32(e); {
+		case kind == leafBucket && outer && end-v > bucketHeader:
+			pageRecords(b[v+bucketHeader:end], off+v+bucketHeader, found, false)
+		case kind == 0 && v-k == 8:
+			noteRecord(fromBE64(b[k:v]), b[v:end], span{off: off + v, len: int(end - v)}, found)
 		}
+	}
+}
+
+func noteRecord(seq uint64, rec []byte, at span, found map[uint64]span) {
+	if _, known := found[seq]; !known && len(rec) > 0 && rec[0] == recordVersion && genuine(seq, rec) {
+		found[seq] = at
 	}
 }

@@ -77,6 +77,7 @@ type sealed struct {
 	ids    *tableDir
 	clock  []minuteRef
 
+	cache  tableCache
 	faults atomic.Int64 // damaged blocks that were met
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // A table is a sorted set of keys in blocks, with a directory of the blocks'
@@ -83,15 +84,67 @@ func (t *tableReader) load(i int) error {
 	if t.at == i {
 		return nil
 	}
-	b, _, err := t.z.block(t.dir.magic, t.dir.offs[i], t.dir.offs[i+1])
-	if err != nil {
-		return err
+	off := t.dir.offs[i]
+	all := t.z.cache.get(off)
+	if all == nil {
+		b, _, err := t.z.block(t.dir.magic, off, t.dir.offs[i+1])
+		if err == nil {
+			all, err = b.entries()
+		}
+		if err != nil {
+			t.z.spoilt(err)
+			return err
+		}
+		t.z.cache.put(off, all, len(b.raw))
 	}
-	t.all, err = b.entries()
-	t.at = i
-	if err != nil {
-		t.at = -1
-		t.z.spoilt(err)
+	t.at, t.all = i, all
+	return nil
+}
+
+// maxCached is how many bytes of table blocks a sealed segment keeps unpacked.
+// They are shared by concurrent queries and never changed.
+const maxCached = 256 << 10
+
+// tableCache keeps unpacked blocks by their offsets.
+type tableCache struct {
+	mu     sync.Mutex
+	blocks map[int64]cached
+	bytes  int
+}
+
+type cached struct {
+	all   []entry
+	bytes int
+}
+
+func (c *tableCache) get(off int64) []entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocks[off].all
+}
+
+// put keeps a block, and drops others at random when there are too many.
+func (c *tableCache) put(off int64, all []entry, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blocks == nil {
+		c.blocks = map[int64]cached{}
 	}
-	return err
+	for other, b := range c.blocks {
+		if c.bytes+bytes <= maxCached {
+			break
+		}
+		c.bytes -= b.bytes
+		delete(c.blocks, other)
+	}
+	if _, known := c.blocks[off]; !known {
+		c.bytes += bytes
+	}
+	c.blocks[off] = cached{all, bytes}
+}
+
+func (c *tableCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blocks, c.bytes = nil, 0
 }

@@ -1,0 +1,458 @@
+package journal_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// openWith opens a journal with small segments.
+func openWith(t *testing.T, dir string, o journal.Options) *journal.Journal {
+	t.Helper()
+	o.Sensor = "s1"
+	if o.SegmentEvents == 0 {
+		o.SegmentEvents = 500
+	}
+	j, err := journal.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+// until waits for what the keeper does in the background.
+func until(t *testing.T, j *journal.Journal, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 20 s: %s", what)
+		}
+		j.Work()
+	}
+}
+
+func awaitSealed(t *testing.T, j *journal.Journal) {
+	t.Helper()
+	until(t, j, "not all segments are sealed", func() bool {
+		all, sealed := j.Sealed()
+		return sealed == all-1
+	})
+}
+
+// appendSamples appends n sample events in commits of 100.
+func appendSamples(t *testing.T, j *journal.Journal, n int) (all []*sdk.Event) {
+	t.Helper()
+	for i := 0; i < n; i += 100 {
+		var batch []*sdk.Event
+		for k := range min(100, n-i) {
+			batch = append(batch, sample(i+k))
+		}
+		appendAll(t, j, batch...)
+		all = append(all, batch...)
+	}
+	return all
+}
+
+// Sealing changes where events are, and nothing that anybody sees.
+func TestSealed(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{})
+	all := appendSamples(t, j, 3200)
+	awaitSealed(t, j)
+	if n, _ := j.Sealed(); n != 7 {
+		t.Errorf("%d segments of 500 for 3200 events, want 7", n)
+	}
+	look := func() {
+		t.Helper()
+		if diff := cmp.Diff(all, readAll(t, j, 0)); diff != "" {
+			t.Fatalf("read differs (-want +got):\n%s", diff)
+		}
+		for _, ev := range []*sdk.Event{all[0], all[499], all[500], all[1234], all[3199]} {
+			got, err := j.Get(t.Context(), ev.ID)
+			if err != nil || got.Seq != ev.Seq {
+				t.Errorf("Get(%s) = %+v, %v", ev.ID, got, err)
+			}
+			got, err = j.Get(t.Context(), fmt.Sprint(ev.Seq))
+			if err != nil || got.ID != ev.ID {
+				t.Errorf("Get(%d) = %+v, %v", ev.Seq, got, err)
+			}
+		}
+		for _, q := range []journal.Query{
+			{Limit: 1000}, {IP: all[3].IP, Limit: 700}, {Tool: "tool_3", Outcome: "result", Limit: 90},
+			{Session: "session-7", Limit: 10}, {From: all[900].Time, To: all[1700].Time, Limit: 300}, {IP: "192.0.2.9", Limit: 1},
+		} {
+			if diff := cmp.Diff(filter(all, q), pages(t, j, q)); diff != "" {
+				t.Errorf("Query(%+v) (-want +got):\n%s", q, diff)
+			}
+		}
+		if err := j.Sound(); err != nil {
+			t.Error(err)
+		}
+	}
+	look()
+	j.Close()
+	j = openWith(t, dir, journal.Options{})
+	look()
+	if files, _ := filepath.Glob(filepath.Join(dir, "events", "*")); len(files) != 8 { // six sealed, and one open with its index
+		t.Errorf("files %q", files)
+	}
+}
+
+// filter is [scan] for the fields that these queries use.
+func filter(all []*sdk.Event, q journal.Query) (found []uint64) {
+	for i := len(all) - 1; i >= 0; i-- {
+		ev := all[i]
+		if (q.Session == "" || ev.Session == q.Session) && len(scan([]*sdk.Event{ev}, q)) > 0 {
+			found = append(found, ev.Seq)
+		}
+	}
+	return found
+}
+
+// The index agrees with a plain look at every event when segments are small and
+// sealed while the events come.
+func TestQueryAcrossSegments(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{SegmentEvents: 700})
+	testQueryAgainstScan(t, j)
+}
+
+// Marks go on from segment to segment, and survive the loss of the newest.
+func TestMarksAcrossSegments(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{})
+	appendSamples(t, j, 300)
+	if err := j.Append(t.Context(), nil, journal.Mark{Consumer: "siem", Seq: 250}); err != nil {
+		t.Fatal(err)
+	}
+	appendSamples(t, j, 900)
+	awaitSealed(t, j)
+	if err := j.Append(t.Context(), nil, journal.Mark{Consumer: "late", Seq: 1}); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	if err := os.Remove(fileOf(t, dir, ".seg")); err != nil {
+		t.Fatal(err)
+	}
+	j = openWith(t, dir, journal.Options{})
+	if n, err := j.Mark("siem"); n != 250 || err != nil {
+		t.Errorf("mark = %d, %v, want 250", n, err)
+	}
+	if n, err := j.Mark("late"); n != 0 || err != nil {
+		t.Errorf("mark of the lost segment = %d, %v, want 0", n, err)
+	}
+}
+
+func TestRetainBytes(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{MaxBytes: 1, SegmentEvents: 300})
+	appendSamples(t, j, 300)
+	if err := j.Append(t.Context(), nil, journal.Mark{Consumer: "slow", Seq: 100}, journal.Mark{Consumer: "fast", Seq: 300}); err != nil {
+		t.Fatal(err)
+	}
+	appendSamples(t, j, 300)
+	until(t, j, "the first segment is still there", func() bool { return j.First() == 301 })
+	until(t, j, "the slow consumer is where it was", func() bool { n, _ := j.Mark("slow"); return n == 300 })
+	p, err := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+	if err != nil || len(p.Events) != 1 || p.Events[0].Gap.Lost != 200 || p.Events[0].Gap.Reason != "retention" || !strings.Contains(p.Events[0].Error, "slow") {
+		t.Errorf("gaps = %+v, %v, want one of 200 events", p.Events, err)
+	}
+	if _, err := j.Get(t.Context(), "1"); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("event 1: %v", err)
+	}
+	if events, err := j.Read(t.Context(), 0, 10); err != nil || len(events) == 0 || events[0].Seq != 301 {
+		t.Errorf("first read = %+v, %v", events, err)
+	}
+	j.Close()
+	if j = openWith(t, dir, journal.Options{}); j.Recovered() != "" {
+		t.Errorf("recovered %q", j.Recovered())
+	}
+}
+
+// A segment goes by its age only after it has been too old for a while.
+func TestRetainAge(t *testing.T) {
+	o := journal.Options{MaxAge: time.Hour, SegmentEvents: 100}
+	o.Agree(300 * time.Millisecond)
+	j := openWith(t, t.TempDir(), o)
+	old := func(age time.Duration) (batch []*sdk.Event) {
+		for i := range 100 {
+			ev := sample(i)
+			ev.Time = time.Now().Add(-age)
+			batch = append(batch, ev)
+		}
+		return batch
+	}
+	began := time.Now()
+	appendAll(t, j, old(3*time.Hour)...)
+	appendAll(t, j, old(30*time.Minute)...)
+	appendAll(t, j, old(0)...)
+	until(t, j, "the old segment is still there", func() bool { return j.First() == 101 })
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("it went after %v", took)
+	}
+	for range 20 {
+		j.Work()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if j.First() != 101 {
+		t.Errorf("first = %d: a segment went that is not too old", j.First())
+	}
+}
+
+func TestStats(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{})
+	all := appendSamples(t, j, 1700)
+	appendAll(t, j, detection("d", "tool-sweep", sdk.SeverityHigh, "10.0.0.1"))
+	look := func() {
+		t.Helper()
+		s, err := j.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Events != 1701 || s.Kinds["access"] != 1700 || s.Severities["high"] != 1 || s.UniqueSources != 280 || !s.Exact {
+			t.Errorf("stats = %+v", s)
+		}
+		if len(s.Rules) != 1 || s.Rules[0] != (journal.Count{Name: "tool-sweep", Count: 1}) || len(s.Tools) != 20 || s.Tools[0].Count != 45 {
+			t.Errorf("rules %+v, tools %+v", s.Rules, s.Tools)
+		}
+		n := uint32(0)
+		for _, m := range s.Minutes {
+			n += m.Events
+		}
+		if n != 1700 || !s.From.Equal(all[0].Time) {
+			t.Errorf("%d events in the timeline, from %v", n, s.From)
+		}
+	}
+	look()
+	awaitSealed(t, j)
+	look()
+	j.Close()
+	j = openWith(t, dir, journal.Options{})
+	look()
+}
+
+func TestSessions(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{})
+	appendSamples(t, j, 900) // 30 of each session
+	mint := sample(900)
+	mint.Kind, mint.Canary = sdk.KindCanary, &sdk.Canary{Value: "AKIA1", Kind: "aws key"}
+	appendAll(t, j, mint)
+	look := func() {
+		t.Helper()
+		until(t, j, "sessions are not told", func() bool { s, _ := j.Tables().Sessions(0, 1000); return len(s) >= 30 })
+		s, err := j.Tables().Session("session-3")
+		if err != nil || s.Events != 30 || s.FirstSeq != 91 || s.LastSeq != 120 || s.Client.Name != "probe" || s.Calls != 30 {
+			t.Errorf("session = %+v, %v", s, err)
+		}
+		page, err := j.Tables().Sessions(91, 2)
+		if err != nil || len(page) != 2 || page[0].ID != "session-2" || page[1].ID != "session-1" {
+			t.Errorf("page = %+v, %v", page, err)
+		}
+		if c, err := j.Tables().Canary("AKIA1"); err != nil || c.Seq != mint.Seq || c.EventID != mint.ID {
+			t.Errorf("canary = %+v, %v", c, err)
+		}
+	}
+	look()
+	j.Close()
+	if err := os.Remove(filepath.Join(dir, "state.db")); err != nil {
+		t.Fatal(err)
+	}
+	j = openWith(t, dir, journal.Options{})
+	look() // read back from the events
+	if _, err := j.Tables().Canary("other"); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("unknown canary: %v", err)
+	}
+}
+
+// Damage to a sealed segment costs what is damaged: the file is set aside, what
+// can be read of it takes its place, and the loss is an event.
+func TestDamagedSegment(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		spoil  func(b []byte) []byte
+		lost   int // at the most
+		aside  bool
+		atOpen bool
+	}{
+		{"flipped byte in a block", func(b []byte) []byte { b[len(b)/3] ^= 0x40; return b }, 64, true, false},
+		{"flipped byte in the dictionary", func(b []byte) []byte { b[100] ^= 1; return b }, 0, true, true},
+		{"flipped byte in the foot", func(b []byte) []byte { b[len(b)-20] ^= 1; return b }, 0, true, true},
+		{"truncated", func(b []byte) []byte { return b[:len(b)/3] }, 499, true, true},
+		{"zero length", func([]byte) []byte { return nil }, 500, true, true},
+		{"garbage", func(b []byte) []byte { return []byte(strings.Repeat("garbage", 5000)) }, 500, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := openWith(t, dir, journal.Options{})
+			all := appendSamples(t, j, 1600)
+			awaitSealed(t, j)
+			j.Close()
+			files, _ := filepath.Glob(filepath.Join(dir, "events", "*.sealed"))
+			b, err := os.ReadFile(files[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(files[1], c.spoil(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j = openWith(t, dir, journal.Options{})
+			if (j.Recovered() != "") != c.atOpen {
+				t.Errorf("recovered %q", j.Recovered())
+			}
+			for after := uint64(0); after < 1600; { // whoever reads finds the damage
+				events, err := j.Read(t.Context(), after, 100)
+				if bad, ok := errors.AsType[*journal.RecordError](err); ok {
+					after = bad.Seq
+				} else if len(events) > 0 {
+					after = events[len(events)-1].Seq
+				}
+			}
+			until(t, j, "the damage is not reported", func() bool {
+				p, _ := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+				return len(p.Events) > 0
+			})
+			gap, err := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+			if err != nil || len(gap.Events) != 1 || gap.Events[0].Gap.Reason != "segment_damaged" || int(gap.Events[0].Gap.Lost) > c.lost {
+				t.Fatalf("gaps = %+v, %v", gap.Events, err)
+			}
+			kept, lost := 0, int(gap.Events[0].Gap.Lost)
+			for after := uint64(0); ; {
+				events, err := j.Read(t.Context(), after, 1000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(events) == 0 {
+					break
+				}
+				for _, ev := range events {
+					if ev.Kind == sdk.KindAccess {
+						kept++
+						if ev.ID != all[ev.Seq-1].ID {
+							t.Fatalf("event %d is %s, was %s", ev.Seq, ev.ID, all[ev.Seq-1].ID)
+						}
+					}
+				}
+				after = events[len(events)-1].Seq
+			}
+			if kept+lost != 1600 {
+				t.Errorf("%d events kept and %d lost of 1600", kept, lost)
+			}
+			if err := j.Sound(); err != nil {
+				t.Error(err)
+			}
+			if aside, _ := journal.Aside(dir); len(aside) != 1 {
+				t.Errorf("set aside: %q", aside)
+			}
+			t.Logf("%d events lost", lost)
+		})
+	}
+}
+
+// A log from before there were segments becomes the first one.
+func TestLegacy(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/legacy")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(readAll(t, r, 0)); n != 300 {
+		t.Errorf("a reader finds %d events, want 300", n)
+	}
+	r.Close()
+	j := openWith(t, dir, journal.Options{})
+	if n, err := j.Mark("siem"); n != 120 || err != nil || j.Recovered() != "" {
+		t.Errorf("mark = %d, %v; recovered %q", n, err, j.Recovered())
+	}
+	appendSamples(t, j, 10)
+	awaitSealed(t, j)
+	if n := len(readAll(t, j, 0)); n != 310 {
+		t.Errorf("%d events, want 310", n)
+	}
+	s, err := j.Stats()
+	if err != nil || s.Events != 310 {
+		t.Errorf("stats: %d events, %v", s.Events, err)
+	}
+	if err := j.Sound(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "journal.db")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("journal.db: %v", err)
+	}
+}
+
+// The newest segment, which no other bounds, is salvaged as well.
+func TestSalvageNewest(t *testing.T) {
+	for _, n := range []int{1, 2, 300} {
+		dir := t.TempDir()
+		j := open(t, dir)
+		for i := range n {
+			ev := sample(i)
+			ev.Head, ev.Body = "", nil // short ones, which bbolt stores inside another bucket
+			appendAll(t, j, ev)
+		}
+		j.Close()
+		path := fileOf(t, dir, ".seg")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			b[16+i], b[os.Getpagesize()+16+i] = 0xff, 0xff // both meta pages
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j = openWith(t, dir, journal.Options{})
+		until(t, j, "the damage is not reported", func() bool {
+			p, _ := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+			return len(p.Events) > 0
+		})
+		if events := readKept(t, j); events != n {
+			t.Errorf("%d of %d events were kept; recovered %q", events, n, j.Recovered())
+		}
+		aside, err := journal.Aside(dir)
+		if err != nil || len(aside) != 1 {
+			t.Fatalf("set aside %q, %v", aside, err)
+		}
+		s, err := journal.SalvageEvents(t.Context(), aside[0], func([]byte) error { return nil })
+		if err != nil || s.Events != uint64(n) || s.First != 1 || s.Last != uint64(n) {
+			t.Errorf("salvaged %+v, %v", s, err)
+		}
+		j.Close()
+	}
+}
+
+// readKept counts the accesses that can be read.
+func readKept(t *testing.T, j *journal.Journal) (n int) {
+	t.Helper()
+	for after := uint64(0); ; {
+		events, err := j.Read(t.Context(), after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 0 {
+			return n
+		}
+		for _, ev := range events {
+			if ev.Kind == sdk.KindAccess {
+				n++
+			}
+		}
+		after = events[len(events)-1].Seq
+	}
+}
