@@ -17,8 +17,8 @@ const (
 	forgetEvery = 60          // times that
 )
 
-// keeper does the journal's housekeeping: one goroutine indexes, another one
-// seals, repairs and removes segments and watches the clock. What it fails to do
+// keeper does the journal's housekeeping: one goroutine indexes, one keeps the
+// tables, and one seals, repairs and removes segments and watches the clock. What it fails to do
 // it tries again; nothing of it is needed for an event to be recorded or found.
 type keeper struct {
 	j      *Journal
@@ -27,6 +27,7 @@ type keeper struct {
 	tasks  sync.WaitGroup
 	index  chan struct{} // one token: a tail is long enough
 	work   chan struct{} // one token: there is a segment to see to
+	rows   chan struct{} // one token: the tables have much news
 
 	mu       sync.Mutex
 	suspects map[*segment]error
@@ -37,15 +38,16 @@ type keeper struct {
 func startKeeper(j *Journal, d []damaged) *keeper {
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &keeper{
-		j: j, ctx: ctx, cancel: cancel, index: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		j: j, ctx: ctx, cancel: cancel, index: make(chan struct{}, 1), work: make(chan struct{}, 1), rows: make(chan struct{}, 1),
 		suspects: map[*segment]error{}, damaged: d, failing: map[string]bool{},
 	}
 	k.tasks.Go(k.runIndex)
 	k.tasks.Go(k.runWork)
+	k.tasks.Go(k.runTables)
 	return k
 }
 
-// stop ends both goroutines. A nil keeper, a reader's, has none.
+// stop ends the goroutines. A nil keeper, a reader's, has none.
 func (k *keeper) stop() error {
 	if k == nil {
 		return nil
@@ -67,6 +69,7 @@ func (k *keeper) nudge() {
 	if k != nil {
 		signal(k.work)
 		signal(k.index)
+		signal(k.rows)
 	}
 }
 
@@ -76,7 +79,7 @@ func (k *keeper) appended(s *store, t *Tables) {
 		signal(k.index)
 	}
 	if t.full() {
-		signal(k.work)
+		signal(k.rows)
 	}
 }
 
@@ -129,11 +132,25 @@ func (k *keeper) runWork() {
 		k.j.room.look()
 		k.note("record a clock step", watch.look(k.ctx, time.Now()))
 		k.note("repair segments", errors.Join(k.repair(), k.restoreDamaged()))
-		k.note("tell sessions", k.j.tabulate(k.ctx))
 		k.note("remove old segments", k.j.retain(k.ctx, watch))
 		if !k.j.o.KeepOpen {
 			k.note("seal segments", k.seal())
 		}
+	}
+}
+
+// runTables keeps the tables up to date.
+func (k *keeper) runTables() {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-k.rows:
+		case <-k.ctx.Done():
+			return
+		}
+		k.note("store sessions", k.j.tabulate(k.ctx))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,8 +17,15 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// victimDir tells the test binary to append to the journal there until killed.
-const victimDir = "JOURNAL_TEST_VICTIM_DIR"
+// victimDir tells the test binary to append to the journal there until killed;
+// with victimKeep, which is a number of bytes, it removes old segments meanwhile.
+const (
+	victimDir  = "JOURNAL_TEST_VICTIM_DIR"
+	victimKeep = "JOURNAL_TEST_VICTIM_KEEP"
+
+	// killRounds asks for other than 20 kills.
+	killRounds = "JOURNAL_TEST_KILLS"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
@@ -30,7 +38,8 @@ func TestMain(m *testing.M) {
 // victim appends from several goroutines and prints a line "seq id" for each
 // event once its append has returned.
 func victim(dir string) error {
-	j, err := journal.Open(dir, journal.Options{Sensor: "victim"})
+	keep, _ := strconv.ParseInt(os.Getenv(victimKeep), 10, 64)
+	j, err := journal.Open(dir, journal.Options{Sensor: "victim", SegmentEvents: 1500, MaxBytes: keep})
 	if err != nil {
 		return err
 	}
@@ -73,44 +82,69 @@ func appendRandom(j *journal.Journal) (acks string, err error) {
 }
 
 // SIGKILL leaves the page cache alone, so this shows that commits are whole and
-// acknowledged ones are kept, not that they survive a power cut.
+// acknowledged ones are kept, not that they survive a power cut. Segments are so
+// small that the kills meet every step of beginning, indexing, sealing and
+// removing one.
 func TestKill(t *testing.T) {
 	rounds := 20
-	if testing.Short() {
-		rounds = 3
+	if n, err := strconv.Atoi(os.Getenv(killRounds)); err == nil {
+		rounds = n
+	} else if testing.Short() {
+		rounds = 4
 	}
+	t.Run("sealing", func(t *testing.T) { testKill(t, rounds/2, "0") })
+	t.Run("sealing and removing", func(t *testing.T) { testKill(t, rounds-rounds/2, "8000000") })
+}
+
+func testKill(t *testing.T, rounds int, keep string) {
 	dir := t.TempDir()
-	acked, last := 0, uint64(0)
+	acked, last, removed := 0, uint64(0), 0
 	for range rounds {
-		acks := killVictim(t, dir, last, time.Duration(20+rand.IntN(150))*time.Millisecond)
-		j, err := journal.Open(dir, journal.Options{})
+		acks := killVictim(t, dir, keep, last, time.Duration(20+rand.IntN(600))*time.Millisecond)
+		j, err := journal.Open(dir, journal.Options{KeepOpen: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s := j.Recovered(); s != "" {
 			t.Fatalf("recovered: %s", s)
 		}
-		for _, ev := range readAll(t, j, last) {
+		for _, ev := range readAll(t, j, max(last, j.First()-1)) {
 			if id, ok := acks[ev.Seq]; ok && id != ev.ID {
 				t.Fatalf("event %d is %s, acknowledged as %s", ev.Seq, ev.ID, id)
 			}
 			delete(acks, ev.Seq)
 			last, acked = ev.Seq, acked+1
 		}
+		for seq := range acks {
+			if keep != "0" && seq < j.First() {
+				delete(acks, seq)
+				removed++
+			}
+		}
 		if len(acks) > 0 {
 			t.Fatalf("%d acknowledged events are lost, last is %d", len(acks), last)
 		}
+		last = j.Last()
 		checkKilled(t, j, last)
 	}
-	t.Logf("%d events survived %d kills", acked, rounds)
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all, sealed := r.Sealed()
+	t.Logf("%d events survived %d kills, %d were removed; %d segments, %d sealed, the first event is %d", acked, rounds, removed, all, sealed, r.First())
+	if keep != "0" && r.First() == 1 && rounds >= 10 {
+		t.Error("no segment was removed")
+	}
 }
 
 // killVictim runs a victim and kills it some time after its first
 // acknowledgement. It returns all acknowledgements.
-func killVictim(t *testing.T, dir string, last uint64, after time.Duration) map[uint64]string {
+func killVictim(t *testing.T, dir, keep string, last uint64, after time.Duration) map[uint64]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	cmd.Env = append(os.Environ(), victimDir+"="+dir, victimKeep+"="+keep)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -151,9 +185,12 @@ func checkKilled(t *testing.T, j *journal.Journal, last uint64) {
 		t.Fatalf("mark = %d, %v, last event %d", mark, err, last)
 	}
 	for range 20 {
-		ev, err := j.Get(t.Context(), fmt.Sprint(1+rand.Uint64N(last)))
+		ev, err := j.Get(t.Context(), fmt.Sprint(j.First()+rand.Uint64N(last+1-j.First())))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if ev.Kind != sdk.KindAccess {
+			continue // of the journal's own
 		}
 		p, err := j.Query(t.Context(), journal.Query{Session: ev.Session, IP: ev.IP, Outcome: ev.Outcome})
 		if err != nil || len(p.Events) == 0 {

@@ -36,21 +36,26 @@ func (q *queue) push(ev *sdk.Event, size int64) {
 
 // addGap counts one lost event that arrived at t.
 func (q *queue) addGap(reason string, t time.Time) {
+	q.mergeGap(sdk.Gap{Lost: 1, Reason: reason, From: t, To: t})
+}
+
+// mergeGap counts lost events.
+func (q *queue) mergeGap(n sdk.Gap) {
 	for i := range q.gaps {
 		g := &q.gaps[i]
-		if g.Reason != reason {
+		if g.Reason != n.Reason {
 			continue
 		}
-		g.Lost++
-		if t.Before(g.From) {
-			g.From = t
+		g.Lost += n.Lost
+		if n.From.Before(g.From) {
+			g.From = n.From
 		}
-		if t.After(g.To) {
-			g.To = t
+		if n.To.After(g.To) {
+			g.To = n.To
 		}
 		return
 	}
-	q.gaps = append(q.gaps, sdk.Gap{Lost: 1, Reason: reason, From: t, To: t})
+	q.gaps = append(q.gaps, n)
 }
 
 // pushGaps puts the open gaps in line.

@@ -318,11 +318,38 @@ func (w *Writer) persist(batch []*sdk.Event) error {
 		if err == nil || hopeless(err) || w.ctx.Err() != nil {
 			return err
 		}
+		if isFull(err) {
+			w.tell()
+		}
 		select {
 		case <-time.After(backoff):
 		case <-w.ctx.Done():
 			return err
 		}
+	}
+}
+
+// tell records what was shed so far, while the disk is full for what it counts:
+// should the sensor die before there is room, the count is not lost with it.
+func (w *Writer) tell() {
+	w.mu.Lock()
+	gaps := w.queue.gaps
+	w.queue.gaps = nil
+	w.mu.Unlock()
+	if len(gaps) == 0 {
+		return
+	}
+	var events []*sdk.Event
+	for _, g := range gaps {
+		events = append(events, gapEvent(g, time.Now().UTC()))
+	}
+	if err := w.journal.Append(w.ctx, events); err == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range gaps {
+		w.queue.mergeGap(g)
 	}
 }
 
