@@ -172,6 +172,32 @@ func (s *Sensor) openState() error {
 	return nil
 }
 
+// commitWithin is how long an answer waits for its event at the most: a disk that
+// takes nothing must not give the decoy away by its silence.
+const commitWithin = 2 * time.Second
+
+// strictRecorder makes answers wait until their events are on disk.
+type strictRecorder struct{ *journal.Writer }
+
+var _ decoy.Committer = strictRecorder{}
+
+// Commit implements [decoy.Committer].
+func (r strictRecorder) Commit() {
+	ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
+	defer cancel()
+	// What could not be written by then is in the queue or counted: the writer
+	// logs it.
+	_ = r.Sync(ctx)
+}
+
+// recorder is what the decoy tells its events, as durability has it.
+func (s *Sensor) recorder() decoy.Recorder {
+	if s.cfg.Journal.Durability == "strict" {
+		return strictRecorder{s.writer}
+	}
+	return s.writer
+}
+
 func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
 	return journal.Options{
 		Sensor: c.Sensor.Name, Log: log,
@@ -195,7 +221,7 @@ func (s *Sensor) startDecoy(seed []byte) {
 	c := s.cfg.Decoy
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: s.writer, Limits: decoyLimits(c.Limits), Secret: seed,
+		Backend: s.personas, Recorder: s.recorder(), Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {

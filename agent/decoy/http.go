@@ -114,8 +114,7 @@ func (s *Server) refuse(a *arrival, code profile.Code, detail string) {
 // finish answers a request that led to one outcome, and records it.
 func (s *Server) finish(a *arrival, o profile.Outcome) {
 	resp := s.Profile.HTTP(o)
-	s.write(a, resp)
-	s.record(a.exchange, o, resp.Status, resp.Size())
+	s.settle(a.exchange, func() { s.write(a, resp) }, func() { s.record(a.exchange, o, resp.Status, resp.Size()) })
 }
 
 func (s *Server) write(a *arrival, resp profile.Response) {

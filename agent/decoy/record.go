@@ -151,6 +151,21 @@ func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
 	}
 }
 
+// settle sends an answer and records what led to it. For a [Committer] the answer
+// comes second: its event is safe by then, and says nothing of how it was taken.
+func (s *Server) settle(x *exchange, send, record func()) {
+	if s.committer == nil {
+		send()
+		record()
+		return
+	}
+	kept := *x.event // the recorded one is the recorder's
+	record()
+	x.event = &kept
+	s.committer.Commit()
+	send()
+}
+
 // guestEvent is the event of a guest that failed while answering, nil for none.
 func (s *Server) guestEvent(x *exchange) *sdk.Event {
 	if x.guest == nil {

@@ -78,15 +78,19 @@ func (r *reply) finish(o profile.Outcome) {
 		r.s.finish(r.a, o)
 		return
 	}
-	message, heard := r.s.Profile.Message(o), true
-	if message != nil {
-		heard = r.stream.send(message)
-	}
+	message := r.s.Profile.Message(o)
+	r.s.settle(r.a.exchange, func() { r.conclude(message) }, func() {
+		r.s.record(r.a.exchange, o, http.StatusOK, len(message))
+	})
+}
+
+// conclude ends the stream with an answer, nil for none.
+func (r *reply) conclude(message []byte) {
+	heard := message == nil || r.stream.send(message)
 	r.stream.end()
 	if !heard && r.a.event.Error == "" {
 		r.a.event.Error = "the client was gone before the answer"
 	}
-	r.s.record(r.a.exchange, o, http.StatusOK, len(message))
 }
 
 // outlives are the methods during which the client may be asked or told something

@@ -34,6 +34,12 @@ type Recorder interface {
 	Record(ev *sdk.Event)
 }
 
+// Committer is a [Recorder] for whom an answer waits: Commit returns when what was
+// recorded before is safe, or when waiting for it must end.
+type Committer interface {
+	Commit()
+}
+
 // Limits bound what one client, and all of them together, can hold or send.
 type Limits struct {
 	Body         int // bytes of a request body that are read
@@ -83,20 +89,21 @@ type Options struct {
 // Server is one decoy. Create it with [New].
 type Server struct {
 	Options
-	engine  *engine
-	streams *counter
-	conns   *counter
-	floods  *floods
-	http    *http.Server
-	buffers sync.Pool       // of *bytes.Buffer, for answers on their way out
-	replay  *budget         // what streams keep for clients that come back
-	closing context.Context // ends when a stop begins
-	close   context.CancelFunc
-	life    context.Context // ends when a stop waits no longer for answers
-	end     context.CancelCauseFunc
-	started sync.Once
-	local   bool // listening on loopback: names other than loopback's are rebinding
-	wg      sync.WaitGroup
+	engine    *engine
+	streams   *counter
+	conns     *counter
+	floods    *floods
+	committer Committer // nil: answers wait for nothing
+	http      *http.Server
+	buffers   sync.Pool       // of *bytes.Buffer, for answers on their way out
+	replay    *budget         // what streams keep for clients that come back
+	closing   context.Context // ends when a stop begins
+	close     context.CancelFunc
+	life      context.Context // ends when a stop waits no longer for answers
+	end       context.CancelCauseFunc
+	started   sync.Once
+	local     bool // listening on loopback: names other than loopback's are rebinding
+	wg        sync.WaitGroup
 }
 
 // New returns a decoy that serves nothing yet.
@@ -118,6 +125,7 @@ func New(o Options) *Server {
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
 	s.floods = &floods{}
+	s.committer, _ = o.Recorder.(Committer)
 	s.buffers.New = func() any { return new(bytes.Buffer) }
 	s.http = s.newHTTPServer()
 	return s

@@ -130,10 +130,12 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 func (s *Server) serveOnStream(ctx context.Context, x *exchange, m *message, out streamOutlet) {
 	o := s.engine.serve(ctx, x, m)
 	answer := s.Profile.Message(o)
-	if answer != nil && !out.send(answer) {
-		x.event.Error = "the stream ended before the answer"
+	send := func() {
+		if answer != nil && !out.send(answer) {
+			x.event.Error = "the stream ended before the answer"
+		}
 	}
-	s.record(x, o, http.StatusAccepted, len(answer))
+	s.settle(x, send, func() { s.record(x, o, http.StatusAccepted, len(answer)) })
 }
 
 // streamOutlet sends what belongs to a request on the session's one stream.

@@ -253,6 +253,9 @@ func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
 		}
 		c.s.record(b, o, 0, len(answer))
 	}
+	if c.s.committer != nil {
+		c.s.committer.Commit()
+	}
 	if len(answers) > 0 {
 		c.write(bytes.Join(c.s.Profile.Batch(answers).Body, nil))
 	}
@@ -260,10 +263,12 @@ func (c *stdioClient) batch(ctx context.Context, x *exchange, msgs []*message) {
 
 func (c *stdioClient) reply(x *exchange, o profile.Outcome) {
 	answer := c.s.Profile.Message(o)
-	if answer != nil && !c.write(answer) {
-		x.event.Error = "the client was gone before the answer"
+	send := func() {
+		if answer != nil && !c.write(answer) {
+			x.event.Error = "the client was gone before the answer"
+		}
 	}
-	c.s.record(x, o, 0, len(answer))
+	c.s.settle(x, send, func() { c.s.record(x, o, 0, len(answer)) })
 }
 
 func (c *stdioClient) write(b []byte) bool {

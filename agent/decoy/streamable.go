@@ -278,10 +278,11 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 		all = append(all, done{x, o, len(answer)})
 	}
 	resp := s.Profile.Batch(answers)
-	s.write(a, resp)
-	for _, d := range all {
-		s.record(d.x, d.o, resp.Status, d.n)
-	}
+	s.settle(a.exchange, func() { s.write(a, resp) }, func() {
+		for _, d := range all {
+			s.record(d.x, d.o, resp.Status, d.n)
+		}
+	})
 }
 
 // branch makes the exchange of the i-th message of a batch: same request, own

@@ -169,6 +169,17 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.unflushed(ctx, f)
 }
 
+// Sync is [Writer.Flush], except that it does not wait while appends fail.
+func (w *Writer) Sync(ctx context.Context) error {
+	w.mu.Lock()
+	failing := w.failing
+	w.mu.Unlock()
+	if failing {
+		return fmt.Errorf("sync events: %w", ErrFull)
+	}
+	return w.Flush(ctx)
+}
+
 // unflushed ends a flush that was not told of its end.
 func (w *Writer) unflushed(ctx context.Context, f flush) error {
 	w.mu.Lock()
