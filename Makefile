@@ -24,7 +24,7 @@ RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: guests ## build dist/killdeer with the built-in guests
@@ -64,6 +64,14 @@ conformance: ## run the official MCP conformance suites and print their counts
 .PHONY: bench
 bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
+
+.PHONY: bench-journal
+bench-journal: needs ## measure the journal at a million events (EVENTS=, DIR=)
+	JOURNAL_SCALE_EVENTS=$(or $(EVENTS),1000000) JOURNAL_SCALE_DIR=$(DIR) $(GO) test -count=1 -timeout=2h -run '^TestScale$$' -v ./agent/journal
+
+.PHONY: bench-journal-10m
+bench-journal-10m: ## the same at ten million, which takes 5 minutes and 3 GB
+	$(MAKE) bench-journal EVENTS=10000000
 
 .PHONY: benchmarks
 benchmarks: guests ## run Go benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s
