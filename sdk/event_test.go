@@ -35,6 +35,9 @@ func full() *sdk.Event {
 		},
 		Gap:   &sdk.Gap{Lost: 2, Reason: "queue_full", From: at, To: at},
 		Guest: &sdk.GuestError{Module: "m", Op: "call", Code: "trap", Detail: "d", TookMS: 0.5},
+
+		Clock:  &sdk.ClockStep{By: -3600},
+		Canary: &sdk.Canary{Value: "AKIA", Kind: "aws key"},
 	}
 }
 

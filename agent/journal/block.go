@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -115,7 +116,7 @@ func readBlock(r io.ReaderAt, dec *zstd.Decoder, magic string, off, end int64) (
 
 // readError tells a file that ends too early from one that cannot be read.
 func readError(off int64, err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: file ends in the block at %d", ErrDamaged, off)
 	}
 	return fmt.Errorf("read block at %d: %w", off, err)

@@ -271,7 +271,7 @@ func (j *Journal) Close() error {
 		// What is in the index need not be read again at the next start.
 		err = errors.Join(err, j.flushAll())
 		if j.tables.caughtUp {
-			err = errors.Join(err, j.tables.flush())
+			err = errors.Join(err, j.tables.end())
 		}
 		// Exact after a clean end, so that a loss of the log leaves no hole.
 		err = errors.Join(err, j.ceiling.settle(j.Last()))

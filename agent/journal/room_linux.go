@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -18,7 +19,7 @@ func diskSpace(dir string) (free, size int64, err error) {
 // fill takes blocks for a file without writing them, where that is possible.
 func fill(f *os.File, size int64) error {
 	err := syscall.Fallocate(int(f.Fd()), 0, 0, size)
-	if err == syscall.EOPNOTSUPP {
+	if errors.Is(err, syscall.EOPNOTSUPP) {
 		return writeZeros(f, size)
 	}
 	return err

@@ -327,6 +327,16 @@ func (t *Tables) flush() error {
 	return nil
 }
 
+// end stores what is left, as far as the disk takes it: it is made up for at the
+// next start.
+func (t *Tables) end() error {
+	err := errors.Join(t.flush(), update(t.db, noteTime))
+	if isFull(err) {
+		return nil
+	}
+	return err
+}
+
 func putNews(tx *bolt.Tx, news *Session) error {
 	row, key := *news, rowKey(news.ID)
 	if b := tx.Bucket(bucketSessions).Get(key); b != nil {
