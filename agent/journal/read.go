@@ -67,7 +67,7 @@ func (j *Journal) Marks() ([]Mark, error) {
 		seg.mu.RLock()
 		body := seg.body
 		var marks []Mark
-		err := error(errGone)
+		err := errGone
 		if m, ok := body.(interface{ marks() ([]Mark, error) }); ok {
 			marks, err = m.marks()
 		}

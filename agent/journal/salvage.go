@@ -28,9 +28,10 @@ const (
 
 // Salvaged says what [Salvage] found in a file.
 type Salvaged struct {
-	Events      uint64 `json:"events"`
-	First, Last uint64 `json:",omitempty"`
-	Unreadable  int    `json:"unreadable"` // blocks of a sealed segment that cannot be read
+	Events     uint64 `json:"events"`
+	First      uint64 `json:"first"` // 0 when there are none
+	Last       uint64 `json:"last"`
+	Unreadable int    `json:"unreadable"` // blocks of a sealed segment that cannot be read
 }
 
 // Salvage calls f with every record that can still be read from a file of events,

@@ -7,8 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"slices"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -230,70 +228,6 @@ func (z *sealed) readDirs() error {
 	return err
 }
 
-// decodeBlockDir reads the directory of event blocks: the first one's offset,
-// then for each its length and how far its base is above that of the one before.
-func decodeBlockDir(b []byte, size int64, base uint64) ([]blockRef, error) {
-	bad := fmt.Errorf("%w: directory of events", ErrDamaged)
-	start, w := binary.Uvarint(b)
-	if w <= 0 || start > uint64(size) {
-		return nil, bad
-	}
-	var all []blockRef
-	off := int64(start)
-	for rest := b[w:]; len(rest) > 0; {
-		n, w1 := binary.Uvarint(rest)
-		if w1 <= 0 || n > uint64(size-off) {
-			return nil, bad
-		}
-		delta, w2 := binary.Uvarint(rest[w1:])
-		if w2 <= 0 || delta > maxSeq || base > maxSeq-delta {
-			return nil, bad
-		}
-		base += delta
-		all = append(all, blockRef{off: off, end: off + int64(n), base: base})
-		off, rest = off+int64(n), rest[w1+w2:]
-	}
-	return all, nil
-}
-
-func encodeBlockDir(all []blockRef, start int64, base uint64) []byte {
-	b := binary.AppendUvarint(nil, uint64(start))
-	for _, r := range all {
-		b = binary.AppendUvarint(b, uint64(r.end-r.off))
-		b = binary.AppendUvarint(b, r.base-base)
-		base = r.base
-	}
-	return b
-}
-
-func decodeMinutes(b []byte) ([]minuteRef, error) {
-	var all []minuteRef
-	var at minuteRef
-	for len(b) > 0 {
-		m, w1 := binary.Uvarint(b)
-		if w1 <= 0 {
-			return nil, fmt.Errorf("%w: time index", ErrDamaged)
-		}
-		s, w2 := binary.Uvarint(b[w1:])
-		if w2 <= 0 || s > maxSeq || at.seq > maxSeq-s {
-			return nil, fmt.Errorf("%w: time index", ErrDamaged)
-		}
-		at.minute, at.seq = at.minute+m, at.seq+s
-		all, b = append(all, at), b[w1+w2:]
-	}
-	return all, nil
-}
-
-func encodeMinutes(all []minuteRef) (b []byte) {
-	var last minuteRef
-	for _, m := range all {
-		b = binary.AppendUvarint(b, m.minute-last.minute)
-		b = binary.AppendUvarint(b, m.seq-last.seq)
-		last = m
-	}
-	return b
-}
-
 // block reads a block and notes when it is damaged.
 func (z *sealed) block(magic string, off, end int64) (*block, int64, error) {
 	b, next, err := readBlock(z.r, z.dec, magic, off, end)
@@ -330,104 +264,4 @@ func (z *sealed) close() error {
 		return nil
 	}
 	return z.file.Close()
-}
-
-func (z *sealed) view(_ [][]string, f func(part) error) error {
-	if err := z.load(); err != nil {
-		return err
-	}
-	return f(&sealedPart{z: z, terms: newTableReader(z, z.index), at: -1})
-}
-
-// sealedPart is a view of a sealed segment. It keeps the block at hand.
-type sealedPart struct {
-	z     *sealed
-	terms *tableReader
-	at    int // block of all, -1 for none
-	all   []stored
-	err   error // of that block
-}
-
-func (p *sealedPart) bounds() (first, last uint64) { return p.z.bounds() }
-
-func (p *sealedPart) reached(minute uint64) uint64 {
-	c := p.z.clock
-	if i := sort.Search(len(c), func(i int) bool { return c[i].minute >= minute }); i < len(c) {
-		return c[i].seq
-	}
-	return p.z.head.Last + 1
-}
-
-func (p *sealedPart) term(t string) source { return newTermSource(newTableReader(p.z, p.z.index), t) }
-
-// load makes block i the one at hand.
-func (p *sealedPart) load(i int) error {
-	if p.at == i {
-		return p.err
-	}
-	p.at, p.all = i, nil
-	ref := p.z.blocks[i]
-	b, _, err := p.z.block(magicEvents, ref.off, ref.end)
-	if err == nil {
-		p.all, err = b.records()
-	}
-	p.err = err
-	return err
-}
-
-// holding returns the block that a number would be in, -1 for none.
-func (p *sealedPart) holding(seq uint64) int {
-	return sort.Search(len(p.z.blocks), func(i int) bool { return p.z.blocks[i].base >= seq }) - 1
-}
-
-func (p *sealedPart) record(seq uint64) ([]byte, error) {
-	i := p.holding(seq)
-	if i < 0 {
-		return nil, nil
-	}
-	if err := p.load(i); err != nil {
-		return nil, err
-	}
-	n, found := slices.BinarySearchFunc(p.all, seq, func(s stored, seq uint64) int { return cmpUint(s.seq, seq) })
-	if !found {
-		return nil, nil
-	}
-	return p.all[n].rec, nil
-}
-
-func (p *sealedPart) forward(after uint64, f func(seq uint64, rec []byte, err error) bool) error {
-	for i := max(p.holding(after+1), 0); i < len(p.z.blocks); i++ {
-		if err := p.load(i); err != nil {
-			if last := p.lastOf(i); last > after && !f(last, nil, err) {
-				return nil
-			}
-			continue
-		}
-		for _, s := range p.all {
-			if s.seq > after && !f(s.seq, s.rec, nil) {
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-// lastOf returns the highest number that block i can hold.
-func (p *sealedPart) lastOf(i int) uint64 {
-	if i+1 < len(p.z.blocks) {
-		return p.z.blocks[i+1].base
-	}
-	return p.z.head.Last
-}
-
-func (p *sealedPart) byID(id []byte) (uint64, error) {
-	k, v, err := newTableReader(p.z, p.z.ids).floor(id)
-	if err != nil || !slices.Equal(k, id) {
-		return 0, err
-	}
-	n, w := binary.Uvarint(v)
-	if w <= 0 || n > maxSeq {
-		return 0, fmt.Errorf("%w: id table", ErrDamaged)
-	}
-	return n, nil
 }
