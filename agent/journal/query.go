@@ -208,6 +208,9 @@ func (w *walk) lowest(p part) uint64 {
 func (w *walk) stretch(p part) (low, high uint64, err error) {
 	_, last := p.bounds()
 	low, high = w.lowest(p), min(w.below-1, last)
+	if from, _ := p.times(); !w.q.To.IsZero() && !from.IsZero() && !from.Before(w.q.To) {
+		return low, 0, nil // not even a late one
+	}
 	if w.q.To.IsZero() || high < low {
 		return low, high, nil
 	}

@@ -124,7 +124,8 @@ func newestIn(seg *segment) time.Time {
 		return z.head.To
 	}
 	if st := seg.store(); st != nil {
-		return st.tail.newest()
+		_, to := st.tail.times()
+		return to
 	}
 	return time.Time{}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 )
 
 func (z *sealed) view(_ [][]string, f func(part) error) error {
@@ -24,6 +25,8 @@ type sealedPart struct {
 }
 
 func (p *sealedPart) bounds() (first, last uint64) { return p.z.bounds() }
+
+func (p *sealedPart) times() (from, to time.Time) { return p.z.head.From, p.z.head.To }
 
 func (p *sealedPart) reached(minute uint64) uint64 {
 	c := p.z.clock

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -13,6 +14,9 @@ import (
 type part interface {
 	// bounds returns the lowest number that the segment can hold and its highest.
 	bounds() (first, last uint64)
+	// times returns the first and the last time of an event, zero when they are
+	// not known.
+	times() (from, to time.Time)
 	// reached returns the first number at which event times had come to a minute,
 	// and one above the last when they have not.
 	reached(minute uint64) uint64
@@ -221,6 +225,13 @@ func (s *store) view(terms [][]string, f func(part) error) error {
 func (s *store) summary() (*summary, error) { return s.tail.summary(), nil }
 
 func (p *storePart) bounds() (first, last uint64) { return p.s.name.base + 1, p.high }
+
+func (p *storePart) times() (from, to time.Time) {
+	if p.s.unsummed {
+		return from, to
+	}
+	return p.s.tail.times()
+}
 
 func (p *storePart) reached(minute uint64) uint64 {
 	if k, v := p.tx.Bucket(bucketTime).Cursor().Seek(be64(minute)); k != nil {

@@ -200,9 +200,9 @@ func (t *tail) summary() *summary {
 	return t.sum.clone()
 }
 
-// newest returns the time of the segment's newest event.
-func (t *tail) newest() time.Time {
+// times returns the first and the last time of an event.
+func (t *tail) times() (from, to time.Time) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.sum.To
+	return t.sum.From, t.sum.To
 }
