@@ -1,8 +1,10 @@
 package journal_test
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -360,12 +362,34 @@ func TestDamagedSegment(t *testing.T) {
 	}
 }
 
+// unpack makes a file of its gzip: a bbolt file is megabytes of nothing.
+func unpack(t *testing.T, file string) {
+	t.Helper()
+	packed, err := os.Open(file + ".gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A log from before there were segments becomes the first one.
 func TestLegacy(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/legacy")); err != nil {
 		t.Fatal(err)
 	}
+	unpack(t, filepath.Join(dir, "journal.db"))
 	r, err := journal.OpenReader(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -100,11 +100,14 @@ func (s *server) stop() error {
 
 // journal is the size of a sensor's journal in MB, 0 when there is none.
 func (s *server) journal() float64 {
-	info, err := os.Stat(filepath.Join(s.state, "journal.db"))
-	if err != nil {
-		return 0
+	var size int64
+	files, _ := filepath.Glob(filepath.Join(s.state, "events", "*")) // the pattern is sound
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			size += info.Size()
+		}
 	}
-	return float64(info.Size()) / (1 << 20)
+	return float64(size) / (1 << 20)
 }
 
 // lost is how many events a sensor could not record, as its journal says.
