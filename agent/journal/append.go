@@ -16,6 +16,7 @@ const maxConsumer = 128 // bytes of a consumer's name
 // numbers are missing.
 type commit struct {
 	events  [][]byte // JSON without "seq"
+	kept    []*sdk.Event
 	ids     [][]byte
 	minutes []uint64
 	terms   map[string][]int // term -> offsets of its events, rising
@@ -25,6 +26,7 @@ type commit struct {
 func prepare(events []*sdk.Event, marks []Mark) (*commit, error) {
 	c := &commit{
 		events:  make([][]byte, len(events)),
+		kept:    make([]*sdk.Event, len(events)),
 		ids:     make([][]byte, len(events)),
 		minutes: make([]uint64, len(events)),
 		terms:   make(map[string][]int),
@@ -36,11 +38,11 @@ func prepare(events []*sdk.Event, marks []Mark) (*commit, error) {
 		}
 	}
 	for i, ev := range events {
-		b, err := encodeEvent(ev)
+		b, kept, err := encodeEvent(ev)
 		if err != nil {
 			return nil, fmt.Errorf("encode event %d of %d: %w", i+1, len(events), err)
 		}
-		c.events[i], c.minutes[i] = b, minuteOf(writable(ev.Time))
+		c.events[i], c.kept[i], c.minutes[i] = b, kept, minuteOf(writable(ev.Time))
 		if ev.ID != "" {
 			c.ids[i] = idKey(ev.ID)
 		}
@@ -95,9 +97,13 @@ func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark
 	size := 0
 	for i, ev := range events {
 		ev.Seq = base + uint64(i) + 1
+		if c.kept[i] != nil {
+			c.kept[i].Seq = ev.Seq
+		}
 		size += len(c.events[i])
 		j.tables.note(ev)
 	}
+	j.newest.add(c.kept, c.events)
 	j.keeper.appended(j.live, j.tables)
 	j.touch(size)
 	j.advance(base + uint64(len(events)))

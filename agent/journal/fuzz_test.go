@@ -24,7 +24,7 @@ func FuzzEncode(f *testing.F) {
 			Head: text, LatencyMS: latency, Notes: map[string]string{text: tool},
 			Detection: &sdk.Detection{RuleID: text, Tool: args},
 		}
-		b, err := encodeEvent(ev)
+		b, _, err := encodeEvent(ev)
 		if err != nil {
 			t.Fatalf("encode: %v", err)
 		}
@@ -55,7 +55,7 @@ func terms(ev *sdk.Event) (all []string) {
 // A record is the event's own JSON with the number where encoding/json has it.
 func TestFrameIsMarshal(t *testing.T) {
 	ev := &sdk.Event{V: 1, ID: "a,b", Kind: sdk.KindAccess, Tool: "t", Args: sdk.RawJSON(`{"x":[1,2]}`)}
-	b, err := encodeEvent(ev)
+	b, _, err := encodeEvent(ev)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,6 +89,7 @@ type Journal struct {
 	room      *room
 	tables    *Tables
 	sums      sums
+	newest    newest
 	sensor    string
 	epoch     uint64
 	log       *slog.Logger

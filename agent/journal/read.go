@@ -90,6 +90,9 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Eve
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if events, ok := j.newest.after(after, min(limit, maxRead)); ok && !j.closed.Load() && after+1 >= j.First() {
+		return events, nil
+	}
 	found, err := j.readForward(after, min(limit, maxRead))
 	if err != nil {
 		return nil, fmt.Errorf("read events after %d: %w", after, err)

@@ -37,11 +37,12 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Seq
 // Unwrap returns the cause, which wraps [ErrDamaged].
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// encodeEvent returns ev as JSON without its number. Text that is not the JSON
+// encodeEvent returns ev as JSON without its number, and the event that this gives
+// when it is read, nil where only reading can tell. Text that is not the JSON
 // it claims to be is kept as a string rather than refused.
-func encodeEvent(ev *sdk.Event) ([]byte, error) {
+func encodeEvent(ev *sdk.Event) (record []byte, kept *sdk.Event, err error) {
 	if ev == nil {
-		return nil, fmt.Errorf("%w: it is nil", ErrEvent)
+		return nil, nil, fmt.Errorf("%w: it is nil", ErrEvent)
 	}
 	e := *ev
 	e.Seq = 0
@@ -51,12 +52,16 @@ func encodeEvent(ev *sdk.Event) ([]byte, error) {
 		b, err = marshal(&e)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrEvent, err)
 	}
 	if len(b) > maxRecord {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEvent, len(b), maxRecord)
+		return nil, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEvent, len(b), maxRecord)
 	}
-	return b, nil
+	if !faithful(&e, b) {
+		return b, nil, nil
+	}
+	e.Time = e.Time.Round(0) // a record has no monotonic clock
+	return b, &e, nil
 }
 
 func marshal(e *sdk.Event) ([]byte, error) {
