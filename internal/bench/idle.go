@@ -9,9 +9,10 @@ import (
 const (
 	// settle is how long the sensor is left alone before its memory is read.
 	settle = 2 * time.Second
-	// recovery is how long the sensor has to give memory back, and nearBaseline
+	// recovery is how long the sensor has to give memory back: guests that nobody
+	// calls go after a minute, and the collector has to look twice. nearBaseline is
 	// when it is said to have done so.
-	recovery     = 60 * time.Second
+	recovery     = 3 * time.Minute
 	nearBaseline = 1.1
 )
 
