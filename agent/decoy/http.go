@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -226,12 +227,7 @@ func isLoopbackName(host string) bool {
 }
 
 func contains(list []string, v string) bool {
-	for _, e := range list {
-		if strings.EqualFold(e, v) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(e string) bool { return strings.EqualFold(e, v) })
 }
 
 // acceptsBoth reports whether Accept names JSON and an event stream, as a client

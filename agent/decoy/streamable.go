@@ -42,8 +42,11 @@ func (s *Server) delete(a *arrival) {
 		s.refuse(a, code, "")
 		return
 	}
-	s.engine.sessions.end(a.session.id)
-	s.refuse(a, profile.SessionEnded, "")
+	if !s.engine.sessions.end(a.session.id) { // another DELETE was faster
+		s.refuse(a, profile.UnknownSession, "")
+		return
+	}
+	s.finish(a, profile.Outcome{Code: profile.SessionEnded, Era: a.era, Protocol: a.event.Protocol})
 }
 
 // get opens a session's stream for messages that belong to no request, or takes

@@ -267,7 +267,8 @@ func (j *Journal) Close() error {
 	}
 	close(j.done)
 	j.turn <- struct{}{} // kept: nobody writes after this
-	err := j.keeper.stop()
+	j.keeper.stop()
+	var err error
 	if j.ro == readWrite {
 		// What is in the index need not be read again at the next start.
 		err = errors.Join(err, j.flushAll())

@@ -18,8 +18,9 @@ const (
 )
 
 // keeper does the journal's housekeeping: one goroutine indexes, one keeps the
-// tables, and one seals, repairs and removes segments and watches the clock. What it fails to do
-// it tries again; nothing of it is needed for an event to be recorded or found.
+// tables, and one seals, repairs and removes segments and watches the clock. What it
+// fails to do it tries again; nothing of it is needed for an event to be recorded or
+// found.
 type keeper struct {
 	j      *Journal
 	ctx    context.Context
@@ -48,13 +49,12 @@ func startKeeper(j *Journal, d []damaged) *keeper {
 }
 
 // stop ends the goroutines. A nil keeper, a reader's, has none.
-func (k *keeper) stop() error {
+func (k *keeper) stop() {
 	if k == nil {
-		return nil
+		return
 	}
 	k.cancel()
 	k.tasks.Wait()
-	return nil
 }
 
 func signal(c chan struct{}) {

@@ -76,7 +76,7 @@ func genuine(seq uint64, rec []byte) bool {
 
 // salvageSealed reads event blocks wherever they are.
 func salvageSealed(ctx context.Context, r io.ReaderAt, size int64, f func(uint64, []byte) error) (unreadable int, err error) {
-	dict, _, err := readDict(r, size)
+	dict, err := readDict(r, size)
 	if err != nil {
 		dict = dictAtEnd(r, size)
 	}

@@ -117,7 +117,7 @@ func openSealed(r io.ReaderAt, size int64) (*sealed, error) {
 	if err := z.readHead(); err != nil {
 		return nil, err
 	}
-	dict, _, err := readDict(r, size)
+	dict, err := readDict(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -125,28 +125,28 @@ func openSealed(r io.ReaderAt, size int64) (*sealed, error) {
 	return z, err
 }
 
-// readDict returns the dictionary and where it ends.
-func readDict(r io.ReaderAt, size int64) ([]byte, int64, error) {
+// readDict returns the dictionary.
+func readDict(r io.ReaderAt, size int64) ([]byte, error) {
 	const at = int64(len(sealedMagic))
 	h := make([]byte, at+dictHeader)
 	if size < int64(len(h)) {
-		return nil, 0, fmt.Errorf("%w: file has %d bytes", ErrDamaged, size)
+		return nil, fmt.Errorf("%w: file has %d bytes", ErrDamaged, size)
 	}
 	if _, err := r.ReadAt(h, 0); err != nil {
-		return nil, 0, readError(0, err)
+		return nil, readError(0, err)
 	}
 	n := int64(binary.BigEndian.Uint32(h[at:]))
 	if string(h[:at]) != sealedMagic || n > dictBytes+maxRecord || int64(len(h))+n > size {
-		return nil, 0, fmt.Errorf("%w: not a sealed segment", ErrDamaged)
+		return nil, fmt.Errorf("%w: not a sealed segment", ErrDamaged)
 	}
 	dict := make([]byte, n)
 	if _, err := r.ReadAt(dict, int64(len(h))); err != nil {
-		return nil, 0, readError(0, err)
+		return nil, readError(0, err)
 	}
 	if crc32.Checksum(dict, castagnoli) != binary.BigEndian.Uint32(h[at+4:]) {
-		return nil, 0, fmt.Errorf("%w: checksum of the dictionary differs", ErrDamaged)
+		return nil, fmt.Errorf("%w: checksum of the dictionary differs", ErrDamaged)
 	}
-	return dict, int64(len(h)) + n, nil
+	return dict, nil
 }
 
 func (z *sealed) readHead() error {
