@@ -95,12 +95,12 @@ func (t *tally) list(k, v []byte) {
 		t.fault("%w: key of the index", ErrDamaged)
 		return
 	}
-	seqs, err := decodePosting(nil, fromBE64(k[len(k)-8:]), v)
+	words, err := decodePosting(nil, fromBE64(k[len(k)-8:]), v)
 	if err != nil {
 		t.fault("%w", err)
 		return
 	}
-	t.listed += uint64(len(seqs))
+	t.listed += population(words)
 }
 
 // checkAtRest checks a segment while nothing is appended to it.

@@ -85,16 +85,21 @@ func FuzzDecodePosting(f *testing.F) {
 	f.Add(uint64(7), []byte{1, 2, 0x80, 1})
 	f.Add(uint64(7), []byte{1, 0})
 	f.Add(uint64(math.MaxUint64), []byte{1})
+	f.Add(uint64(70), []byte{0, 0xc0, 1, 0xff})
+	f.Add(uint64(64), []byte{0, 0xfe, 1})
+	f.Add(uint64(1), []byte{0})
+	f.Add(uint64(maxSeq-1), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff})
 	f.Add(uint64(5), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, first uint64, v []byte) {
-		seqs, err := decodePosting(nil, first, v)
+		words, err := decodePosting(nil, first, v)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("error %v", err)
 			}
 			return
 		}
-		if seqs[0] != first || len(seqs) > len(v)+1 {
+		seqs := slices.Collect(rising(words))
+		if seqs[0] != first || len(seqs) > 8*len(v)+1 || uint64(len(seqs)) != population(words) || seqs[len(seqs)-1] > maxSeq {
 			t.Fatalf("decodePosting(%d, %x) = %v", first, v, seqs)
 		}
 		for i := 1; i < len(seqs); i++ {
@@ -102,9 +107,11 @@ func FuzzDecodePosting(f *testing.F) {
 				t.Fatalf("decodePosting(%d, %x) = %v, does not rise", first, v, seqs)
 			}
 		}
-		again, err := decodePosting(nil, first, encodePosting(seqs))
-		if err != nil || !slices.Equal(again, seqs) {
-			t.Fatalf("encoded again: %v, %v, want %v", again, err, seqs)
+		for _, form := range [][]byte{encodePosting(seqs), encodeDistances(seqs)} {
+			again, err := decodePosting(nil, first, form)
+			if err != nil || !slices.Equal(again, words) {
+				t.Fatalf("encoded again: %v, %v, want %v", again, err, words)
+			}
 		}
 	})
 }

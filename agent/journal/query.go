@@ -214,8 +214,10 @@ func (w *walk) stretch(p part) (low, high uint64, err error) {
 	if w.q.To.IsZero() || high < low {
 		return low, high, nil
 	}
-	high, err = upTo(p, w.q.To).atMost(high)
-	return low, high, err
+	for n, err := range falling(upTo(p, w.q.To), high) {
+		return low, n, err
+	}
+	return low, 0, nil
 }
 
 // wanted is how many candidates to copy: one more than the page has room for,
@@ -236,20 +238,20 @@ func (w *walk) step(p part) (found []stored, spent bool, err error) {
 		return nil, true, err
 	}
 	src, want, bytes := w.source(p), w.wanted(), 0
-	for len(found) < want && bytes < maxReadBytes {
-		seq, err := src.atMost(high)
-		if err != nil {
+	for seq, err := range falling(src, high) {
+		switch {
+		case err != nil:
 			return nil, false, err
-		}
-		if seq < low {
+		case seq < low:
 			return found, true, nil
 		}
 		rec, err := p.record(seq)
 		found = append(found, stored{seq: seq, rec: slices.Clone(rec), err: err})
-		bytes += len(rec)
-		high = seq - 1
+		if bytes += len(rec); len(found) == want || bytes >= maxReadBytes {
+			return found, false, nil
+		}
 	}
-	return found, false, nil
+	return found, true, nil
 }
 
 // take adds candidates to the page, until it is full or has cost enough.

@@ -15,9 +15,12 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// maxList is how many numbers one posting list of a sealed segment holds: what a
-// step of a conjunction unpacks.
-const maxList = 1024
+// What one posting list of a sealed segment holds: what a step of a conjunction
+// unpacks. A number takes much less of that in a bitmap.
+const (
+	maxList  = 1024
+	maxDense = 16 * maxList
+)
 
 // sealer writes a sealed file.
 type sealer struct {
@@ -195,7 +198,7 @@ func (l *lists) add(k, v []byte) error {
 	if cut < 0 {
 		return fmt.Errorf("%w: key of the index", ErrDamaged)
 	}
-	seqs, err := decodePosting(nil, fromBE64(k[cut:]), v)
+	words, err := decodePosting(nil, fromBE64(k[cut:]), v)
 	if err != nil {
 		return err
 	}
@@ -203,12 +206,17 @@ func (l *lists) add(k, v []byte) error {
 		l.end()
 		l.term = bytes.Clone(k[:cut])
 	}
-	for _, n := range seqs {
-		if l.seqs = append(l.seqs, n); len(l.seqs) == maxList {
+	for n := range rising(words) {
+		if l.seqs = append(l.seqs, n); l.full() {
 			l.end()
 		}
 	}
 	return nil
+}
+
+func (l *lists) full() bool {
+	n := len(l.seqs)
+	return n >= maxDense || n == maxList && !isDense(l.seqs)
 }
 
 func (l *lists) end() {

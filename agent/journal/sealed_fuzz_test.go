@@ -91,7 +91,7 @@ func readSealed(t *testing.T, b []byte) {
 	_ = z.check(context.Background(), &tally{})
 	err = z.view(nil, func(p part) error {
 		first, last := p.bounds()
-		_, err1 := p.term("t=a").atMost(last)
+		_, err1 := p.term("t=a").word(last)
 		_, err2 := p.byID(idKey("x"))
 		_, err3 := p.record(first + 7)
 		_ = p.reached(3)

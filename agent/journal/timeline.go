@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"math"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -63,4 +64,7 @@ func upTo(p part, t time.Time) source {
 // through matches every number up to its own.
 type through uint64
 
-func (t through) atMost(limit uint64) (uint64, error) { return min(limit, uint64(t)), nil }
+func (t through) word(limit uint64) (word, error) {
+	high := min(limit|63, uint64(t))
+	return word{high &^ 63, math.MaxUint64}.upTo(high), nil
+}

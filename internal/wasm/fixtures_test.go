@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,6 +108,15 @@ func resident(tb testing.TB) int64 {
 		tb.Fatal(err)
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// settled is what is resident without the garbage that a collection has yet to
+// find, and without what only finalizers give back.
+func settled(tb testing.TB) int64 {
+	for range 3 {
+		debug.FreeOSMemory()
+	}
+	return resident(tb)
 }
 
 // Each fixture is committed as text and as bytes. Where the assembler is at hand,

@@ -256,11 +256,11 @@ func TestReloadsLeakNothing(t *testing.T) {
 	for range 50 {
 		reload()
 	}
-	before := resident(t)
+	before := settled(t)
 	for range 500 {
 		reload()
 	}
-	if grown := resident(t) - before; grown > 64<<20 {
+	if grown := settled(t) - before; grown > 64<<20 {
 		t.Errorf("500 reloads cost %d MiB", grown>>20)
 	}
 }
