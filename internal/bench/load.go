@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -113,49 +112,64 @@ func (w *workload) check(c *client) error {
 	return err
 }
 
-// load keeps every client busy for a while.
+// load keeps every client busy for a while. One goroutine does all: it takes the
+// answers in turn and sends the next request at once, so that an answer is there
+// when it is looked for, and the load costs the machine it shares with the server
+// two system calls a request.
 func load(clients []*client, w *workload, d time.Duration) (*result, error) {
-	parts := make([]result, len(clients))
-	errs := make([]error, len(clients))
-	var wg sync.WaitGroup
+	r := &result{}
+	next := make([]func() []byte, len(clients))
+	sent := make([]time.Time, len(clients))
 	begin := time.Now()
 	for i, c := range clients {
-		wg.Go(func() { errs[i] = c.work(&parts[i], w, begin.Add(d)) })
-	}
-	wg.Wait()
-	total := &result{}
-	for i := range parts {
-		if errs[i] != nil {
-			return nil, errs[i]
+		next[i] = w.prepare(c)
+		if err := c.waitUntil(begin.Add(d + answerTimeout)); err != nil {
+			return nil, err
 		}
-		total.add(&parts[i])
+		if err := c.send(next[i]()); err != nil {
+			return nil, err
+		}
+		sent[i] = time.Now()
 	}
-	total.took = time.Since(begin)
-	return total, nil
+	for end := begin.Add(d); ; {
+		for i, c := range clients {
+			if err := c.take(r, w, sent[i]); err != nil {
+				return nil, err
+			}
+			if sent[i] = time.Now(); sent[i].After(end) {
+				r.took = sent[i].Sub(begin)
+				return r, drain(clients[:i], clients[i+1:])
+			}
+			if err := c.send(next[i]()); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
-// work sends one request after another until the end.
-func (c *client) work(r *result, w *workload, end time.Time) error {
-	if err := c.waitUntil(end.Add(answerTimeout)); err != nil {
+// take counts one answer.
+func (c *client) take(r *result, w *workload, sent time.Time) error {
+	rep, err := c.receive(nil)
+	if err != nil {
 		return err
 	}
-	next := w.prepare(c)
-	for at := time.Now(); at.Before(end); {
-		if err := c.send(next()); err != nil {
-			return err
+	if rep.status != http.StatusOK || rep.size < len(w.want) {
+		return fmt.Errorf("status %d with %d bytes", rep.status, rep.size)
+	}
+	r.latencies = append(r.latencies, time.Since(sent))
+	r.bytes += rep.size
+	r.n++
+	return nil
+}
+
+// drain takes the answers that are on their way, which are not counted.
+func drain(some ...[]*client) error {
+	for _, clients := range some {
+		for _, c := range clients {
+			if _, err := c.receive(nil); err != nil {
+				return err
+			}
 		}
-		rep, err := c.receive(nil)
-		if err != nil {
-			return err
-		}
-		if rep.status != http.StatusOK || rep.size < len(w.want) {
-			return fmt.Errorf("status %d with %d bytes", rep.status, rep.size)
-		}
-		now := time.Now()
-		r.latencies = append(r.latencies, now.Sub(at))
-		r.bytes += rep.size
-		r.n++
-		at = now
 	}
 	return nil
 }
