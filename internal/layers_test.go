@@ -26,12 +26,13 @@ const module = "github.com/killdeer-mcp/killdeer"
 var mayImport = map[string][]string{
 	"sdk": {},
 
-	"sdk/guest":               {"sdk"},
-	"persona/world":           {"sdk", "sdk/guest"},
-	"persona/enterprise":      {"sdk", "sdk/guest", "persona/world"},
-	"persona/enterprise/wasm": {"sdk", "sdk/guest", "persona/enterprise"},
-	"rules/core":              {"sdk", "sdk/guest"},
-	"rules/core/wasm":         {"sdk", "sdk/guest", "rules/core"},
+	"sdk/guest":                {"sdk"},
+	"persona/world":            {"sdk", "sdk/guest"},
+	"persona/enterprise/pgsql": {},
+	"persona/enterprise":       {"sdk", "sdk/guest", "persona/world", "persona/enterprise/pgsql"},
+	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
+	"rules/core":               {"sdk", "sdk/guest"},
+	"rules/core/wasm":          {"sdk", "sdk/guest", "rules/core"},
 
 	"internal/conformance":      {"sdk", "sdk/guest"},
 	"internal/conformance/wasm": {"sdk", "sdk/guest", "internal/conformance"},
@@ -61,7 +62,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/world", "persona/enterprise", "rules/core", "internal/conformance"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "internal/conformance"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm"}

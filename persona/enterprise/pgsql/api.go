@@ -1,0 +1,204 @@
+package pgsql
+
+import "time"
+
+// Null is the cell that holds no value. Text of PostgreSQL cannot hold a zero
+// byte, so no cell is mistaken for it.
+const Null = "\x00"
+
+// Database is what a session is connected to, as its role sees it.
+type Database struct {
+	Name      string
+	Role      string // the current user
+	Version   string // what version() says
+	Now       time.Time
+	Settings  []Setting
+	Roles     []Role
+	Databases []Catalog
+	Schemas   []Schema // beside pg_catalog and information_schema
+	Tables    []*Table
+	ReadOnly  bool // default_transaction_read_only
+}
+
+// Setting is one run-time parameter. Category and Comment may be empty.
+type Setting struct{ Name, Value, Unit, Category, Comment string }
+
+// Role is a user or group.
+type Role struct {
+	Name              string
+	Login, Super      bool
+	CreateDB, Replica bool
+	Config            []string
+}
+
+// Catalog is one database of the cluster.
+type Catalog struct {
+	Name, Owner string
+	Bytes       int64
+}
+
+// Schema is a namespace.
+type Schema struct {
+	Name, Owner string
+	Denied      bool // the role has no USAGE
+}
+
+// Table is a table, its rows given by position and read as text.
+type Table struct {
+	Schema, Name, Owner string
+	Comment             string
+	Columns             []Column
+	Key                 []string // of the primary key
+	Unique              [][]string
+	Foreign             []ForeignKey
+	Denied              bool // the role may not read it
+	Len                 func() int
+	Row                 func(i int) []string
+}
+
+// Column of a table. Type is a name as in pg_type, such as int4 or _text.
+type Column struct {
+	Name, Type string
+	Mod        int // as in pg_attribute; 0 for none
+	NotNull    bool
+	Default    string
+}
+
+// ForeignKey is a reference to another table's columns.
+type ForeignKey struct {
+	Columns []string
+	Table   string
+	Refs    []string
+}
+
+// Field is a column of a result.
+type Field struct {
+	Name string
+	Type *Type
+	Mod  int
+}
+
+// Cell is one value of a result: its text, or NULL.
+type Cell struct {
+	Text string
+	Null bool
+}
+
+// Result is what one statement gave.
+type Result struct {
+	Tag     string // the command tag, such as SELECT 3
+	Fields  []Field
+	Rows    [][]Cell
+	Returns bool // whether the statement returns rows at all
+	Slept   time.Duration
+}
+
+// Limits of what one text may use. What goes beyond ends with the error of a
+// server that was configured so.
+const (
+	// MaxSteps counts rows touched, functions called and bytes produced in bulk.
+	MaxSteps = 4_000_000
+	// MaxMemory is about how many bytes the rows that are kept may take.
+	MaxMemory = 8 << 20
+	// MaxRows is how many rows a statement returns before it is canceled.
+	MaxRows = 10_000
+)
+
+// Engine answers for one database. It is not safe for concurrent use.
+type Engine struct {
+	db       *Database
+	rels     []*relation
+	byName   map[string]*relation
+	depth    int
+	session  map[string]string // settings that the text has changed
+	txn      bool
+	writes   bool // SET TRANSACTION READ WRITE
+	broken   bool // an error in a transaction block
+	readOnly bool
+	text     string
+}
+
+// New returns an engine for a database.
+func New(db *Database) *Engine { return &Engine{db: db} }
+
+// Exec runs a text as one simple query: all statements are read before the first
+// runs, an error ends the text. The results of the statements before it are
+// returned, too.
+func (e *Engine) Exec(text string) (results []Result, err *Error) {
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case *Error:
+			err = e.reported(fault, text)
+		default:
+			panic(fault)
+		}
+	}()
+	e.session, e.txn, e.writes, e.broken, e.readOnly, e.text = nil, false, false, false, false, text
+	x := e.start()
+	for _, s := range parse(text) {
+		results = append(results, x.statement(s))
+	}
+	return results, nil
+}
+
+// reported turns an offset in bytes into a position in characters.
+func (e *Engine) reported(fault *Error, text string) *Error {
+	out := *fault
+	if out.Position > 0 {
+		n := 1
+		for i := range text {
+			if i >= out.Position-1 {
+				break
+			}
+			n++
+		}
+		out.Position = n
+	}
+	return &out
+}
+
+// exec is the run of one text.
+type exec struct {
+	*Engine
+	now      int64
+	steps    int
+	memory   int64
+	slept    time.Duration
+	seed     uint64    // of random()
+	refusals []string  // relations that the role may not read
+	ctes     []*cteRel // visible ones are found through scopes
+}
+
+func (e *Engine) start() *exec {
+	return &exec{Engine: e, now: e.db.Now.UnixMicro() - unixEpochDays*day, steps: MaxSteps}
+}
+
+// spend takes steps from the budget.
+func (x *exec) spend(n int) {
+	if x.steps -= n; x.steps < 0 {
+		fail(codeCanceled, "canceling statement due to statement timeout")
+	}
+}
+
+// keep takes memory from the budget, for as long as the text runs.
+func (x *exec) keep(bytes int64) {
+	if x.memory += bytes; x.memory > MaxMemory {
+		outOfMemory(bytes)
+	}
+}
+
+// room refuses a text that would not fit, before it is made.
+func (x *exec) room(bytes int64) {
+	if bytes >= 1<<30-1 {
+		fail(codeTooLarge, "requested length too large")
+	}
+	if bytes > MaxMemory/4 {
+		outOfMemory(bytes)
+	}
+	x.spend(int(bytes / 64))
+}
+
+func outOfMemory(bytes int64) {
+	failDetail(codeMemory, "out of memory", "Failed on request of size "+intText(bytes)+` in memory context "ExecutorState".`)
+}

@@ -1,0 +1,124 @@
+package pgsql
+
+import "strings"
+
+// other refuses a statement that is neither a query nor about the session, as the
+// server refuses it to a role that may only read.
+func (x *exec) other(o *other) Result {
+	name := strings.Join(o.name, ".")
+	readOnly := x.readOnly || x.db.ReadOnly && !x.writes
+	if readOnly && inWords(" CREATE ALTER DROP GRANT REVOKE COMMENT REINDEX CLUSTER REFRESH IMPORT REASSIGN SECURITY ", o.verb) {
+		x.refuseWrite(strings.TrimSpace(o.verb+" "+strings.ToUpper(o.kind)), "")
+	}
+	switch o.verb {
+	case "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE":
+		x.write(o)
+	case "CREATE":
+		x.create(o)
+	case "DROP", "ALTER", "COMMENT", "REINDEX", "CLUSTER", "REFRESH":
+		x.owned(o, name)
+	case "GRANT", "REVOKE", "LOCK":
+		rel := x.lookup(o.name, o.nameAt)
+		fail(codeDenied, "permission denied for table "+rel.name)
+	case "COPY":
+		x.copyTable(o)
+	case "DO":
+		fail(codeCanceled, "canceling statement due to statement timeout")
+	case "CALL":
+		failHint(o.nameAt, codeNoFunction, "procedure "+name+"() does not exist", "No procedure matches the given name and argument types. You might need to add explicit type casts.")
+	case "EXECUTE", "DEALLOCATE":
+		if name != "all" {
+			fail("26000", `prepared statement "`+name+`" does not exist`)
+		}
+	case "FETCH", "MOVE", "CLOSE":
+		fail("34000", `cursor "`+name+`" does not exist`)
+	case "LOAD":
+		fail(codeDenied, "access to library is not allowed")
+	case "CHECKPOINT":
+		fail(codeDenied, "must be superuser or have privileges of pg_checkpoint to do CHECKPOINT")
+	}
+	return Result{Tag: o.verb}
+}
+
+func (x *exec) create(o *other) {
+	switch o.kind {
+	case "role", "user", "group":
+		fail(codeDenied, "permission denied to create role")
+	case "database":
+		fail(codeDenied, "permission denied to create database")
+	case "schema", "publication":
+		fail(codeDenied, "permission denied for database "+x.db.Name)
+	case "extension":
+		panic(&Error{Severity: "ERROR", Code: codeDenied, Message: `permission denied to create extension "` + strings.Join(o.name, ".") + `"`, Hint: "Must have CREATE privilege on current database to create this extension."})
+	case "index":
+		for i, t := range o.toks {
+			if t.is("on") && i+1 < len(o.toks) {
+				rel := x.lookup([]string{o.toks[i+1].text}, o.toks[i+1].at)
+				fail(codeDenied, "must be owner of table "+rel.name)
+			}
+		}
+	case "":
+		fail(codeSyntax, "syntax error at end of input")
+	}
+	schema := "public"
+	if len(o.name) > 1 {
+		schema = o.name[0]
+	}
+	fail(codeDenied, "permission denied for schema "+schema)
+}
+
+// owned refuses what only the owner of an object may do.
+func (x *exec) owned(o *other, name string) {
+	exists := words(o.toks)
+	switch o.kind {
+	case "table", "view", "materialized view", "index", "sequence", "column", "":
+	case "role", "user":
+		fail(codeDenied, "permission denied to "+strings.ToLower(o.verb)+" role")
+	case "schema":
+		if x.namespace(name) == nil {
+			fail("3F000", `schema "`+name+`" does not exist`)
+		}
+		fail(codeDenied, "must be owner of schema "+name)
+	case "database":
+		for _, d := range x.db.Databases {
+			if d.Name == name {
+				fail(codeDenied, "must be owner of database "+name)
+			}
+		}
+		fail("3D000", `database "`+name+`" does not exist`)
+	case "system":
+		fail(codeDenied, `permission denied to set parameter`)
+	default:
+		fail(codeUndefined, o.kind+` "`+name+`" does not exist`)
+	}
+	for _, r := range x.relations() {
+		if len(o.name) > 0 && r.name == o.name[len(o.name)-1] && (len(o.name) > 1 && r.schema == o.name[0] || len(o.name) == 1 && indexOf(x.path(), r.schema) >= 0) {
+			fail(codeDenied, "must be owner of table "+r.name)
+		}
+	}
+	if strings.Contains(exists, "if exists") {
+		return
+	}
+	what := o.kind
+	if what == "" || o.verb != "DROP" {
+		what = "relation"
+	}
+	fail(codeNoTable, what+` "`+name+`" does not exist`)
+}
+
+func (x *exec) copyTable(o *other) {
+	all := words(o.toks)
+	switch {
+	case strings.Contains(all, " program "):
+		dir := "to or from"
+		panic(&Error{Severity: "ERROR", Code: codeDenied, Message: "must be superuser or have privileges of the pg_execute_server_program role to COPY " + dir + " an external program",
+			Hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone."})
+	case strings.Contains(all, " stdout") || strings.Contains(all, " stdin"):
+		fail(codeUnsupported, "COPY to stdout or from stdin is not supported in this protocol")
+	}
+	role, dir := "pg_write_server_files", "to"
+	if strings.Contains(all, " from ") && !strings.Contains(all, " to ") {
+		role, dir = "pg_read_server_files", "from"
+	}
+	panic(&Error{Severity: "ERROR", Code: codeDenied, Message: "must be superuser or have privileges of the " + role + " role to COPY " + dir + " a file", Hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone."})
+}
