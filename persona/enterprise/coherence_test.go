@@ -261,17 +261,18 @@ func TestSQL(t *testing.T) {
 		}
 	}
 	for q, want := range map[string]string{
-		"select * from nothing":                 `ERROR: relation "nothing" does not exist`,
-		"select nope from users":                `ERROR: column "nope" does not exist`,
-		"drop table users":                      "ERROR: must be owner of table users",
-		"DELETE FROM users WHERE 1=1":           "ERROR: permission denied for table users",
-		"update api_keys set revoked = true":    "ERROR: permission denied for table api_keys",
-		"insert into orders values (1)":         "ERROR: permission denied for table orders",
-		"create table x (id int)":               "ERROR: permission denied for schema public",
-		"select 1; drop table users":            "ERROR: cannot insert multiple commands into a prepared statement",
-		"SELEC 1":                               `ERROR: syntax error at or near "SELEC"`,
-		"select * from pg_shadow":               "ERROR: permission denied for view pg_shadow",
-		"select a.x, b.y from users a join b b": "ERROR: canceling statement due to statement timeout",
+		"select * from nothing":                             "ERROR: relation \"nothing\" does not exist\nLINE 1: select * from nothing\n                      ^",
+		"select emial from users":                           "ERROR: column \"emial\" does not exist\nLINE 1: select emial from users\n               ^\nHINT: Perhaps you meant to reference the column \"users.email\".",
+		"drop table users":                                  "ERROR: must be owner of table users",
+		"DELETE FROM users WHERE 1=1":                       "ERROR: permission denied for table users",
+		"update api_keys set revoked = true":                "ERROR: permission denied for table api_keys",
+		"insert into orders values (1)":                     "ERROR: permission denied for table orders",
+		"create table x (id int)":                           "ERROR: permission denied for schema public",
+		"select 1; drop table users":                        "ERROR: must be owner of table users",
+		"SELEC 1":                                           "ERROR: syntax error at or near \"SELEC\"\nLINE 1: SELEC 1\n        ^",
+		"select * from pg_shadow":                           "ERROR: permission denied for view pg_shadow",
+		"select pg_read_file('/etc/passwd')":                "ERROR: permission denied for function pg_read_file",
+		"select count(*) from orders a, orders b, orders c": "ERROR: canceling statement due to statement timeout",
 	} {
 		if a := rows(q); !a.fail || a.text != want {
 			t.Errorf("%s: %q, want %q", q, a.text, want)

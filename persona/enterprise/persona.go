@@ -16,6 +16,7 @@ import (
 	_ "embed"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -147,6 +148,7 @@ type view struct {
 	files   []*world.DriveFile
 	tables  map[*world.Table]*source
 	crm     map[string]*source
+	engines map[*world.Database]*pgsql.Engine
 	logs    []*world.LogLine
 	logFrom int
 	deals   [][]*world.Opportunity // by account

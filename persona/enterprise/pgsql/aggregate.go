@@ -65,7 +65,7 @@ func (s *scope) aggregate(e *call, list []*signature) resolvedAggregate {
 		args[i] = s.coerce(args[i], c.types[i], noMod, false)
 	}
 	ev := &env{x: s.x, types: c.types, ret: c.ret, name: name}
-	mk := aggregates[name]
+	mk := aggregates()[name]
 	if mk == nil {
 		fail(codeCanceled, "canceling statement due to statement timeout")
 	}
@@ -156,35 +156,35 @@ func (o *orderedAcc) result() Value {
 	return o.inner.result()
 }
 
-// aggregates are the implementations by name.
-var aggregates = map[string]func(c *env) accumulator{
-	"count":       func(*env) accumulator { return &countAcc{} },
-	"sum":         func(c *env) accumulator { return &sumAcc{t: c.types[0], ret: c.ret} },
-	"avg":         func(c *env) accumulator { return &sumAcc{t: c.types[0], ret: c.ret, avg: true} },
-	"min":         func(c *env) accumulator { return &extremeAcc{t: c.types[0], want: -1} },
-	"max":         func(c *env) accumulator { return &extremeAcc{t: c.types[0], want: 1} },
-	"bool_and":    func(*env) accumulator { return &boolAcc{decides: 0} },
-	"every":       func(*env) accumulator { return &boolAcc{decides: 0} },
-	"bool_or":     func(*env) accumulator { return &boolAcc{decides: 1} },
-	"string_agg":  func(c *env) accumulator { return &stringAcc{x: c.x} },
-	"array_agg":   func(c *env) accumulator { return &arrayAcc{c: c} },
-	"json_agg":    func(c *env) accumulator { return &jsonAcc{c: c} },
-	"jsonb_agg":   func(c *env) accumulator { return &jsonAcc{c: c} },
-	"stddev":      func(c *env) accumulator { return &varianceAcc{c: c, root: true, sample: true} },
-	"stddev_samp": func(c *env) accumulator { return &varianceAcc{c: c, root: true, sample: true} },
-	"stddev_pop":  func(c *env) accumulator { return &varianceAcc{c: c, root: true} },
-	"variance":    func(c *env) accumulator { return &varianceAcc{c: c, sample: true} },
-	"var_samp":    func(c *env) accumulator { return &varianceAcc{c: c, sample: true} },
-	"var_pop":     func(c *env) accumulator { return &varianceAcc{c: c} },
-	"bit_and":     func(*env) accumulator { return &bitAcc{op: '&'} },
-	"bit_or":      func(*env) accumulator { return &bitAcc{op: '|'} },
-	"bit_xor":     func(*env) accumulator { return &bitAcc{op: '#'} },
-	"mode":        func(c *env) accumulator { return &modeAcc{t: c.types[0]} },
+// aggregateList is what aggregates do, by name.
+var aggregateList = []entry[func(*env) accumulator]{
+	{"count", func(*env) accumulator { return &countAcc{} }},
+	{"sum", func(c *env) accumulator { return &sumAcc{t: c.types[0], ret: c.ret} }},
+	{"avg", func(c *env) accumulator { return &sumAcc{t: c.types[0], ret: c.ret, avg: true} }},
+	{"min", func(c *env) accumulator { return &extremeAcc{t: c.types[0], want: -1} }},
+	{"max", func(c *env) accumulator { return &extremeAcc{t: c.types[0], want: 1} }},
+	{"bool_and", func(*env) accumulator { return &boolAcc{decides: 0} }},
+	{"every", func(*env) accumulator { return &boolAcc{decides: 0} }},
+	{"bool_or", func(*env) accumulator { return &boolAcc{decides: 1} }},
+	{"string_agg", func(c *env) accumulator { return &stringAcc{x: c.x} }},
+	{"array_agg", func(c *env) accumulator { return &arrayAcc{c: c} }},
+	{"json_agg", func(c *env) accumulator { return &jsonAcc{c: c} }},
+	{"jsonb_agg", func(c *env) accumulator { return &jsonAcc{c: c} }},
+	{"stddev", func(c *env) accumulator { return &varianceAcc{c: c, root: true, sample: true} }},
+	{"stddev_samp", func(c *env) accumulator { return &varianceAcc{c: c, root: true, sample: true} }},
+	{"stddev_pop", func(c *env) accumulator { return &varianceAcc{c: c, root: true} }},
+	{"variance", func(c *env) accumulator { return &varianceAcc{c: c, sample: true} }},
+	{"var_samp", func(c *env) accumulator { return &varianceAcc{c: c, sample: true} }},
+	{"var_pop", func(c *env) accumulator { return &varianceAcc{c: c} }},
+	{"bit_and", func(*env) accumulator { return &bitAcc{op: '&'} }},
+	{"bit_or", func(*env) accumulator { return &bitAcc{op: '|'} }},
+	{"bit_xor", func(*env) accumulator { return &bitAcc{op: '#'} }},
+	{"mode", func(c *env) accumulator { return &modeAcc{t: c.types[0]} }},
 
-	"percentile_cont":  func(c *env) accumulator { return &percentileAcc{c: c, cont: true} },
-	"percentile_disc":  func(c *env) accumulator { return &percentileAcc{c: c} },
-	"json_object_agg":  func(c *env) accumulator { return &jsonAcc{c: c, object: true} },
-	"jsonb_object_agg": func(c *env) accumulator { return &jsonAcc{c: c, object: true} },
+	{"percentile_cont", func(c *env) accumulator { return &percentileAcc{c: c, cont: true} }},
+	{"percentile_disc", func(c *env) accumulator { return &percentileAcc{c: c} }},
+	{"json_object_agg", func(c *env) accumulator { return &jsonAcc{c: c, object: true} }},
+	{"jsonb_object_agg", func(c *env) accumulator { return &jsonAcc{c: c, object: true} }},
 }
 
 type countAcc struct{ n int64 }

@@ -182,6 +182,8 @@ func (x *exec) spend(n int) {
 }
 
 // keep takes memory from the budget, for as long as the text runs.
+//
+//go:noinline
 func (x *exec) keep(bytes int64) {
 	if x.memory += bytes; x.memory > MaxMemory {
 		outOfMemory(bytes)
@@ -189,6 +191,8 @@ func (x *exec) keep(bytes int64) {
 }
 
 // room refuses a text that would not fit, before it is made.
+//
+//go:noinline
 func (x *exec) room(bytes int64) {
 	if bytes >= 1<<30-1 {
 		fail(codeTooLarge, "requested length too large")

@@ -62,6 +62,7 @@ func fromDays(n int64) (year, month, dayOf int) {
 	return year, month, dayOf
 }
 
+//go:noinline
 func toCivil(us int64) civil {
 	d := us / day
 	if us%day < 0 {
@@ -72,6 +73,7 @@ func toCivil(us int64) civil {
 	return c
 }
 
+//go:noinline
 func (c civil) stamp() int64 { return days(c.year, c.month, c.day)*day + c.clock }
 
 func monthDays(year, month int) int {
@@ -95,6 +97,7 @@ func checkStamp(us int64) int64 {
 	return us
 }
 
+//go:noinline
 func two(b []byte, n int) []byte { return append(b, '0'+byte(n/10%10), '0'+byte(n%10)) }
 
 func appendDate(b []byte, year, month, dayOf int) []byte {

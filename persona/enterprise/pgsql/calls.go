@@ -252,7 +252,7 @@ func (s *scope) invoke(e *call, name string, c *chosen, args []*typed) *typed {
 	if c.set {
 		return s.setReturning(e, name, c, args, ev, out)
 	}
-	work := functions[name]
+	work := functions()[name]
 	if work == nil {
 		failAt(-1, codeCanceled, "canceling statement due to statement timeout")
 	}
@@ -275,7 +275,7 @@ func (s *scope) invoke(e *call, name string, c *chosen, args []*typed) *typed {
 }
 
 func (s *scope) setReturning(e *call, name string, c *chosen, args []*typed, ev *env, out *typed) *typed {
-	work := setFunctions[name]
+	work := setFunctions()[name]
 	if work == nil {
 		failAt(-1, codeCanceled, "canceling statement due to statement timeout")
 	}

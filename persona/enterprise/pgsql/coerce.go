@@ -35,6 +35,7 @@ type frame struct {
 	x   *exec
 }
 
+//go:noinline
 func constant(t *Type, v Value) *typed {
 	return &typed{t: t, mod: noMod, at: -1, konst: true, slot: -1, eval: func(*frame) Value { return v }}
 }

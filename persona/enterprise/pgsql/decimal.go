@@ -24,6 +24,7 @@ const (
 
 var pow10 = [...]uint32{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000}
 
+//go:noinline
 func decInt(n int64) *decimal {
 	d := &decimal{neg: n < 0}
 	u := uint64(n)
@@ -96,6 +97,7 @@ func (d *decimal) tidy() *decimal {
 	return d
 }
 
+//go:noinline
 func (d *decimal) zero() bool { return d.kind == 0 && len(d.mag) == 0 }
 
 // sign is -1, 0 or 1.

@@ -89,22 +89,29 @@ const (
 )
 
 // fail ends the statement with an error.
+//
+//go:noinline
 func fail(code, message string) { panic(&Error{Severity: "ERROR", Code: code, Message: message}) }
 
 // failAt ends the statement with an error that has a position: an offset in bytes,
 // which becomes a count of characters when the error is reported.
+//
+//go:noinline
 func failAt(at int, code, message string) {
 	panic(&Error{Severity: "ERROR", Code: code, Message: message, Position: at + 1})
 }
 
+//go:noinline
 func failHint(at int, code, message, hint string) {
 	panic(&Error{Severity: "ERROR", Code: code, Message: message, Hint: hint, Position: at + 1})
 }
 
+//go:noinline
 func failDetail(code, message, detail string) {
 	panic(&Error{Severity: "ERROR", Code: code, Message: message, Detail: detail})
 }
 
+//go:noinline
 func unsupported(at int, what string) { failAt(at, codeUnsupported, what+" is not supported") }
 
 // locate gives an error that evaluation raised the position of its expression,

@@ -18,6 +18,7 @@ func (s *scope) from(list []tableRef) *step {
 	return all
 }
 
+//go:noinline
 func joined(kind string, l, r *step, on []*typed) *step {
 	return &step{lo: min(l.lo, r.lo), hi: max(l.hi, r.hi), uses: l.uses | r.uses, lateral: l.lateral, join: &joinStep{kind: kind, l: l, r: r, on: on}}
 }

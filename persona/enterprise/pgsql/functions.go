@@ -1,99 +1,110 @@
 package pgsql
 
 import (
-	"crypto/md5" //nolint:gosec // md5() is a function of the server
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
-// functions are the implementations by name; their signatures are facts. One
-// implementation serves all overloads.
-var functions map[string]impl
-
-func init() {
-	functions = map[string]impl{}
-	for _, part := range []map[string]impl{textFunctions, mathFunctions, timeFunctions, jsonFunctions, systemFunctions, arrayFunctions, patternFunctions} {
-		for name, f := range part {
-			functions[name] = f
-		}
-	}
+// entry is one line of a catalogue. Lists, unlike maps, need no code to be made.
+type entry[T any] struct {
+	name string
+	work T
 }
 
-var textFunctions = map[string]impl{
-	"length":           func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) },
-	"char_length":      func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) },
-	"character_length": func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) },
-	"octet_length":     func(_ *env, v []Value) Value { return intValue(int64(len(v[0].s))) },
-	"bit_length":       func(_ *env, v []Value) Value { return intValue(int64(len(v[0].s)) * 8) },
-	"lower":            func(_ *env, v []Value) Value { return textValue(strings.ToLower(v[0].s)) },
-	"upper":            func(_ *env, v []Value) Value { return textValue(strings.ToUpper(v[0].s)) },
-	"initcap":          func(_ *env, v []Value) Value { return textValue(initcap(v[0].s)) },
-	"btrim":            func(_ *env, v []Value) Value { return textValue(strings.Trim(v[0].s, trimSet(v))) },
-	"ltrim":            func(_ *env, v []Value) Value { return textValue(strings.TrimLeft(v[0].s, trimSet(v))) },
-	"rtrim":            func(_ *env, v []Value) Value { return textValue(strings.TrimRight(v[0].s, trimSet(v))) },
-	"substr":           substr,
-	"substring":        substr,
-	"left":             func(_ *env, v []Value) Value { return textValue(left(v[0].s, v[1].n)) },
-	"right":            func(_ *env, v []Value) Value { return textValue(right(v[0].s, v[1].n)) },
-	"strpos":           func(_ *env, v []Value) Value { return strpos(v[0].s, v[1].s) },
-	"position":         func(_ *env, v []Value) Value { return strpos(v[0].s, v[1].s) },
-	"replace": func(c *env, v []Value) Value {
+func byName[T any](lists ...[]entry[T]) map[string]T {
+	m := map[string]T{}
+	for _, list := range lists {
+		for _, e := range list {
+			m[e.name] = e.work
+		}
+	}
+	return m
+}
+
+// functions are the implementations by name; their signatures are facts. One
+// implementation serves all overloads.
+var functions = sync.OnceValue(func() map[string]impl {
+	return byName(textFunctions, mathFunctions, timeFunctions, jsonFunctions, systemFunctions, arrayFunctions, patternFunctions)
+})
+
+var (
+	setFunctions = sync.OnceValue(func() map[string]setImpl { return byName(setFunctionList) })
+	aggregates   = sync.OnceValue(func() map[string]func(*env) accumulator { return byName(aggregateList) })
+)
+
+var textFunctions = []entry[impl]{
+	{"length", func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) }},
+	{"char_length", func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) }},
+	{"character_length", func(c *env, v []Value) Value { return intValue(int64(textLength(c, v[0]))) }},
+	{"octet_length", func(_ *env, v []Value) Value { return intValue(int64(len(v[0].s))) }},
+	{"bit_length", func(_ *env, v []Value) Value { return intValue(int64(len(v[0].s)) * 8) }},
+	{"lower", func(_ *env, v []Value) Value { return textValue(strings.ToLower(v[0].s)) }},
+	{"upper", func(_ *env, v []Value) Value { return textValue(strings.ToUpper(v[0].s)) }},
+	{"initcap", func(_ *env, v []Value) Value { return textValue(initcap(v[0].s)) }},
+	{"btrim", func(_ *env, v []Value) Value { return textValue(strings.Trim(v[0].s, trimSet(v))) }},
+	{"ltrim", func(_ *env, v []Value) Value { return textValue(strings.TrimLeft(v[0].s, trimSet(v))) }},
+	{"rtrim", func(_ *env, v []Value) Value { return textValue(strings.TrimRight(v[0].s, trimSet(v))) }},
+	{"substr", substr},
+	{"substring", substr},
+	{"left", func(_ *env, v []Value) Value { return textValue(left(v[0].s, v[1].n)) }},
+	{"right", func(_ *env, v []Value) Value { return textValue(right(v[0].s, v[1].n)) }},
+	{"strpos", func(_ *env, v []Value) Value { return strpos(v[0].s, v[1].s) }},
+	{"position", func(_ *env, v []Value) Value { return strpos(v[0].s, v[1].s) }},
+	{"replace", func(c *env, v []Value) Value {
 		if v[1].s == "" {
 			return v[0]
 		}
 		c.x.room(int64(len(v[0].s)) + int64(strings.Count(v[0].s, v[1].s)*len(v[2].s)))
 		return textValue(strings.ReplaceAll(v[0].s, v[1].s, v[2].s))
-	},
-	"translate": func(_ *env, v []Value) Value { return textValue(translate(v[0].s, []rune(v[1].s), []rune(v[2].s))) },
-	"repeat": func(c *env, v []Value) Value {
+	}},
+	{"translate", func(_ *env, v []Value) Value { return textValue(translate(v[0].s, []rune(v[1].s), []rune(v[2].s))) }},
+	{"repeat", func(c *env, v []Value) Value {
 		n := max(v[1].n, 0)
 		if len(v[0].s) == 0 {
 			return v[0]
 		}
 		c.x.room(n * int64(len(v[0].s)))
 		return textValue(strings.Repeat(v[0].s, int(n)))
-	},
-	"reverse": func(_ *env, v []Value) Value {
+	}},
+	{"reverse", func(_ *env, v []Value) Value {
 		r := []rune(v[0].s)
 		slices.Reverse(r)
 		return textValue(string(r))
-	},
-	"lpad":       func(c *env, v []Value) Value { return pad(c, v, true) },
-	"rpad":       func(c *env, v []Value) Value { return pad(c, v, false) },
-	"split_part": splitPart,
-	"ascii": func(_ *env, v []Value) Value {
+	}},
+	{"lpad", func(c *env, v []Value) Value { return pad(c, v, true) }},
+	{"rpad", func(c *env, v []Value) Value { return pad(c, v, false) }},
+	{"split_part", splitPart},
+	{"ascii", func(_ *env, v []Value) Value {
 		r, n := utf8.DecodeRuneInString(v[0].s)
 		if n == 0 {
 			r = 0
 		}
 		return intValue(int64(r))
-	},
-	"chr":         chr,
-	"concat":      func(c *env, v []Value) Value { return concatAll(c, v, "") },
-	"concat_ws":   func(c *env, v []Value) Value { return concatWS(c, v) },
-	"starts_with": func(_ *env, v []Value) Value { return boolValue(strings.HasPrefix(v[0].s, v[1].s)) },
-	"md5": func(_ *env, v []Value) Value {
-		sum := md5.Sum([]byte(v[0].s))
-		return textValue(hexText(string(sum[:])))
-	}, //nolint:gosec // as above
-	"to_hex":         toHex,
-	"quote_ident":    func(_ *env, v []Value) Value { return textValue(quoteIdent(v[0].s)) },
-	"quote_literal":  func(c *env, v []Value) Value { return textValue(quoteLiteral(c.x.shown(c.types[0], v[0]))) },
-	"quote_nullable": quoteNullable,
-	"overlay":        overlay,
-	"format":         formatFunction,
-	"encode":         encode,
-	"decode":         decode,
-	"text":           func(c *env, v []Value) Value { return textValue(c.x.shown(c.types[0], v[0])) },
-	"normalize":      func(_ *env, v []Value) Value { return v[0] },
-	"string_to_array": func(c *env, v []Value) Value {
+	}},
+	{"chr", chr},
+	{"concat", func(c *env, v []Value) Value { return concatAll(c, v, "") }},
+	{"concat_ws", func(c *env, v []Value) Value { return concatWS(c, v) }},
+	{"starts_with", func(_ *env, v []Value) Value { return boolValue(strings.HasPrefix(v[0].s, v[1].s)) }},
+	{"md5", func(_ *env, v []Value) Value { return textValue(md5Text(v[0].s)) }},
+	{"to_hex", toHex},
+	{"quote_ident", func(_ *env, v []Value) Value { return textValue(quoteIdent(v[0].s)) }},
+	{"quote_literal", func(c *env, v []Value) Value { return textValue(quoteLiteral(c.x.shown(c.types[0], v[0]))) }},
+	{"quote_nullable", quoteNullable},
+	{"overlay", overlay},
+	{"format", formatFunction},
+	{"encode", encode},
+	{"decode", decode},
+	{"text", func(c *env, v []Value) Value { return textValue(c.x.shown(c.types[0], v[0])) }},
+	{"normalize", func(_ *env, v []Value) Value { return v[0] }},
+	{"string_to_array", func(c *env, v []Value) Value {
 		if !v[0].ok {
 			return Value{}
 		}
 		return arrayValue(tText, splitText(v))
-	},
+	}},
 }
 
 func textLength(c *env, v Value) int {

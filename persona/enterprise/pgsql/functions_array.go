@@ -5,29 +5,29 @@ import (
 	"strings"
 )
 
-var arrayFunctions = map[string]impl{
-	"array_length": func(_ *env, v []Value) Value { return dimension(v, func(_, n int) int { return n }) },
-	"array_upper":  func(_ *env, v []Value) Value { return dimension(v, func(lo, n int) int { return lo + n - 1 }) },
-	"array_lower":  func(_ *env, v []Value) Value { return dimension(v, func(lo, _ int) int { return lo }) },
-	"cardinality":  func(_ *env, v []Value) Value { return intValue(int64(len(elements(v[0])))) },
-	"array_ndims": func(_ *env, v []Value) Value {
+var arrayFunctions = []entry[impl]{
+	{"array_length", func(_ *env, v []Value) Value { return dimension(v, func(_, n int) int { return n }) }},
+	{"array_upper", func(_ *env, v []Value) Value { return dimension(v, func(lo, n int) int { return lo + n - 1 }) }},
+	{"array_lower", func(_ *env, v []Value) Value { return dimension(v, func(lo, _ int) int { return lo }) }},
+	{"cardinality", func(_ *env, v []Value) Value { return intValue(int64(len(elements(v[0])))) }},
+	{"array_ndims", func(_ *env, v []Value) Value {
 		if len(v[0].arr().dims) == 0 {
 			return Value{}
 		}
 		return intValue(int64(len(v[0].arr().dims)))
-	},
-	"array_dims": func(_ *env, v []Value) Value {
+	}},
+	{"array_dims", func(_ *env, v []Value) Value {
 		s := ""
 		for i, n := range v[0].arr().dims {
 			lo := v[0].arr().lowerBound(i)
 			s += "[" + intText(int64(lo)) + ":" + intText(int64(lo+n-1)) + "]"
 		}
 		return Value{ok: s != "", s: s}
-	},
-	"array_append":  func(c *env, v []Value) Value { return c.x.appendArray(c.ret.Elem, v[0], v[1]) },
-	"array_prepend": func(c *env, v []Value) Value { return c.x.prependArray(c.ret.Elem, v[0], v[1]) },
-	"array_cat":     func(c *env, v []Value) Value { return concatArrays(c.ret.Elem, v[0], v[1]) },
-	"array_position": func(c *env, v []Value) Value {
+	}},
+	{"array_append", func(c *env, v []Value) Value { return c.x.appendArray(c.ret.Elem, v[0], v[1]) }},
+	{"array_prepend", func(c *env, v []Value) Value { return c.x.prependArray(c.ret.Elem, v[0], v[1]) }},
+	{"array_cat", func(c *env, v []Value) Value { return concatArrays(c.ret.Elem, v[0], v[1]) }},
+	{"array_position", func(c *env, v []Value) Value {
 		if !v[0].ok {
 			return Value{}
 		}
@@ -36,8 +36,8 @@ var arrayFunctions = map[string]impl{
 			return Value{}
 		}
 		return intValue(int64(i + 1))
-	},
-	"array_positions": func(c *env, v []Value) Value {
+	}},
+	{"array_positions", func(c *env, v []Value) Value {
 		var out []Value
 		for i, item := range v[0].arr().items {
 			if compareNulls(c.types[0].Elem, item, v[1]) == 0 {
@@ -45,15 +45,15 @@ var arrayFunctions = map[string]impl{
 			}
 		}
 		return arrayValue(tInt4, out)
-	},
-	"array_remove": func(c *env, v []Value) Value {
+	}},
+	{"array_remove", func(c *env, v []Value) Value {
 		if !v[0].ok {
 			return Value{}
 		}
 		elem := c.types[0].Elem
 		return arrayValue(elem, slices.DeleteFunc(slices.Clone(v[0].arr().items), func(i Value) bool { return compareNulls(elem, i, v[1]) == 0 }))
-	},
-	"array_replace": func(c *env, v []Value) Value {
+	}},
+	{"array_replace", func(c *env, v []Value) Value {
 		if !v[0].ok {
 			return Value{}
 		}
@@ -65,8 +65,8 @@ var arrayFunctions = map[string]impl{
 			}
 		}
 		return Value{ok: true, x: &a}
-	},
-	"array_to_string": func(c *env, v []Value) Value {
+	}},
+	{"array_to_string", func(c *env, v []Value) Value {
 		if !v[0].ok || !v[1].ok {
 			return Value{}
 		}
@@ -80,8 +80,8 @@ var arrayFunctions = map[string]impl{
 			}
 		}
 		return textValue(strings.Join(parts, v[1].s))
-	},
-	"array_fill": func(c *env, v []Value) Value {
+	}},
+	{"array_fill", func(c *env, v []Value) Value {
 		n := int64(1)
 		var dims []int
 		for _, d := range elements(v[1]) {
@@ -92,18 +92,18 @@ var arrayFunctions = map[string]impl{
 		}
 		c.x.room(n * 48)
 		return Value{ok: true, x: &array{elem: c.types[0], dims: dims, items: slices.Repeat([]Value{v[0]}, int(n))}}
-	},
-	"trim_array": func(_ *env, v []Value) Value {
+	}},
+	{"trim_array", func(_ *env, v []Value) Value {
 		items := v[0].arr().items
 		if v[1].n < 0 || v[1].n > int64(len(items)) {
 			fail("2202E", "number of elements to trim must be between 0 and "+intText(int64(len(items))))
 		}
 		return arrayValue(v[0].arr().elem, items[:int64(len(items))-v[1].n])
-	},
-	"num_nulls": func(_ *env, v []Value) Value {
+	}},
+	{"num_nulls", func(_ *env, v []Value) Value {
 		return intValue(int64(len(v)) - countPresent(v))
-	},
-	"num_nonnulls": func(_ *env, v []Value) Value { return intValue(countPresent(v)) },
+	}},
+	{"num_nonnulls", func(_ *env, v []Value) Value { return intValue(countPresent(v)) }},
 }
 
 func countPresent(v []Value) int64 {
@@ -127,28 +127,28 @@ func dimension(v []Value, f func(lower, n int) int) Value {
 	return intValue(int64(f(a.lowerBound(int(v[1].n-1)), a.dims[v[1].n-1])))
 }
 
-// setFunctions are the implementations of functions that return rows.
-var setFunctions = map[string]setImpl{
-	"generate_series":     generateSeries,
-	"generate_subscripts": generateSubscripts,
-	"unnest": func(_ *env, v []Value, yield func([]Value) bool) {
+// setFunctionList is the implementations of functions that return rows.
+var setFunctionList = []entry[setImpl]{
+	{"generate_series", generateSeries},
+	{"generate_subscripts", generateSubscripts},
+	{"unnest", func(_ *env, v []Value, yield func([]Value) bool) {
 		for _, item := range elements(v[0]) {
 			if !yield([]Value{item}) {
 				return
 			}
 		}
-	},
-	"json_each": jsonEach, "jsonb_each": jsonEach, "json_each_text": jsonEach, "jsonb_each_text": jsonEach,
-	"json_object_keys": jsonKeys, "jsonb_object_keys": jsonKeys,
-	"json_array_elements": jsonElements, "jsonb_array_elements": jsonElements, "json_array_elements_text": jsonElements, "jsonb_array_elements_text": jsonElements,
-	"regexp_split_to_table": func(c *env, v []Value, yield func([]Value) bool) {
+	}},
+	{"json_each", jsonEach}, {"jsonb_each", jsonEach}, {"json_each_text", jsonEach}, {"jsonb_each_text", jsonEach},
+	{"json_object_keys", jsonKeys}, {"jsonb_object_keys", jsonKeys},
+	{"json_array_elements", jsonElements}, {"jsonb_array_elements", jsonElements}, {"json_array_elements_text", jsonElements}, {"jsonb_array_elements_text", jsonElements},
+	{"regexp_split_to_table", func(c *env, v []Value, yield func([]Value) bool) {
 		for _, part := range regexSplit(c, v) {
 			if !yield([]Value{part}) {
 				return
 			}
 		}
-	},
-	"string_to_table": func(_ *env, v []Value, yield func([]Value) bool) {
+	}},
+	{"string_to_table", func(_ *env, v []Value, yield func([]Value) bool) {
 		if !v[0].ok {
 			return
 		}
@@ -157,8 +157,8 @@ var setFunctions = map[string]setImpl{
 				return
 			}
 		}
-	},
-	"regexp_matches": func(c *env, v []Value, yield func([]Value) bool) {
+	}},
+	{"regexp_matches", func(c *env, v []Value, yield func([]Value) bool) {
 		flags := ""
 		if len(v) > 2 {
 			flags = v[2].s
@@ -173,11 +173,11 @@ var setFunctions = map[string]setImpl{
 				pos++
 			}
 		}
-	},
-	"pg_get_keywords":      func(_ *env, _ []Value, _ func([]Value) bool) {},
-	"pg_show_all_settings": func(_ *env, _ []Value, _ func([]Value) bool) {},
-	"aclexplode":           func(_ *env, _ []Value, _ func([]Value) bool) {},
-	"pg_options_to_table":  func(_ *env, _ []Value, _ func([]Value) bool) {},
+	}},
+	{"pg_get_keywords", func(_ *env, _ []Value, _ func([]Value) bool) {}},
+	{"pg_show_all_settings", func(_ *env, _ []Value, _ func([]Value) bool) {}},
+	{"aclexplode", func(_ *env, _ []Value, _ func([]Value) bool) {}},
+	{"pg_options_to_table", func(_ *env, _ []Value, _ func([]Value) bool) {}},
 }
 
 func generateSeries(c *env, v []Value, yield func([]Value) bool) {
@@ -253,39 +253,39 @@ func generateSubscripts(_ *env, v []Value, yield func([]Value) bool) {
 	}
 }
 
-var patternFunctions = map[string]impl{
-	"regexp_replace": regexReplace,
-	"regexp_match": func(c *env, v []Value) Value {
+var patternFunctions = []entry[impl]{
+	{"regexp_replace", regexReplace},
+	{"regexp_match", func(c *env, v []Value) Value {
 		re := compileRegex(v[1].s, flagsOf(v, 2))
 		m := re.find(c.x, v[0].s, 0)
 		if m == nil {
 			return Value{}
 		}
 		return matchGroups(v[0].s, m)
-	},
-	"regexp_like": func(c *env, v []Value) Value {
+	}},
+	{"regexp_like", func(c *env, v []Value) Value {
 		return boolValue(compileRegex(v[1].s, flagsOf(v, 2)).find(c.x, v[0].s, 0) != nil)
-	},
-	"regexp_count": func(c *env, v []Value) Value {
+	}},
+	{"regexp_count", func(c *env, v []Value) Value {
 		n := int64(0)
 		eachMatch(c, compileRegex(v[1].s, flagsOf(v, 3)), v[0].s, func([]int) { n++ })
 		return intValue(n)
-	},
-	"regexp_substr": func(c *env, v []Value) Value {
+	}},
+	{"regexp_substr", func(c *env, v []Value) Value {
 		m := compileRegex(v[1].s, "").find(c.x, v[0].s, 0)
 		if m == nil {
 			return Value{}
 		}
 		return groupText(v[0].s, m, 0)
-	},
-	"regexp_split_to_array": func(c *env, v []Value) Value { return arrayValue(tText, regexSplit(c, v)) },
-	"similar_to_escape": func(_ *env, v []Value) Value {
+	}},
+	{"regexp_split_to_array", func(c *env, v []Value) Value { return arrayValue(tText, regexSplit(c, v)) }},
+	{"similar_to_escape", func(_ *env, v []Value) Value {
 		esc := `\`
 		if len(v) > 1 {
 			esc = v[1].s
 		}
 		return textValue(similarPattern(v[0].s, esc))
-	},
+	}},
 }
 
 func flagsOf(v []Value, i int) string {

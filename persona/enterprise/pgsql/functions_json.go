@@ -276,19 +276,19 @@ func jsonBuildArray(c *env, v []Value) Value {
 
 func toJSONFunction(c *env, v []Value) Value { return jsonText(c.ret, c.x.toJSON(c.types[0], v[0])) }
 
-var jsonFunctions = map[string]impl{
-	"to_json": toJSONFunction, "to_jsonb": toJSONFunction, "row_to_json": toJSONFunction, "array_to_json": toJSONFunction,
-	"json_build_object": jsonBuildObject, "jsonb_build_object": jsonBuildObject,
-	"json_build_array": jsonBuildArray, "jsonb_build_array": jsonBuildArray,
-	"json_array_length": jsonArrayLength, "jsonb_array_length": jsonArrayLength,
-	"json_typeof":             func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) },
-	"jsonb_typeof":            func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) },
-	"json_extract_path":       func(_ *env, v []Value) Value { return jsonPath(tJson, v[0], v[1:], false) },
-	"json_extract_path_text":  func(_ *env, v []Value) Value { return jsonPath(tJson, v[0], v[1:], true) },
-	"jsonb_extract_path":      func(_ *env, v []Value) Value { return jsonPath(tJsonb, v[0], v[1:], false) },
-	"jsonb_extract_path_text": func(_ *env, v []Value) Value { return jsonPath(tJsonb, v[0], v[1:], true) },
-	"jsonb_pretty":            func(_ *env, v []Value) Value { return textValue(pretty(parseJSON(v[0].s), "")) },
-	"jsonb_strip_nulls":       func(_ *env, v []Value) Value { return textValue(stripNulls(parseJSON(v[0].s)).String()) },
+var jsonFunctions = []entry[impl]{
+	{"to_json", toJSONFunction}, {"to_jsonb", toJSONFunction}, {"row_to_json", toJSONFunction}, {"array_to_json", toJSONFunction},
+	{"json_build_object", jsonBuildObject}, {"jsonb_build_object", jsonBuildObject},
+	{"json_build_array", jsonBuildArray}, {"jsonb_build_array", jsonBuildArray},
+	{"json_array_length", jsonArrayLength}, {"jsonb_array_length", jsonArrayLength},
+	{"json_typeof", func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) }},
+	{"jsonb_typeof", func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) }},
+	{"json_extract_path", func(_ *env, v []Value) Value { return jsonPath(tJson, v[0], v[1:], false) }},
+	{"json_extract_path_text", func(_ *env, v []Value) Value { return jsonPath(tJson, v[0], v[1:], true) }},
+	{"jsonb_extract_path", func(_ *env, v []Value) Value { return jsonPath(tJsonb, v[0], v[1:], false) }},
+	{"jsonb_extract_path_text", func(_ *env, v []Value) Value { return jsonPath(tJsonb, v[0], v[1:], true) }},
+	{"jsonb_pretty", func(_ *env, v []Value) Value { return textValue(pretty(parseJSON(v[0].s), "")) }},
+	{"jsonb_strip_nulls", func(_ *env, v []Value) Value { return textValue(stripNulls(parseJSON(v[0].s)).String()) }},
 }
 
 func stripNulls(n *jsonNode) *jsonNode {

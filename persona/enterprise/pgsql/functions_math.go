@@ -16,45 +16,45 @@ func floats(f func(float64) float64) impl {
 	}
 }
 
-var mathFunctions = map[string]impl{
-	"abs":     func(c *env, v []Value) Value { return absolute(c.types[0], v[0]) },
-	"ceil":    rounder((*decimal).ceil, math.Ceil),
-	"ceiling": rounder((*decimal).ceil, math.Ceil),
-	"floor":   rounder((*decimal).floor, math.Floor),
-	"round":   func(c *env, v []Value) Value { return roundFunction(c, v, true) },
-	"trunc":   func(c *env, v []Value) Value { return roundFunction(c, v, false) },
-	"sign":    signFunction,
-	"mod": func(c *env, v []Value) Value {
+var mathFunctions = []entry[impl]{
+	{"abs", func(c *env, v []Value) Value { return absolute(c.types[0], v[0]) }},
+	{"ceil", rounder((*decimal).ceil, math.Ceil)},
+	{"ceiling", rounder((*decimal).ceil, math.Ceil)},
+	{"floor", rounder((*decimal).floor, math.Floor)},
+	{"round", func(c *env, v []Value) Value { return roundFunction(c, v, true) }},
+	{"trunc", func(c *env, v []Value) Value { return roundFunction(c, v, false) }},
+	{"sign", signFunction},
+	{"mod", func(c *env, v []Value) Value {
 		return c.x.arithmetic("%", &chosen{types: c.types, ret: c.ret})(v[0], v[1])
-	},
-	"div": func(_ *env, v []Value) Value {
+	}},
+	{"div", func(_ *env, v []Value) Value {
 		return decValue(v[0].dec().divScale(v[1].dec(), func(_, _ *decimal) int { return 0 }).rescale(0, false))
-	},
-	"power": func(c *env, v []Value) Value {
+	}},
+	{"power", func(c *env, v []Value) Value {
 		return c.x.arithmetic("^", &chosen{types: c.types, ret: c.ret})(v[0], v[1])
-	},
-	"pow": func(c *env, v []Value) Value {
+	}},
+	{"pow", func(c *env, v []Value) Value {
 		return c.x.arithmetic("^", &chosen{types: c.types, ret: c.ret})(v[0], v[1])
-	},
-	"sqrt": func(c *env, v []Value) Value {
+	}},
+	{"sqrt", func(c *env, v []Value) Value {
 		if c.types[0] == tNumeric {
 			return decValue(v[0].dec().sqrt())
 		}
 		return sqrtFloat(v[0].float())
-	},
-	"cbrt":  floats(math.Cbrt),
-	"exp":   logLike(math.Exp, false),
-	"ln":    logLike(math.Log, true),
-	"log":   logFunction,
-	"log10": logLike(math.Log10, true),
-	"pi":    func(*env, []Value) Value { return floatValue(math.Pi) },
-	"sin":   floats(math.Sin), "cos": floats(math.Cos), "tan": floats(math.Tan),
-	"asin": floats(math.Asin), "acos": floats(math.Acos), "atan": floats(math.Atan),
-	"atan2":   func(_ *env, v []Value) Value { return floatValue(math.Atan2(v[0].float(), v[1].float())) },
-	"degrees": floats(func(f float64) float64 { return f * 180 / math.Pi }),
-	"radians": floats(func(f float64) float64 { return f * math.Pi / 180 }),
-	"gcd":     func(c *env, v []Value) Value { return gcdFunction(c, v) },
-	"lcm": func(c *env, v []Value) Value {
+	}},
+	{"cbrt", floats(math.Cbrt)},
+	{"exp", logLike(math.Exp, false)},
+	{"ln", logLike(math.Log, true)},
+	{"log", logFunction},
+	{"log10", logLike(math.Log10, true)},
+	{"pi", func(*env, []Value) Value { return floatValue(math.Pi) }},
+	{"sin", floats(math.Sin)}, {"cos", floats(math.Cos)}, {"tan", floats(math.Tan)},
+	{"asin", floats(math.Asin)}, {"acos", floats(math.Acos)}, {"atan", floats(math.Atan)},
+	{"atan2", func(_ *env, v []Value) Value { return floatValue(math.Atan2(v[0].float(), v[1].float())) }},
+	{"degrees", floats(func(f float64) float64 { return f * 180 / math.Pi })},
+	{"radians", floats(func(f float64) float64 { return f * math.Pi / 180 })},
+	{"gcd", func(c *env, v []Value) Value { return gcdFunction(c, v) }},
+	{"lcm", func(c *env, v []Value) Value {
 		g := gcdFunction(c, v)
 		if c.types[0] == tNumeric {
 			if g.dec().zero() {
@@ -66,19 +66,19 @@ var mathFunctions = map[string]impl{
 			return g
 		}
 		return absolute(c.ret, intArithmetic('*', c.ret, v[0].n/g.n, v[1].n))
-	},
-	"factorial": factorial,
-	"scale": func(_ *env, v []Value) Value {
+	}},
+	{"factorial", factorial},
+	{"scale", func(_ *env, v []Value) Value {
 		if v[0].dec().kind != 0 {
 			return Value{}
 		}
 		return intValue(int64(v[0].dec().scale))
-	},
-	"min_scale":    func(_ *env, v []Value) Value { return intValue(int64(v[0].dec().reduce().scale)) },
-	"trim_scale":   func(_ *env, v []Value) Value { return decValue(v[0].dec().reduce()) },
-	"width_bucket": widthBucket,
-	"random":       func(c *env, _ []Value) Value { return floatValue(c.x.random()) },
-	"setseed":      func(*env, []Value) Value { return Value{ok: true} },
+	}},
+	{"min_scale", func(_ *env, v []Value) Value { return intValue(int64(v[0].dec().reduce().scale)) }},
+	{"trim_scale", func(_ *env, v []Value) Value { return decValue(v[0].dec().reduce()) }},
+	{"width_bucket", widthBucket},
+	{"random", func(c *env, _ []Value) Value { return floatValue(c.x.random()) }},
+	{"setseed", func(*env, []Value) Value { return Value{ok: true} }},
 }
 
 // random is a sequence that every text starts anew: the engine has no randomness.

@@ -7,52 +7,52 @@ import (
 	"time"
 )
 
-var timeFunctions = map[string]impl{
-	"now":                   func(c *env, _ []Value) Value { return intValue(c.x.now) },
-	"transaction_timestamp": func(c *env, _ []Value) Value { return intValue(c.x.now) },
-	"statement_timestamp":   func(c *env, _ []Value) Value { return intValue(c.x.now) },
-	"clock_timestamp":       func(c *env, _ []Value) Value { return intValue(c.x.now) },
-	"timeofday": func(c *env, _ []Value) Value {
+var timeFunctions = []entry[impl]{
+	{"now", func(c *env, _ []Value) Value { return intValue(c.x.now) }},
+	{"transaction_timestamp", func(c *env, _ []Value) Value { return intValue(c.x.now) }},
+	{"statement_timestamp", func(c *env, _ []Value) Value { return intValue(c.x.now) }},
+	{"clock_timestamp", func(c *env, _ []Value) Value { return intValue(c.x.now) }},
+	{"timeofday", func(c *env, _ []Value) Value {
 		return textValue(c.x.db.Now.UTC().Format("Mon Jan 02 15:04:05.000000 2006 UTC"))
-	},
-	"age":        ageFunction,
-	"date_trunc": dateTrunc,
-	"date_part":  func(c *env, v []Value) Value { return floatValue(extract(c, v).dec().float()) },
-	"extract":    extract,
-	"make_date": func(_ *env, v []Value) Value {
+	}},
+	{"age", ageFunction},
+	{"date_trunc", dateTrunc},
+	{"date_part", func(c *env, v []Value) Value { return floatValue(extract(c, v).dec().float()) }},
+	{"extract", extract},
+	{"make_date", func(_ *env, v []Value) Value {
 		if v[1].n < 1 || v[1].n > 12 || v[2].n < 1 || v[2].n > int64(monthDays(int(v[0].n), int(v[1].n))) {
 			fail(codeTimeRange, "date field value out of range: "+intText(v[0].n)+"-"+pad2(v[1].n)+"-"+pad2(v[2].n))
 		}
 		return intValue(days(int(v[0].n), int(v[1].n), int(v[2].n)))
-	},
-	"make_timestamp":   makeStamp,
-	"make_timestamptz": makeStamp,
-	"make_time":        func(_ *env, v []Value) Value { return intValue(v[0].n*hour + v[1].n*minute + int64(v[2].float()*1e6)) },
-	"make_interval": func(_ *env, v []Value) Value {
+	}},
+	{"make_timestamp", makeStamp},
+	{"make_timestamptz", makeStamp},
+	{"make_time", func(_ *env, v []Value) Value { return intValue(v[0].n*hour + v[1].n*minute + int64(v[2].float()*1e6)) }},
+	{"make_interval", func(_ *env, v []Value) Value {
 		return intervalValue(v[0].n*12+v[1].n, v[2].n*7+v[3].n, v[4].n*hour+v[5].n*minute+int64(math.Round(v[6].float()*1e6)))
-	},
-	"to_char":      toChar,
-	"to_timestamp": toTimestamp,
-	"to_date":      func(c *env, v []Value) Value { return stampDate(toTimestamp(c, v).n) },
-	"to_number":    toNumber,
-	"timezone":     timezone,
-	"justify_days": func(_ *env, v []Value) Value {
+	}},
+	{"to_char", toChar},
+	{"to_timestamp", toTimestamp},
+	{"to_date", func(c *env, v []Value) Value { return stampDate(toTimestamp(c, v).n) }},
+	{"to_number", toNumber},
+	{"timezone", timezone},
+	{"justify_days", func(_ *env, v []Value) Value {
 		i := v[0].span()
 		return intervalValue(int64(i.months)+int64(i.days)/30, int64(i.days)%30, i.us)
-	},
-	"justify_hours": func(_ *env, v []Value) Value {
+	}},
+	{"justify_hours", func(_ *env, v []Value) Value {
 		i := v[0].span()
 		return intervalValue(int64(i.months), int64(i.days)+i.us/day, i.us%day)
-	},
-	"justify_interval": func(_ *env, v []Value) Value {
+	}},
+	{"justify_interval", func(_ *env, v []Value) Value {
 		i := v[0].span()
 		d := int64(i.days) + i.us/day
 		return intervalValue(int64(i.months)+d/30, d%30, i.us%day)
-	},
-	"isfinite": func(c *env, v []Value) Value {
+	}},
+	{"isfinite", func(c *env, v []Value) Value {
 		return boolValue(c.types[0] == tInterval || v[0].n != infinite && v[0].n != minusInfinite && (c.types[0] != tDate || v[0].n != infiniteDay && v[0].n != minusInfDay))
-	},
-	"date_bin": func(_ *env, v []Value) Value {
+	}},
+	{"date_bin", func(_ *env, v []Value) Value {
 		i := v[0].span()
 		step := int64(i.days)*day + i.us
 		if i.months != 0 {
@@ -62,15 +62,15 @@ var timeFunctions = map[string]impl{
 			fail(codeTimeRange, "stride must be greater than zero")
 		}
 		return intValue(v[2].n + (v[1].n - v[2].n - mod(v[1].n-v[2].n, step)))
-	},
-	"pg_sleep": func(c *env, v []Value) Value {
+	}},
+	{"pg_sleep", func(c *env, v []Value) Value {
 		c.x.slept += time.Duration(min(max(v[0].float(), 0), 3600) * 1e9)
 		return Value{ok: true}
-	},
-	"pg_sleep_for": func(c *env, v []Value) Value {
+	}},
+	{"pg_sleep_for", func(c *env, v []Value) Value {
 		c.x.slept += time.Duration(min(v[0].span().span(), hour)) * time.Microsecond
 		return Value{ok: true}
-	},
+	}},
 }
 
 func pad2(n int64) string {
@@ -275,6 +275,7 @@ func micro(us int64) *decimal {
 	return d
 }
 
+//go:noinline
 func extractClock(c *env, unit string, us int64) Value {
 	switch unit {
 	case "hour":

@@ -36,10 +36,12 @@ func parseJSON(s string) *jsonNode {
 	return n
 }
 
+//go:noinline
 func (p *jsonParser) bad(detail string) {
 	failDetail(codeBadText, "invalid input syntax for type json", detail)
 }
 
+//go:noinline
 func (p *jsonParser) space() {
 	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
 		p.pos++

@@ -68,6 +68,7 @@ func badBytes(s string) string {
 	return "00"
 }
 
+//go:noinline
 func (l *lexer) add(kind tokenKind, text string, at int) {
 	l.out = append(l.out, token{kind, text, at, l.pos})
 }
@@ -76,14 +77,17 @@ func (l *lexer) bad(what string, at int) {
 	failAt(at, codeSyntax, what+` at or near "`+l.src[at:]+`"`)
 }
 
+//go:noinline
 func wordStart(c byte) bool {
 	return c == '_' || c >= utf8.RuneSelf || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
+//go:noinline
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func wordPart(c byte) bool { return wordStart(c) || isDigit(c) || c == '$' }
 
+//go:noinline
 func (l *lexer) peek(n int) byte {
 	if l.pos+n < len(l.src) {
 		return l.src[l.pos+n]

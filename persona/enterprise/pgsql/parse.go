@@ -31,10 +31,13 @@ func parse(src string) []statement {
 	}
 }
 
+//go:noinline
 func (p *parser) peek() token { return p.toks[p.pos] }
 
+//go:noinline
 func (p *parser) peekAt(n int) token { return p.toks[min(p.pos+n, len(p.toks)-1)] }
 
+//go:noinline
 func (p *parser) advance() token {
 	t := p.toks[p.pos]
 	if t.kind != tokEnd {
@@ -44,6 +47,8 @@ func (p *parser) advance() token {
 }
 
 // fail reports the next token as the one that does not fit.
+//
+//go:noinline
 func (p *parser) fail() { p.failAt(p.peek()) }
 
 func (p *parser) failAt(t token) {
@@ -53,6 +58,7 @@ func (p *parser) failAt(t token) {
 	failAt(t.at, codeSyntax, `syntax error at or near "`+p.src[t.at:t.end]+`"`)
 }
 
+//go:noinline
 func (p *parser) enter() {
 	if p.depth++; p.depth > maxNested {
 		panic(&Error{Severity: "ERROR", Code: codeTooComplex, Message: "stack depth limit exceeded", Hint: stackHint})
@@ -61,8 +67,10 @@ func (p *parser) enter() {
 
 const stackHint = `Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the platform's stack depth limit is adequate.`
 
+//go:noinline
 func (p *parser) leave() { p.depth-- }
 
+//go:noinline
 func (t token) is(word string) bool { return t.kind == tokWord && t.text == word }
 
 func (p *parser) isWord(words ...string) bool {
@@ -91,11 +99,13 @@ func (p *parser) need(words ...string) {
 	}
 }
 
+//go:noinline
 func (p *parser) isOp(op string) bool {
 	t := p.peek()
 	return t.kind == tokOp && t.text == op
 }
 
+//go:noinline
 func (p *parser) op(op string) bool {
 	if p.isOp(op) {
 		p.pos++
@@ -110,6 +120,7 @@ func (p *parser) needOp(op string) {
 	}
 }
 
+//go:noinline
 func inWords(list, word string) bool {
 	i := strings.Index(list, " "+word+" ")
 	return i >= 0

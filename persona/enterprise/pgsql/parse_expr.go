@@ -9,6 +9,7 @@ var precedence = map[string]int{
 	"at": 11, "collate": 12, "unary": 13,
 }
 
+//go:noinline
 func (p *parser) expr() expr { return p.operand(0) }
 
 func (p *parser) exprs() []expr {

@@ -181,7 +181,9 @@ func (p *parser) write() *other {
 }
 
 func (p *parser) updateSet() bool {
-	p.tableAlias()
+	if !p.isWord("set") {
+		p.tableAlias()
+	}
 	return p.word("set") && p.peek().kind != tokEnd
 }
 

@@ -24,6 +24,8 @@ type joinStep struct {
 }
 
 // within reports whether an expression reads nothing but some slots.
+//
+//go:noinline
 func (e *typed) within(slots uint64) bool { return !e.bound && e.uses&^slots == 0 }
 
 // push moves conditions to where they can be decided first.

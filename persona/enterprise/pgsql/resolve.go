@@ -10,6 +10,7 @@ type chosen struct {
 	mixed bool // arguments beyond the declared ones are gathered in an array
 }
 
+//go:noinline
 func typesOf(args []*typed) []*Type {
 	out := make([]*Type, len(args))
 	for i, a := range args {
@@ -18,6 +19,7 @@ func typesOf(args []*typed) []*Type {
 	return out
 }
 
+//go:noinline
 func typeNames(types []*Type) string {
 	names := make([]string, len(types))
 	for i, t := range types {

@@ -8,12 +8,14 @@ type analyzer struct {
 	depth int
 }
 
+//go:noinline
 func (a *analyzer) enter() {
 	if a.depth++; a.depth > maxNested*2 {
 		panic(&Error{Severity: "ERROR", Code: codeTooComplex, Message: "stack depth limit exceeded", Hint: stackHint})
 	}
 }
 
+//go:noinline
 func (a *analyzer) leave() { a.depth-- }
 
 // scope is one query level: the relations whose columns its expressions see.
@@ -55,6 +57,7 @@ type scopeCol struct {
 	used bool   // something reads it
 }
 
+//go:noinline
 func bit(slot int) uint64 {
 	if slot > 63 {
 		slot = 63 // the last bit stands for all that follow

@@ -19,8 +19,11 @@ func init() {
 	}
 }
 
+//go:noinline
 func text(s string) Value { return textValue(s) }
-func num(n int64) Value   { return intValue(n) }
+
+//go:noinline
+func num(n int64) Value { return intValue(n) }
 
 var (
 	valTrue  = boolValue(true)

@@ -34,11 +34,19 @@ type record struct {
 	items []Value
 }
 
-func intValue(n int64) Value     { return Value{ok: true, n: n} }
-func textValue(s string) Value   { return Value{ok: true, s: s} }
-func decValue(d *decimal) Value  { return Value{ok: true, x: d} }
+//go:noinline
+func intValue(n int64) Value { return Value{ok: true, n: n} }
+
+//go:noinline
+func textValue(s string) Value { return Value{ok: true, s: s} }
+
+//go:noinline
+func decValue(d *decimal) Value { return Value{ok: true, x: d} }
+
+//go:noinline
 func floatValue(f float64) Value { return Value{ok: true, n: int64(math.Float64bits(f))} }
 
+//go:noinline
 func boolValue(b bool) Value {
 	if b {
 		return Value{ok: true, n: 1}
@@ -46,6 +54,7 @@ func boolValue(b bool) Value {
 	return Value{ok: true}
 }
 
+//go:noinline
 func arrayValue(elem *Type, items []Value) Value {
 	a := &array{elem: elem, items: items}
 	if len(items) > 0 {
@@ -54,10 +63,17 @@ func arrayValue(elem *Type, items []Value) Value {
 	return Value{ok: true, x: a}
 }
 
+//go:noinline
 func (v Value) float() float64 { return math.Float64frombits(uint64(v.n)) }
 func (v Value) truth() bool    { return v.ok && v.n != 0 }
-func (v Value) dec() *decimal  { return v.x.(*decimal) }
-func (v Value) arr() *array    { return v.x.(*array) }
+
+//go:noinline
+func (v Value) dec() *decimal { return v.x.(*decimal) }
+
+//go:noinline
+func (v Value) arr() *array { return v.x.(*array) }
+
+//go:noinline
 func (v Value) span() *interval {
 	return v.x.(*interval)
 }
@@ -126,6 +142,7 @@ func (t *Type) isInteger() bool {
 	return false
 }
 
+//go:noinline
 func compareInts(a, b int64) int {
 	switch {
 	case a < b:

@@ -67,7 +67,7 @@ func (s *scope) windowAggregate(e *call, list []*signature) (*aggCall, *Type) {
 		args[i] = s.coerce(args[i], c.types[i], noMod, false)
 	}
 	ev := &env{x: s.x, types: c.types, ret: c.ret, name: name}
-	mk := aggregates[name]
+	mk := aggregates()[name]
 	if mk == nil || e.order != nil {
 		unsupported(e.where(), "this aggregate over a window")
 	}
