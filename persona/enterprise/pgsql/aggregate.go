@@ -370,8 +370,12 @@ type jsonAcc struct {
 }
 
 func (a *jsonAcc) add(args []Value) {
+	last := len(args) - 1
 	if a.n++; a.n > 1 {
 		a.b = append(a.b, ", "...)
+		if t := a.c.types[last]; a.c.ret == tJson && !a.object && (t == tRecord || t.Elem != nil) {
+			a.b = append(a.b, "\n "...)
+		}
 	}
 	start := len(a.b)
 	if a.object {
@@ -385,7 +389,6 @@ func (a *jsonAcc) add(args []Value) {
 			a.b = append(a.b, ": "...)
 		}
 	}
-	last := len(args) - 1
 	a.b = append(a.b, a.c.x.toJSON(a.c.types[last], args[last])...)
 	a.c.x.keep(int64(len(a.b) - start))
 }

@@ -47,7 +47,7 @@ func (s *scope) call(e *call) *typed {
 		case sig.kind == 'a':
 			return s.aggregateCall(e, list)
 		case sig.kind == 'w':
-			failAt(e.where(), codeWindowing, "window function "+name+" requires an OVER clause")
+			failAt(e.where(), "42809", "window function "+name+" requires an OVER clause")
 		}
 	}
 	if e.over != nil && len(list) > 0 {

@@ -292,14 +292,13 @@ func (d *decimal) sqrt() *decimal {
 	if d.kind != 0 {
 		return d
 	}
-	w, first := d.weight()
 	// The server's estimate of the root's weight decides how many digits it shows.
-	_ = first
-	rw := floorDiv((w+1)*4, 2) - 1
+	w, _ := d.weight()
+	rw := w*2 + 1
 	if w < 0 {
-		rw = -floorDiv(-(w+1)*4, 2) - 1
+		rw = 1 - (1-w*4)/2
 	}
-	scale := min(max(16-(rw+1), d.scale, 0), 1000)
+	scale := min(max(16-rw, d.scale, 0), 1000)
 	if d.zero() {
 		return (&decimal{}).rescale(scale, false)
 	}

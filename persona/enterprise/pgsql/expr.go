@@ -434,10 +434,15 @@ func (s *scope) rowExpr(e *rowExpr) *typed {
 	items := make([]*typed, 0, len(e.items))
 	names := make([]string, len(e.items))
 	for i, item := range e.items {
-		items = append(items, s.known(s.expr(item)))
+		items = append(items, s.expr(item))
 		names[i] = "f" + strconv.Itoa(i+1)
 	}
 	out := merge(&typed{t: tRecord, mod: noMod, row: items}, items...)
+	shown := make([]*typed, len(items))
+	for i, item := range items {
+		shown[i] = s.known(item)
+	}
+	items = shown
 	types := typesOf(items)
 	out.eval = func(f *frame) Value {
 		r := &record{types: types, names: names, items: make([]Value, len(items))}
@@ -545,10 +550,8 @@ func (s *scope) special(e *special) *typed {
 
 func (s *scope) nullif(e *special, args []*typed) *typed {
 	eq := s.compareExprs("=", e.where(), args[0], args[1])
-	first := args[0]
-	if first.t == tUnknown {
-		first = s.known(first)
-	}
+	c := s.chooseOperator("=", e.where(), typesOf(args))
+	first := s.coerce(args[0], c.types[0], noMod, false)
 	out := merge(&typed{t: first.t, mod: first.mod}, args...)
 	out.eval = func(f *frame) Value {
 		if eq.eval(f).truth() {

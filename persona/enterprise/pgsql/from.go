@@ -262,11 +262,8 @@ func findCol(cols []*scopeCol, name string) *scopeCol {
 }
 
 func (s *scope) using(j *join, names []string, lvis, rvis []*scopeCol) (on []*typed, vis []*scopeCol) {
-	for i, name := range names {
-		at := j.fromItem.at
-		if i < len(j.usingAt) {
-			at = j.usingAt[i]
-		}
+	for _, name := range names {
+		at := -1
 		l, r := s.usingCol(lvis, name, "left", at), s.usingCol(rvis, name, "right", at)
 		lt, rt := s.read(l, 0), s.read(r, 0)
 		t, ok := commonType([]*Type{lt.t, rt.t})

@@ -335,7 +335,7 @@ func jsonObject(v Value, what string) *jsonNode {
 	if n.kind != 'o' {
 		kind := "a scalar"
 		if n.kind == 'a' {
-			kind = "an array"
+			kind = "a non-object"
 		}
 		fail(codeBadArgument, "cannot call "+what+" on "+kind)
 	}

@@ -28,7 +28,11 @@ var mathFunctions = []entry[impl]{
 		return c.x.arithmetic("%", &chosen{types: c.types, ret: c.ret})(v[0], v[1])
 	}},
 	{"div", func(_ *env, v []Value) Value {
-		return decValue(v[0].dec().divScale(v[1].dec(), func(_, _ *decimal) int { return 0 }).rescale(0, false))
+		a, b := v[0].dec(), v[1].dec()
+		if a.kind != 0 || b.kind != 0 || b.zero() {
+			return decValue(a.div(b))
+		}
+		return decValue(a.quotient(b, 0, false))
 	}},
 	{"power", func(c *env, v []Value) Value {
 		return c.x.arithmetic("^", &chosen{types: c.types, ret: c.ret})(v[0], v[1])

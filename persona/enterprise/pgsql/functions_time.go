@@ -115,14 +115,7 @@ func ageFunction(c *env, v []Value) Value {
 		d--
 	}
 	if d < 0 {
-		borrow := y
-		if sign < 0 {
-			borrow = civil{year: x.year, month: x.month - 1}
-			if borrow.month == 0 {
-				borrow.month, borrow.year = 12, x.year-1
-			}
-		}
-		d += int64(monthDays(borrow.year, borrow.month))
+		d += int64(monthDays(y.year, y.month))
 		months--
 	}
 	return intervalValue(sign*months, sign*d, sign*us)

@@ -324,7 +324,7 @@ func (l *lexer) number(at int) {
 		for end < len(l.src) && wordPart(l.src[end]) {
 			end++
 		}
-		failAt(at, codeSyntax, `trailing junk after numeric literal at or near "`+l.src[at:min(end, l.pos+1)]+`"`)
+		failAt(at, codeSyntax, `trailing junk after numeric literal at or near "`+l.src[at:end]+`"`)
 	}
 	l.add(tokNumber, l.src[at:l.pos], at)
 }
@@ -335,7 +335,7 @@ func (l *lexer) operator(at int) {
 	c := l.src[at]
 	if strings.IndexByte(opChars, c) < 0 {
 		l.pos++
-		if c == ':' && (l.peek(0) == ':' || l.peek(0) == '=') {
+		if c == ':' && (l.peek(0) == ':' || l.peek(0) == '=') || c == '.' && l.peek(0) == '.' {
 			l.pos++
 		}
 		if strings.IndexByte("()[],;.:", c) < 0 {

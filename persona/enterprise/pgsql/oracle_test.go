@@ -230,5 +230,9 @@ var knownDifferences = []struct {
 	name string
 	is   func(q string, want, got answer) bool
 }{
+	{"the type of a whole row is record", func(_ string, want, got answer) bool {
+		return slices.Contains(got.types, 2249) && slices.ContainsFunc(want.types, func(t uint32) bool { return t >= 16384 })
+	}},
+	{"identifiers with Unicode escapes", func(q string, _, _ answer) bool { return strings.Contains(q, `u&"`) }},
 	{"steps of the engine run out first", func(_ string, want, got answer) bool { return got.err['C'] == "57014" && want.err == nil }},
 }

@@ -233,6 +233,9 @@ func (p *parser) quantified(left expr, t token) expr {
 func (p *parser) postfix(x expr) expr {
 	for {
 		t := p.peek()
+		if _, plain := x.(*arrayExpr); plain && p.isOp("[") {
+			p.fail()
+		}
 		switch {
 		case p.op("::"):
 			x = &cast{at(t.at), x, p.typeName()}
@@ -242,7 +245,9 @@ func (p *parser) postfix(x expr) expr {
 			switch x.(type) {
 			case *rowExpr, *subquery, *field, *call, *cast, *subscript:
 			default:
-				p.fail()
+				if p.toks[p.pos-1].text != ")" {
+					p.fail()
+				}
 			}
 			p.pos++
 			if p.op("*") {

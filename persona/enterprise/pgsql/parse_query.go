@@ -260,7 +260,7 @@ func (p *parser) tail(q *query) {
 				failAt(t.at, codeSyntax, "multiple LIMIT clauses not allowed")
 			}
 			if q.limit = p.limit(); p.isOp(",") {
-				failHint(p.peek().at, codeSyntax, "LIMIT #,# syntax is not supported", "Use separate LIMIT and OFFSET clauses.")
+				failHint(t.at, codeSyntax, "LIMIT #,# syntax is not supported", "Use separate LIMIT and OFFSET clauses.")
 			}
 		case p.word("offset"):
 			q.offset = p.expr()

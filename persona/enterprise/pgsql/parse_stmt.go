@@ -102,8 +102,10 @@ func (p *parser) set() statement {
 		return &transaction{"set", words(p.rest())}
 	case p.word("time", "zone"):
 		s.name = "timezone"
-	case p.word("role"), p.word("authorization"):
+	case p.word("role"):
 		s.name = "role"
+	case p.word("authorization"):
+		s.name = "session authorization"
 	case p.word("names"):
 		s.name = "client_encoding"
 	default:

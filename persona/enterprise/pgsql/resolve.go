@@ -277,7 +277,7 @@ func finish(c *chosen, args []*Type) *chosen {
 		types[i] = settle(t, elem, comp)
 		if polymorphic(types[i]) || types[i] == tAny {
 			types[i] = args[i]
-			if types[i] == tUnknown {
+			if types[i] == tUnknown && t != tAny {
 				types[i] = tText
 			}
 		}

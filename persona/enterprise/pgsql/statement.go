@@ -188,13 +188,14 @@ func (x *exec) setSetting(s *set) Result {
 		return Result{Tag: "RESET"}
 	}
 	_, ok := x.lookupSetting(s.name)
+	ok = ok || s.name == "session authorization"
 	switch {
 	case !ok && !strings.Contains(s.name, ".") && !inWords(superSettings, s.name):
 		fail(codeUndefined, `unrecognized configuration parameter "`+s.name+`"`)
 	case inWords(superSettings, s.name) && !x.super():
 		fail(codeDenied, `permission denied to set parameter "`+s.name+`"`)
-	case s.name == "role" && !s.reset:
-		x.setRole(s.value)
+	case (s.name == "role" || s.name == "session authorization") && !s.reset:
+		x.setRole(s.name, s.value)
 	case inWords(fixedSettings, s.name):
 		fail("55P02", `parameter "`+s.name+`" cannot be changed without restarting the server`)
 	}
@@ -206,17 +207,17 @@ func (x *exec) setSetting(s *set) Result {
 	return Result{Tag: "SET"}
 }
 
-func (x *exec) setRole(name string) {
+func (x *exec) setRole(what, name string) {
 	if name == "none" || name == "default" || name == x.db.Role {
 		return
 	}
 	for _, r := range x.db.Roles {
 		if r.Name == name {
-			fail(codeDenied, `permission denied to set role "`+name+`"`)
+			fail(codeDenied, `permission denied to set `+what+` "`+name+`"`)
 		}
 	}
 	if name == "postgres" {
-		fail(codeDenied, `permission denied to set role "postgres"`)
+		fail(codeDenied, `permission denied to set `+what+` "postgres"`)
 	}
 	fail(codeBadArgument, `role "`+name+`" does not exist`)
 }

@@ -41,6 +41,7 @@ func parseTime(s, kind string) *timeText {
 }
 
 func badTime(s, kind string) {
+	kind = strings.TrimSuffix(kind, " without time zone")
 	fail(codeBadTime, `invalid input syntax for type `+kind+`: "`+s+`"`)
 }
 
@@ -48,7 +49,7 @@ func badTime(s, kind string) {
 func (t *timeText) check(s string) {
 	if t.date && (t.month < 1 || t.month > 12 || t.day < 1 || t.day > monthDays(t.year, t.month) || t.year == 0 && !t.bc) {
 		hint := ""
-		if t.month > 12 && len(t.nums) > 0 {
+		if t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 {
 			hint = `Perhaps you need a different "datestyle" setting.`
 		}
 		panic(&Error{Severity: "ERROR", Code: codeTimeRange, Message: `date/time field value out of range: "` + s + `"`, Hint: hint})

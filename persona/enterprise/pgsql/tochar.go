@@ -32,7 +32,12 @@ var timeFields = []string{
 
 func timeField(s string) string {
 	for _, f := range timeFields {
-		if strings.HasPrefix(s, f) || len(s) >= len(f) && strings.EqualFold(s[:len(f)], f) && strings.ToUpper(f) == f && f != "D" && f != "Y" && f != "J" && f != "W" && f != "Q" {
+		if strings.HasPrefix(s, f) {
+			return f
+		}
+	}
+	for _, f := range timeFields {
+		if len(s) >= len(f) && strings.EqualFold(s[:len(f)], f) && strings.ToUpper(f) == f && f != "D" && f != "Y" && f != "J" && f != "W" && f != "Q" {
 			return f
 		}
 	}

@@ -18,8 +18,13 @@ func (x *exec) other(o *other) Result {
 	case "DROP", "ALTER", "COMMENT", "REINDEX", "CLUSTER", "REFRESH":
 		x.owned(o, name)
 	case "GRANT", "REVOKE", "LOCK":
+		if o.verb == "LOCK" && !x.txn {
+			fail("25P01", "LOCK TABLE can only be used in transaction blocks")
+		}
 		rel := x.lookup(o.name, o.nameAt)
-		fail(codeDenied, "permission denied for table "+rel.name)
+		if rel.denied || o.verb == "LOCK" {
+			fail(codeDenied, "permission denied for table "+rel.name)
+		}
 	case "COPY":
 		x.copyTable(o)
 	case "DO":
@@ -31,6 +36,7 @@ func (x *exec) other(o *other) Result {
 			fail("26000", `prepared statement "`+name+`" does not exist`)
 		}
 	case "FETCH", "MOVE", "CLOSE":
+		name = o.toks[len(o.toks)-1].text
 		fail("34000", `cursor "`+name+`" does not exist`)
 	case "LOAD":
 		fail(codeDenied, "access to library is not allowed")
@@ -64,7 +70,10 @@ func (x *exec) create(o *other) {
 	if len(o.name) > 1 {
 		schema = o.name[0]
 	}
-	fail(codeDenied, "permission denied for schema "+schema)
+	if x.namespace(schema) == nil {
+		failAt(o.nameAt, "3F000", `schema "`+schema+`" does not exist`)
+	}
+	failAt(o.nameAt, codeDenied, "permission denied for schema "+schema)
 }
 
 // owned refuses what only the owner of an object may do.
@@ -97,6 +106,7 @@ func (x *exec) owned(o *other, name string) {
 		}
 	}
 	if strings.Contains(exists, "if exists") {
+		o.verb += " " + strings.ToUpper(o.kind)
 		return
 	}
 	what := o.kind

@@ -236,10 +236,6 @@ func figure(e expr) (string, int) {
 		return "row", 2
 	case *subquery:
 		return e.figure()
-	case *literal:
-		if e.kind == 'b' {
-			return "bool", 1
-		}
 	}
 	return "", 0
 }
