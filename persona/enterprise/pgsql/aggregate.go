@@ -466,9 +466,10 @@ func (a *varianceAcc) result() Value {
 	if a.sample {
 		below = n.mul(decInt(a.n - 1))
 	}
-	out := top.div(below)
+	scale := quotientScale(top, below)
+	out := top.quotient(below, scale, true)
 	if a.root {
-		out = out.sqrt()
+		out = out.sqrtScale(scale)
 	}
 	return decValue(out)
 }

@@ -212,7 +212,7 @@ func (s *scope) field(e *field) *typed {
 	}
 	x := s.expr(e.x)
 	if x.t != tRecord {
-		failAt(e.where(), "42809", "column notation ."+e.name+" applied to type "+x.t.SQL+", which is not a composite type")
+		failAt(e.x.where(), "42809", "column notation ."+e.name+" applied to type "+x.t.SQL+", which is not a composite type")
 	}
 	if i := indexOf(rowNames(x), e.name); i >= 0 {
 		item := *x.row[i]

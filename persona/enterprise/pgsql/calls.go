@@ -271,7 +271,10 @@ func (s *scope) invoke(e *call, name string, c *chosen, args []*typed) *typed {
 		}
 		return work(ev, buf)
 	}
-	return s.fold(out)
+	if c.volatile == 'i' {
+		return s.fold(out)
+	}
+	return out
 }
 
 func (s *scope) setReturning(e *call, name string, c *chosen, args []*typed, ev *env, out *typed) *typed {

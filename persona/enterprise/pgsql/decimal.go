@@ -195,7 +195,7 @@ func (d *decimal) cmp(e *decimal) int {
 		return compareInts(int64(d.rank()), int64(e.rank()))
 	}
 	if d.neg != e.neg {
-		return d.sign() - e.sign()
+		return compareInts(int64(d.sign()), int64(e.sign()))
 	}
 	a, b := aligned(d, e)
 	c := cmpMag(a, b)

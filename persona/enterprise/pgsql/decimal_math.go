@@ -298,7 +298,10 @@ func (d *decimal) sqrt() *decimal {
 	if w < 0 {
 		rw = 1 - (1-w*4)/2
 	}
-	scale := min(max(16-rw, d.scale, 0), 1000)
+	return d.sqrtScale(min(max(16-rw, d.scale, 0), 1000))
+}
+
+func (d *decimal) sqrtScale(scale int) *decimal {
 	if d.zero() {
 		return (&decimal{}).rescale(scale, false)
 	}

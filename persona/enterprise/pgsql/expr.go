@@ -147,9 +147,13 @@ func (s *scope) mustBool(t *typed, where string) *typed {
 func (s *scope) logic(e *logic) *typed {
 	parts := make([]*typed, len(e.kids))
 	evals := make([]func(*frame) Value, len(e.kids))
+	mark := len(s.folds)
 	for i, k := range e.kids {
 		parts[i] = s.boolean(k, strings.ToUpper(e.op))
 		evals[i] = parts[i].eval
+	}
+	if e.op != "not" {
+		s.unfold(mark, parts...)
 	}
 	out := merge(&typed{t: tBool, mod: noMod}, parts...)
 	switch e.op {
@@ -457,6 +461,7 @@ func (s *scope) rowExpr(e *rowExpr) *typed {
 func (s *scope) caseExpr(e *caseExpr) *typed {
 	var parts, results []*typed
 	var types []*Type
+	mark := len(s.folds)
 	for _, w := range e.whens {
 		when := w[0]
 		if e.x != nil {
@@ -481,6 +486,7 @@ func (s *scope) caseExpr(e *caseExpr) *typed {
 	for i := range results {
 		results[i] = s.coerce(results[i], t, noMod, false)
 	}
+	s.unfold(mark, parts...)
 	out := merge(&typed{t: t, mod: sharedMod(results)}, append(parts, results...)...)
 	out.eval = func(f *frame) Value {
 		for i, p := range parts {
@@ -512,6 +518,7 @@ func (s *scope) special(e *special) *typed {
 	}
 	args := make([]*typed, len(e.args))
 	types := make([]*Type, len(args))
+	mark := len(s.folds)
 	for i, arg := range e.args {
 		args[i] = s.expr(arg)
 		types[i] = args[i].t
@@ -526,6 +533,7 @@ func (s *scope) special(e *special) *typed {
 	out := merge(&typed{t: t, mod: sharedMod(args)}, args...)
 	want := map[string]int{"greatest": 1, "least": -1}[e.name]
 	if want == 0 {
+		s.unfold(mark, args...)
 		out.eval = func(f *frame) Value {
 			for _, arg := range args {
 				if v := arg.eval(f); v.ok {

@@ -160,7 +160,19 @@ func (s *scope) fold(e *typed) *typed {
 		}
 		return v
 	}
+	s.folds = append(s.folds, e)
 	return e
+}
+
+// unfold forgets the constants that were found since a mark: the server does not
+// look at what a constant condition rules out.
+func (s *scope) unfold(mark int, parts ...*typed) {
+	for _, p := range parts {
+		if p.konst {
+			s.folds = s.folds[:mark]
+			return
+		}
+	}
 }
 
 func (s *scope) chooseOperator(op string, at int, types []*Type) *chosen {

@@ -234,5 +234,8 @@ var knownDifferences = []struct {
 		return slices.Contains(got.types, 2249) && slices.ContainsFunc(want.types, func(t uint32) bool { return t >= 16384 })
 	}},
 	{"identifiers with Unicode escapes", func(q string, _, _ answer) bool { return strings.Contains(q, `u&"`) }},
+	{"data exceptions depend on the order of evaluation", func(_ string, want, got answer) bool {
+		return (want.err == nil) != (got.err == nil) && strings.HasPrefix(want.err['C']+got.err['C'], "22")
+	}},
 	{"steps of the engine run out first", func(_ string, want, got answer) bool { return got.err['C'] == "57014" && want.err == nil }},
 }

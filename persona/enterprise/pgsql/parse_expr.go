@@ -233,7 +233,7 @@ func (p *parser) quantified(left expr, t token) expr {
 func (p *parser) postfix(x expr) expr {
 	for {
 		t := p.peek()
-		if _, plain := x.(*arrayExpr); plain && p.isOp("[") {
+		if _, plain := x.(*arrayExpr); plain && p.isOp("[") && p.toks[p.pos-1].text == "]" {
 			p.fail()
 		}
 		switch {

@@ -6,6 +6,7 @@ import "strings"
 type analyzer struct {
 	x     *exec
 	depth int
+	folds []*typed // constants, to be computed before the statement runs
 }
 
 //go:noinline

@@ -31,10 +31,13 @@ func (x *exec) statement(s statement) Result {
 // names.
 func (x *exec) plan(q *query) *plan {
 	x.refusals = nil
-	s := &scope{analyzer: &analyzer{x: x}}
-	p := s.query(q, nil)
+	a := &analyzer{x: x}
+	p := (&scope{analyzer: a}).query(q, nil)
 	if len(x.refusals) > 0 {
 		fail(codeDenied, x.refusals[0])
+	}
+	for _, e := range a.folds {
+		e.eval(&frame{x: x})
 	}
 	return p
 }
