@@ -13,5 +13,5 @@
 // time zones beyond UTC and fixed offsets, and no collation but C.
 //
 // Inside the package an error is a panic with an [*Error], which [Engine.Exec]
-// turns into its result; nothing else recovers.
+// turns into its result.
 package pgsql

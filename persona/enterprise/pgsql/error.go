@@ -86,6 +86,7 @@ const (
 	codeCannotCast  = "42846"
 	codeCardinality = "21000"
 	codeReadOnly    = "25006"
+	codeInternal    = "XX000"
 )
 
 // fail ends the statement with an error.

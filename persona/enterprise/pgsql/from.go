@@ -331,6 +331,9 @@ func conjuncts(s *scope, e expr, whole *typed) []*typed {
 
 // lookup finds a relation by name.
 func (x *exec) lookup(parts []string, at int) *relation {
+	if len(parts) == 0 {
+		failAt(at, codeSyntax, "syntax error at end of input")
+	}
 	name := parts[len(parts)-1]
 	shown := strings.Join(parts, ".")
 	if len(parts) == 3 && parts[0] != x.db.Name || len(parts) > 3 {

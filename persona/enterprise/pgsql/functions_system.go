@@ -20,11 +20,11 @@ var systemFunctions = []entry[impl]{
 	{"format_type", formatTypeFunction},
 	{"pg_get_userbyid", func(c *env, v []Value) Value { return textValue(orUnknown(c.x.roleName(v[0].n), v[0].n)) }},
 	{"pg_table_is_visible", visible},
-	{"pg_type_is_visible", func(*env, []Value) Value { return valTrue }},
-	{"pg_function_is_visible", func(*env, []Value) Value { return valTrue }},
-	{"pg_operator_is_visible", func(*env, []Value) Value { return valTrue }},
-	{"pg_collation_is_visible", func(*env, []Value) Value { return valTrue }},
-	{"pg_opclass_is_visible", func(*env, []Value) Value { return valTrue }},
+	{"pg_type_is_visible", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_function_is_visible", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_operator_is_visible", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_collation_is_visible", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_opclass_is_visible", func(*env, []Value) Value { return boolValue(true) }},
 	{"pg_get_expr", func(_ *env, v []Value) Value { return v[0] }},
 	{"pg_get_constraintdef", func(c *env, v []Value) Value { return c.x.constraintDef(v[0].n) }},
 	{"pg_get_indexdef", func(c *env, v []Value) Value { return c.x.indexDefinition(v) }},
@@ -40,7 +40,7 @@ var systemFunctions = []entry[impl]{
 	{"pg_encoding_to_char", func(_ *env, v []Value) Value { return textValue(map[int64]string{6: "UTF8", 0: "SQL_ASCII"}[v[0].n]) }},
 	{"pg_client_encoding", func(*env, []Value) Value { return textValue("UTF8") }},
 	{"getdatabaseencoding", func(*env, []Value) Value { return textValue("UTF8") }},
-	{"pg_is_in_recovery", func(*env, []Value) Value { return valFalse }},
+	{"pg_is_in_recovery", func(*env, []Value) Value { return boolValue(false) }},
 	{"pg_postmaster_start_time", func(c *env, _ []Value) Value { return intValue(c.x.now - mod(c.x.now, 86*day) - 5*hour) }},
 	{"pg_conf_load_time", func(c *env, _ []Value) Value { return intValue(c.x.now - mod(c.x.now, 86*day) - 5*hour) }},
 	{"pg_database_size", databaseSize},
@@ -52,19 +52,19 @@ var systemFunctions = []entry[impl]{
 	{"pg_column_size", func(_ *env, v []Value) Value { return intValue(max(int64(len(v[0].s))+1, 4)) }},
 	{"has_table_privilege", func(c *env, v []Value) Value { return boolValue(c.x.tablePrivilege(c, v)) }},
 	{"has_any_column_privilege", func(c *env, v []Value) Value { return boolValue(c.x.tablePrivilege(c, v)) }},
-	{"has_column_privilege", func(*env, []Value) Value { return valTrue }},
+	{"has_column_privilege", func(*env, []Value) Value { return boolValue(true) }},
 	{"has_schema_privilege", func(_ *env, v []Value) Value { return boolValue(strings.EqualFold(v[len(v)-1].s, "usage")) }},
 	{"has_database_privilege", func(_ *env, v []Value) Value { return boolValue(!strings.EqualFold(v[len(v)-1].s, "create")) }},
-	{"has_function_privilege", func(*env, []Value) Value { return valTrue }},
-	{"has_sequence_privilege", func(*env, []Value) Value { return valFalse }},
-	{"pg_has_role", func(*env, []Value) Value { return valFalse }},
+	{"has_function_privilege", func(*env, []Value) Value { return boolValue(true) }},
+	{"has_sequence_privilege", func(*env, []Value) Value { return boolValue(false) }},
+	{"pg_has_role", func(*env, []Value) Value { return boolValue(false) }},
 	{"inet_server_addr", func(*env, []Value) Value { return Value{} }},
 	{"inet_client_addr", func(*env, []Value) Value { return Value{} }},
 	{"inet_server_port", func(*env, []Value) Value { return Value{} }},
 	{"inet_client_port", func(*env, []Value) Value { return Value{} }},
 	{"pg_my_temp_schema", func(*env, []Value) Value { return intValue(0) }},
-	{"pg_jit_available", func(*env, []Value) Value { return valFalse }},
-	{"pg_relation_is_publishable", func(*env, []Value) Value { return valTrue }},
+	{"pg_jit_available", func(*env, []Value) Value { return boolValue(false) }},
+	{"pg_relation_is_publishable", func(*env, []Value) Value { return boolValue(true) }},
 	{"pg_tablespace_location", func(*env, []Value) Value { return textValue("") }},
 	{"to_regclass", func(c *env, v []Value) Value { return soft(func() Value { return intValue(c.x.classNamed(v[0].s)) }) }},
 	{"to_regtype", func(c *env, v []Value) Value { return soft(func() Value { return c.x.inputReg(tRegtype, v[0].s) }) }},
@@ -90,8 +90,8 @@ var systemFunctions = []entry[impl]{
 		a, n, _ := splitInet(v[0].s)
 		return textValue(formatIPv4(a | ^netmask(n)))
 	}},
-	{"pg_advisory_lock", func(*env, []Value) Value { return Value{ok: true} }}, {"pg_try_advisory_lock", func(*env, []Value) Value { return valTrue }},
-	{"pg_advisory_unlock", func(*env, []Value) Value { return valTrue }}, {"pg_cancel_backend", func(*env, []Value) Value { return valFalse }},
+	{"pg_advisory_lock", func(*env, []Value) Value { return Value{ok: true} }}, {"pg_try_advisory_lock", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_advisory_unlock", func(*env, []Value) Value { return boolValue(true) }}, {"pg_cancel_backend", func(*env, []Value) Value { return boolValue(false) }},
 }
 
 func soft(f func() Value) (v Value) {
@@ -174,7 +174,7 @@ func visible(c *env, v []Value) Value {
 			return boolValue(indexOf(c.x.path(), r.schema) >= 0)
 		}
 	}
-	return valTrue
+	return boolValue(true)
 }
 
 func (x *exec) constraintDef(oid int64) Value {

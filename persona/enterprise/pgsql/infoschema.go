@@ -11,156 +11,146 @@ func (x *exec) readable() (out []*relation) {
 	return out
 }
 
-func infoTables(x *exec) (out []sysRow) {
-	for _, r := range x.readable() {
+func infoTables(m *rowMaker) {
+	m.shape("is_typed=NO table_catalog table_schema table_name table_type is_insertable_into")
+	for _, r := range m.x.readable() {
 		kind := "BASE TABLE"
 		if r.kind == 'v' {
 			kind = "VIEW"
 		}
-		out = append(out, sysRow{"table_catalog": text(x.db.Name), "table_schema": text(r.schema), "table_name": text(r.name), "table_type": text(kind), "is_insertable_into": text(yesNo(r.kind == 'r')), "is_typed": text("NO")})
+		m.add(m.x.db.Name, r.schema, r.name, kind, yesNo(r.kind == 'r'))
 	}
-	return out
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "YES"
-	}
-	return "NO"
-}
-
-func infoColumns(x *exec) (out []sysRow) {
-	for _, r := range x.readable() {
+func infoColumns(m *rowMaker) {
+	m.shape("udt_schema=pg_catalog is_self_referencing=NO is_identity=NO identity_cycle=NO is_generated=NEVER " +
+		"table_catalog table_schema table_name column_name ordinal_position is_nullable data_type udt_catalog udt_name dtd_identifier is_updatable column_default " +
+		"numeric_precision numeric_precision_radix numeric_scale datetime_precision character_maximum_length character_octet_length")
+	for _, r := range m.x.readable() {
 		for i, c := range r.cols {
-			out = append(out, x.infoColumn(r, i, c))
+			m.infoColumn(r, i, c)
 		}
 	}
-	return out
 }
 
-func (x *exec) infoColumn(r *relation, i int, c relCol) sysRow {
-	kind := c.t.SQL
+func (m *rowMaker) infoColumn(r *relation, i int, c relCol) {
+	kind, def, nullable := c.t.SQL, Null, true
 	if c.t.Elem != nil {
 		kind = "ARRAY"
 	}
-	row := sysRow{
-		"table_catalog": text(x.db.Name), "table_schema": text(r.schema), "table_name": text(r.name), "column_name": text(c.name), "ordinal_position": num(int64(i + 1)), "is_nullable": text("YES"), "data_type": text(kind),
-		"udt_catalog": text(x.db.Name), "udt_schema": text("pg_catalog"), "udt_name": text(c.t.Name), "dtd_identifier": text(intText(int64(i + 1))), "is_self_referencing": text("NO"), "is_identity": text("NO"),
-		"identity_cycle": text("NO"), "is_generated": text("NEVER"), "is_updatable": text(yesNo(r.kind == 'r')),
-	}
 	if r.table != nil {
 		col := r.table.Columns[i]
-		row["is_nullable"] = text(yesNo(!col.NotNull && indexOf(r.key, c.name) < 0))
-		if col.Default != "" {
-			row["column_default"] = text(col.Default)
-		}
+		nullable = !col.NotNull && indexOf(r.key, c.name) < 0
+		def = orNull(col.Default)
 	}
-	if bits := map[*Type]int64{tInt2: 16, tInt4: 32, tInt8: 64, tFloat4: 24, tFloat8: 53}[c.t]; bits != 0 {
-		row["numeric_precision"], row["numeric_precision_radix"] = num(bits), num(2)
-		if c.t.integral() {
-			row["numeric_scale"] = num(0)
-		}
-	}
+	number := intText(int64(i + 1))
+	cells := []string{m.x.db.Name, r.schema, r.name, c.name, number, yesNo(nullable), kind, m.x.db.Name, c.t.Name, number, yesNo(r.kind == 'r'), def}
+	m.add(append(cells, c.extent()...)...)
+}
+
+// extent are precision, radix, scale, precision of times, length and bytes.
+func (c relCol) extent() []string {
+	out := []string{Null, Null, Null, Null, Null, Null}
 	switch c.t {
+	case tInt2, tInt4, tInt8:
+		out[0], out[1], out[2] = intText(int64(c.t.Len)*8), "2", "0"
+	case tFloat4, tFloat8:
+		out[0], out[1] = map[*Type]string{tFloat4: "24", tFloat8: "53"}[c.t], "2"
 	case tTimestamp, tTimestamptz, tTime, tTimetz, tInterval:
-		row["datetime_precision"] = num(6)
+		out[3] = "6"
 	case tDate:
-		row["datetime_precision"] = num(0)
+		out[3] = "0"
 	case tText, tVarchar:
-		row["character_octet_length"] = num(1 << 30)
+		out[5] = "1073741824"
 		if c.mod > 0 {
-			row["character_maximum_length"], row["character_octet_length"] = num(int64(c.mod-4)), num(int64(c.mod-4)*4)
+			out[4], out[5] = intText(int64(c.mod-4)), intText(int64(c.mod-4)*4)
 		}
 	case tNumeric:
-		row["numeric_precision_radix"] = num(10)
+		out[1] = "10"
 		if c.mod > 0 {
 			p, s := numericMod(c.mod)
-			row["numeric_precision"], row["numeric_scale"] = num(int64(p)), num(int64(s))
+			out[0], out[2] = intText(int64(p)), intText(int64(s))
 		}
-	}
-	return row
-}
-
-func infoSchemata(x *exec) (out []sysRow) {
-	for _, n := range x.namespaces() {
-		if n.name == "pg_toast" && !x.super() {
-			continue
-		}
-		out = append(out, sysRow{"catalog_name": text(x.db.Name), "schema_name": text(n.name), "schema_owner": text(n.owner)})
 	}
 	return out
 }
 
-func infoConstraints(x *exec) (out []sysRow) {
-	for _, c := range x.constraints() {
-		if !x.super() { // to read is not enough to see constraints
-			continue
+func infoSchemata(m *rowMaker) {
+	m.shape("catalog_name schema_name schema_owner")
+	for _, n := range m.x.namespaces() {
+		if n.name != "pg_toast" || m.x.super() {
+			m.add(m.x.db.Name, n.name, n.owner)
 		}
+	}
+}
+
+func infoConstraints(m *rowMaker) {
+	if !m.x.super() {
+		return // to read is not enough to see constraints
+	}
+	m.shape("is_deferrable=NO initially_deferred=NO enforced=YES constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type")
+	for _, c := range m.x.constraints() {
 		kind := map[byte]string{'p': "PRIMARY KEY", 'u': "UNIQUE", 'f': "FOREIGN KEY"}[c.kind]
-		row := sysRow{"constraint_catalog": text(x.db.Name), "constraint_schema": text(c.rel.schema), "constraint_name": text(c.name), "table_catalog": text(x.db.Name), "table_schema": text(c.rel.schema), "table_name": text(c.rel.name),
-			"constraint_type": text(kind), "is_deferrable": text("NO"), "initially_deferred": text("NO"), "enforced": text("YES")}
-		if c.kind == 'u' {
-			row["nulls_distinct"] = text("YES")
-		}
-		out = append(out, row)
+		m.add(m.x.db.Name, c.rel.schema, c.name, m.x.db.Name, c.rel.schema, c.rel.name, kind)
 	}
-	return out
 }
 
-func infoKeys(x *exec) (out []sysRow) {
-	for _, c := range x.constraints() {
+func infoKeys(m *rowMaker) {
+	m.shape("constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name ordinal_position position_in_unique_constraint")
+	for _, c := range m.x.constraints() {
 		if c.rel.denied {
 			continue
 		}
 		for i, name := range c.columns {
-			row := sysRow{"constraint_catalog": text(x.db.Name), "constraint_schema": text(c.rel.schema), "constraint_name": text(c.name), "table_catalog": text(x.db.Name), "table_schema": text(c.rel.schema), "table_name": text(c.rel.name),
-				"column_name": text(name), "ordinal_position": num(int64(i + 1))}
+			n, unique := intText(int64(i+1)), Null
 			if c.kind == 'f' {
-				row["position_in_unique_constraint"] = num(int64(i + 1))
+				unique = n
 			}
-			out = append(out, row)
+			m.add(m.x.db.Name, c.rel.schema, c.name, m.x.db.Name, c.rel.schema, c.rel.name, name, n, unique)
 		}
 	}
-	return out
 }
 
-func infoUsage(x *exec) (out []sysRow) {
-	for _, c := range x.constraints() {
+func infoUsage(m *rowMaker) {
+	m.shape("table_catalog table_schema table_name column_name constraint_catalog constraint_schema constraint_name")
+	for _, c := range m.x.constraints() {
 		rel, columns := c.rel, c.columns
 		if c.kind == 'f' {
 			rel, columns = c.target, c.refs
 		}
-		if rel == nil || !x.super() && rel.owner != x.db.Role {
+		if rel == nil || !m.x.super() && rel.owner != m.x.db.Role {
 			continue
 		}
 		for _, name := range columns {
-			out = append(out, sysRow{"table_catalog": text(x.db.Name), "table_schema": text(rel.schema), "table_name": text(rel.name), "column_name": text(name), "constraint_catalog": text(x.db.Name), "constraint_schema": text(c.rel.schema), "constraint_name": text(c.name)})
+			m.add(m.x.db.Name, rel.schema, rel.name, name, m.x.db.Name, c.rel.schema, c.name)
 		}
 	}
-	return out
 }
 
-func infoReferences(x *exec) (out []sysRow) {
-	for _, c := range x.constraints() {
-		if c.kind != 'f' || c.target == nil || !x.super() && c.rel.owner != x.db.Role {
-			continue
+func infoReferences(m *rowMaker) {
+	m.shape("match_option=NONE constraint_catalog constraint_schema constraint_name unique_constraint_catalog unique_constraint_schema unique_constraint_name update_rule delete_rule")
+	for _, c := range m.x.constraints() {
+		if c.kind == 'f' && c.target != nil && (m.x.super() || c.rel.owner == m.x.db.Role) {
+			m.add(m.x.db.Name, c.rel.schema, c.name, m.x.db.Name, c.target.schema, c.target.name+"_pkey", "NO ACTION", "NO ACTION")
 		}
-		out = append(out, sysRow{"constraint_catalog": text(x.db.Name), "constraint_schema": text(c.rel.schema), "constraint_name": text(c.name), "unique_constraint_catalog": text(x.db.Name), "unique_constraint_schema": text(c.target.schema),
-			"unique_constraint_name": text(c.target.name + "_pkey"), "match_option": text("NONE"), "update_rule": text("NO ACTION"), "delete_rule": text("NO ACTION")})
 	}
-	return out
 }
 
-func infoPrivileges(x *exec) (out []sysRow) {
-	for _, r := range x.readable() {
-		if r.table == nil {
-			continue
+func infoPrivileges(m *rowMaker) {
+	m.shape("privilege_type=SELECT is_grantable=NO with_hierarchy=YES grantor grantee table_catalog table_schema table_name")
+	for _, r := range m.x.readable() {
+		if r.table != nil {
+			m.add(r.owner, m.x.db.Role, m.x.db.Name, r.schema, r.name)
 		}
-		out = append(out, sysRow{"grantor": text(r.owner), "grantee": text(x.db.Role), "table_catalog": text(x.db.Name), "table_schema": text(r.schema), "table_name": text(r.name), "privilege_type": text("SELECT"), "is_grantable": text("NO"), "with_hierarchy": text("YES")})
 	}
-	return out
 }
 
-func infoRoles(x *exec) []sysRow { return []sysRow{{"role_name": text(x.db.Role)}} }
+func infoRoles(m *rowMaker) {
+	m.shape("role_name")
+	m.add(m.x.db.Role)
+}
 
-func infoCatalog(x *exec) []sysRow { return []sysRow{{"catalog_name": text(x.db.Name)}} }
+func infoCatalog(m *rowMaker) {
+	m.shape("catalog_name")
+	m.add(m.x.db.Name)
+}

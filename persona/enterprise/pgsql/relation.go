@@ -15,7 +15,7 @@ type relation struct {
 	key          []string
 	denied       bool
 	table        *Table // nil for system relations
-	fill         func(x *exec) []sysRow
+	fill         func(*rowMaker)
 	made         [][]Value
 }
 
@@ -24,9 +24,6 @@ type relCol struct {
 	t    *Type
 	mod  int
 }
-
-// sysRow is a row of a system relation by column; what is missing is NULL.
-type sysRow map[string]Value
 
 // Object identifiers. Those of the system are PostgreSQL's own.
 const (
@@ -77,7 +74,7 @@ func systemRelation(line string) *relation {
 	oid, columns, _ := strings.Cut(columns, " ")
 	schema, name, _ := strings.Cut(head, ".")
 	n, _ := digits(oid)
-	r := &relation{oid: int64(n), schema: schema, name: name, owner: "postgres", kind: kind[0], denied: secretRelations[name], fill: systemRows[name]}
+	r := &relation{oid: int64(n), schema: schema, name: name, owner: "postgres", kind: kind[0], denied: secretRelations[name], fill: rowsOf(name)}
 	for c := range strings.SplitSeq(columns, ",") {
 		col, t, _ := strings.Cut(c, " ")
 		r.cols = append(r.cols, relCol{col, factType(t), noMod})
@@ -129,13 +126,9 @@ func (x *exec) cell(c relCol, text string) Value {
 
 func (r *relation) scanSystem(x *exec, yield func([]Value) bool) bool {
 	if r.made == nil && r.fill != nil {
-		for _, sys := range r.fill(x) {
-			row := make([]Value, len(r.cols))
-			for k, c := range r.cols {
-				row[k] = sys[c.name]
-			}
-			r.made = append(r.made, row)
-		}
+		m := &rowMaker{x: x, rel: r}
+		r.fill(m)
+		r.made = m.rows
 	}
 	for _, row := range r.made {
 		if !yield(row) {

@@ -36,7 +36,9 @@ func (x *exec) other(o *other) Result {
 			fail("26000", `prepared statement "`+name+`" does not exist`)
 		}
 	case "FETCH", "MOVE", "CLOSE":
-		name = o.toks[len(o.toks)-1].text
+		if len(o.toks) > 0 {
+			name = o.toks[len(o.toks)-1].text
+		}
 		fail("34000", `cursor "`+name+`" does not exist`)
 	case "LOAD":
 		fail(codeDenied, "access to library is not allowed")
