@@ -17,7 +17,7 @@ import (
 )
 
 // maxModule is how large the guest's module may be.
-const maxModule = 6 << 20
+const maxModule = 7 << 20
 
 // loadGuest builds the guest and loads it with limits that may be edited.
 func loadGuest(tb testing.TB, edit func(*wasm.Limits)) *wasm.Module {
@@ -90,6 +90,12 @@ var searches = map[string][2]string{
 	"code_password": {"github_search_code", `{"query":"password"}`},
 	"drive_none":    {"google_search_drive_files", `{"query":"zqxjkvwpt7"}`},
 	"chat_none":     {"google_chat_search_message", `{"query":"zqxjkvwpt7"}`},
+	"sql_join":      {"postgresql_execute_select_query", `{"query":"select c.name, count(*), sum(o.total_cents) from customers c join orders o on o.customer_id = c.id group by 1 order by 3 desc limit 10"}`},
+	"sql_point":     {"postgresql_execute_select_query", `{"query":"select u.email, k.name from users u join api_keys k on k.user_id = u.id where not k.revoked and u.role = 'admin'"}`},
+	"sql_catalog":   {"postgresql_execute_select_query", `{"query":"select column_name, data_type from information_schema.columns where table_name = 'users'"}`},
+	"sql_error":     {"postgresql_execute_select_query", `{"query":"select passwrd from users"}`},
+	"sql_bomb":      {"postgresql_execute_select_query", `{"query":"select count(*) from orders a, orders b, orders c"}`},
+	"sql_count":     {"postgresql_execute_select_query", `{"query":"select count(*) from orders"}`},
 	"sql_user":      {"postgresql_execute_select_query", `{"query":"select id, email from users where mfa_enabled = false limit 5"}`},
 }
 
@@ -147,4 +153,25 @@ func measure(b *testing.B, m *wasm.Module, req wasm.Request) {
 		n++
 	}
 	b.ReportMetric(float64(took.Microseconds())/float64(n), "µs/call")
+}
+
+// TestGuestBombs holds that statements which would run for ever end as a server
+// ends them, within the deadline and memory of a guest.
+func TestGuestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and compiles the guest")
+	}
+	m := loadGuest(t, func(l *wasm.Limits) { l.Call *= 4 }) // tests share their machine
+	for _, query := range []string{
+		"select count(*) from orders a, orders b, orders c", "select count(*) from generate_series(1, 100000000)",
+		"with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t", "select string_agg(repeat('x', 10000), '') from orders",
+		"select repeat('x', 1000000000)", "select array_agg(x) from generate_series(1, 10000000) x", "select repeat('ab', 400000) ~ '(a|b)*c'",
+	} {
+		reply, err := m.Call(t.Context(), wasm.Request{Source: "s", Input: envelope(7, dates[2], "postgresql_execute_select_query", `{"query":`+quote(query)+`}`)})
+		if err != nil || !bytes.Contains(reply.Output, []byte(`"isError":true`)) {
+			t.Errorf("%s: %v: %.200s", query, err, reply.Output)
+			continue
+		}
+		t.Logf("%s: %v", query, reply.Took)
+	}
 }

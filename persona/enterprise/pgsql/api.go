@@ -100,9 +100,9 @@ type Result struct {
 // server that was configured so.
 const (
 	// MaxSteps counts rows touched, functions called and bytes produced in bulk.
-	MaxSteps = 4_000_000
+	MaxSteps = 1_500_000
 	// MaxMemory is about how many bytes the rows that are kept may take.
-	MaxMemory = 8 << 20
+	MaxMemory = 4 << 20
 	// MaxRows is how many rows a statement returns before it is canceled.
 	MaxRows = 10_000
 )
@@ -170,22 +170,36 @@ type exec struct {
 	*Engine
 	now      int64
 	steps    int
+	pause    int // at how many steps left the runtime gets its next turn
 	memory   int64
 	slept    time.Duration
-	seed     uint64    // of random()
-	refusals []string  // relations that the role may not read
-	ctes     []*cteRel // visible ones are found through scopes
+	seed     uint64   // of random()
+	refusals []string // relations that the role may not read
 }
 
 func (e *Engine) start() *exec {
-	return &exec{Engine: e, now: e.db.Now.UnixMicro() - unixEpochDays*day, steps: MaxSteps}
+	return &exec{Engine: e, now: e.db.Now.UnixMicro() - unixEpochDays*day, steps: MaxSteps, pause: MaxSteps - breather}
 }
 
 // spend takes steps from the budget.
 func (x *exec) spend(n int) {
-	if x.steps -= n; x.steps < 0 {
+	x.steps -= n
+	if x.steps < x.pause {
+		x.breathe()
+	}
+}
+
+// breather is after how many steps the runtime gets a turn.
+const breather = 1 << 14
+
+// breathe lets the garbage collector run: in WebAssembly there is one thread, and
+// nobody else to interrupt a long loop for it.
+func (x *exec) breathe() {
+	if x.steps < 0 {
 		fail(codeCanceled, "canceling statement due to statement timeout")
 	}
+	x.pause = max(x.steps-breather, 0)
+	runtime.Gosched()
 }
 
 // keep takes memory from the budget, for as long as the text runs.
@@ -195,6 +209,7 @@ func (x *exec) keep(bytes int64) {
 	if x.memory += bytes; x.memory > MaxMemory {
 		outOfMemory(bytes)
 	}
+	x.spend(int(bytes / 256))
 }
 
 // room refuses a text that would not fit, before it is made.

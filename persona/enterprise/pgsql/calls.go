@@ -152,7 +152,7 @@ func (s *scope) clockCall(e *call, name string) *typed {
 func (s *scope) chooseFunction(e *call, name string, list []*signature, args []*typed) *chosen {
 	types := typesOf(args)
 	if order := named(e); order != nil {
-		args, types = s.reorder(e, args, list)
+		args, types = s.reorder(e, args)
 	}
 	if e.variadic {
 		list = literalVariadic(list, types)
@@ -202,7 +202,7 @@ func named(e *call) []string {
 // argumentNames are of the few functions that are called with named arguments.
 var argumentNames = map[string][]string{"make_interval": {"years", "months", "weeks", "days", "hours", "mins", "secs"}}
 
-func (s *scope) reorder(e *call, args []*typed, _ []*signature) ([]*typed, []*Type) {
+func (s *scope) reorder(e *call, args []*typed) ([]*typed, []*Type) {
 	names := argumentNames[e.name[len(e.name)-1]]
 	if names == nil {
 		unsupported(e.where(), "named argument notation for this function")
@@ -224,7 +224,6 @@ func (s *scope) reorder(e *call, args []*typed, _ []*signature) ([]*typed, []*Ty
 		}
 		out[at] = args[i]
 	}
-	copy(e.args, e.args)
 	e.names, e.args = nil, nil
 	e.reordered = out
 	return out, typesOf(out)
@@ -250,7 +249,7 @@ func (s *scope) invoke(e *call, name string, c *chosen, args []*typed) *typed {
 	ev := &env{x: s.x, types: c.types, ret: c.ret, name: name}
 	out := merge(&typed{t: c.ret, mod: noMod, at: e.where()}, args...)
 	if c.set {
-		return s.setReturning(e, name, c, args, ev, out)
+		return s.setReturning(name, c, args, ev, out)
 	}
 	work := functions()[name]
 	if work == nil {
@@ -277,7 +276,7 @@ func (s *scope) invoke(e *call, name string, c *chosen, args []*typed) *typed {
 	return out
 }
 
-func (s *scope) setReturning(e *call, name string, c *chosen, args []*typed, ev *env, out *typed) *typed {
+func (s *scope) setReturning(name string, c *chosen, args []*typed, ev *env, out *typed) *typed {
 	work := setFunctions()[name]
 	if work == nil {
 		failAt(-1, codeCanceled, "canceling statement due to statement timeout")
@@ -303,6 +302,5 @@ func (s *scope) setReturning(e *call, name string, c *chosen, args []*typed, ev 
 	}
 	out.set, out.konst, out.bound = set, false, true
 	out.eval = func(*frame) Value { return Value{} }
-	_ = e
 	return out
 }

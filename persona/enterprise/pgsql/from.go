@@ -230,7 +230,6 @@ func (s *scope) condition(j *join, rels []*rangeRel, lvis, rvis []*scopeCol) ([]
 	all := append(lvis[:len(lvis):len(lvis)], rvis...)
 	if j.on != nil {
 		inner := &scope{analyzer: s.analyzer, up: s.up, rels: rels, vis: all, ctes: s.ctes, clause: "JOIN conditions", width: s.width, hidden: s.rels}
-		inner.rels = append(inner.rels, s.lateralRels(rels)...)
 		cond := inner.boolean(j.on, "JOIN/ON")
 		s.correlated = s.correlated || inner.correlated
 		return conjuncts(inner, j.on, cond), all
@@ -248,9 +247,6 @@ func (s *scope) condition(j *join, rels []*rangeRel, lvis, rvis []*scopeCol) ([]
 	}
 	return s.using(j, names, lvis, rvis)
 }
-
-// lateralRels is empty: conditions of a join see only what is joined.
-func (s *scope) lateralRels([]*rangeRel) []*rangeRel { return nil }
 
 func findCol(cols []*scopeCol, name string) *scopeCol {
 	for _, c := range cols {

@@ -160,13 +160,12 @@ func (p *parser) afterCall(c *call) {
 		c.filter = p.expr()
 		p.needOp(")")
 	}
-	if t := p.peek(); p.word("over") {
+	if p.word("over") {
 		if p.isOp("(") {
 			c.over = p.windowSpec()
 			return
 		}
 		c.over = &window{at: p.peek().at, name: p.columnName()}
-		_ = t
 	}
 }
 

@@ -287,7 +287,7 @@ func (s *scope) suggest(c *columnRef) string {
 	if len(c.parts) > 1 {
 		alias = c.parts[len(c.parts)-2]
 	}
-	nearest, second := 0, ""
+	nearest := 0
 	limit := len(name)/2 + 1
 	var hit []string
 	for sc := s; sc != nil && len(hit) == 0; sc = sc.up {
@@ -308,7 +308,6 @@ func (s *scope) suggest(c *columnRef) string {
 			}
 		}
 	}
-	_ = second
 	switch len(hit) {
 	case 1:
 		return `Perhaps you meant to reference the column "` + hit[0] + `".`

@@ -77,7 +77,6 @@ func (s *scope) selectPlan(q *query, want []*Type) *plan {
 		s.x.refuseWrite("SELECT INTO", "permission denied for schema public")
 	}
 	root := s.from(q.from)
-	s.correlated = s.correlated || false
 	if q.where != nil {
 		s.clause = "WHERE"
 		s.noAggregates(q.where)
