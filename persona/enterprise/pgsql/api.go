@@ -143,6 +143,7 @@ func (e *Engine) Exec(text string) (results []Result, err *Error) {
 	}()
 	e.session, e.txn, e.writes, e.broken, e.readOnly, e.text = nil, false, false, false, false, text
 	x := e.start()
+	runtime.Gosched() // see breathe: what a long text has begun, a short one has to end
 	for _, s := range parse(text) {
 		results = append(results, x.statement(s))
 	}
@@ -190,7 +191,7 @@ func (x *exec) spend(n int) {
 }
 
 // breather is after how many steps the runtime gets a turn.
-const breather = 1 << 14
+const breather = 1 << 12
 
 // breathe lets the garbage collector run: in WebAssembly there is one thread, and
 // nobody else to interrupt a long loop for it.

@@ -113,12 +113,26 @@ func (st *step) scan(x *exec) source {
 			}
 			return true
 		}
+		columns := st.used()
 		return rel.scan(x, used, func(row []Value) bool {
 			x.spend(1)
-			copy(f.row[lo:], row)
+			for _, i := range columns {
+				f.row[lo+i] = row[i]
+			}
 			return yield()
 		})
 	}
+}
+
+// used are the positions of the columns that something reads.
+func (st *step) used() []int {
+	var out []int
+	for i, c := range st.cols {
+		if c.used {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // indexable finds a condition column = something that does not read the relation.

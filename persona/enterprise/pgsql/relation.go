@@ -16,7 +16,7 @@ type relation struct {
 	denied       bool
 	table        *Table // nil for system relations
 	fill         func(*rowMaker)
-	made         [][]Value
+	made         []madeRow
 }
 
 type relCol struct {
@@ -97,7 +97,7 @@ func (x *exec) relationNamed(schema, name string) *relation {
 // scan gives the rows; a row is valid until the next.
 func (r *relation) scan(x *exec, used func(int) bool, yield func([]Value) bool) bool {
 	if r.table == nil {
-		return r.scanSystem(x, yield)
+		return r.scanSystem(x, used, yield)
 	}
 	row := make([]Value, len(r.cols))
 	for i := range r.table.Len() {
@@ -124,13 +124,15 @@ func (x *exec) cell(c relCol, text string) Value {
 	return x.input(c.t, c.mod, text)
 }
 
-func (r *relation) scanSystem(x *exec, yield func([]Value) bool) bool {
+func (r *relation) scanSystem(x *exec, used func(int) bool, yield func([]Value) bool) bool {
 	if r.made == nil && r.fill != nil {
 		m := &rowMaker{x: x, rel: r}
 		r.fill(m)
 		r.made = m.rows
 	}
-	for _, row := range r.made {
+	row := make([]Value, len(r.cols))
+	for _, m := range r.made {
+		m.fill(x, r.cols, used, row)
 		if !yield(row) {
 			return false
 		}

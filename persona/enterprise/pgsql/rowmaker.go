@@ -2,28 +2,49 @@ package pgsql
 
 import "strings"
 
-// rowMaker gathers the rows of a system relation from text, which takes far less
-// code than values would.
+// rowMaker gathers the rows of a system relation as text, which takes far less code
+// and memory than values would.
 type rowMaker struct {
-	x     *exec
-	rel   *relation
+	x    *exec
+	rel  *relation
+	same *rowShape
+	rows []madeRow
+}
+
+// rowShape is what rows have in common.
+type rowShape struct {
 	base  []Value // what is the same in every row
 	slots []int   // columns of the cells that are given, in order
-	rows  [][]Value
+}
+
+// madeRow is a row of a system relation.
+type madeRow struct {
+	*rowShape
+	cells []string
+}
+
+// fill puts the columns that are used into row.
+func (r madeRow) fill(x *exec, cols []relCol, used func(int) bool, row []Value) {
+	copy(row, r.base)
+	for i, at := range r.slots {
+		if used(at) {
+			row[at] = x.cell(cols[at], r.cells[i])
+		}
+	}
 }
 
 // shape says what the rows hold: "name=value" is in every row, "name" is given.
 func (m *rowMaker) shape(list string) {
-	m.base, m.slots = make([]Value, len(m.rel.cols)), nil
+	m.same = &rowShape{base: make([]Value, len(m.rel.cols))}
 	for f := range strings.FieldsSeq(list) {
 		name, value, fixed := strings.Cut(f, "=")
 		for i, c := range m.rel.cols {
 			switch {
 			case c.name != name:
 			case fixed:
-				m.base[i] = m.x.input(c.t, c.mod, value)
+				m.same.base[i] = m.x.input(c.t, c.mod, value)
 			default:
-				m.slots = append(m.slots, i)
+				m.same.slots = append(m.same.slots, i)
 			}
 		}
 	}
@@ -31,11 +52,7 @@ func (m *rowMaker) shape(list string) {
 
 // add adds a row; [Null] is NULL.
 func (m *rowMaker) add(cells ...string) {
-	row := append([]Value(nil), m.base...)
-	for i, at := range m.slots {
-		row[at] = m.x.cell(m.rel.cols[at], cells[i])
-	}
-	m.rows = append(m.rows, row)
+	m.rows = append(m.rows, madeRow{m.same, cells})
 }
 
 // tf is a bool as text.
