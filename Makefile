@@ -11,6 +11,7 @@ BENCHTIME ?= 1s
 
 GUESTS      := internal/guests/bin
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid='
+SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
 GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./internal/conformance/wasm ./internal/bench/echo
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
@@ -34,6 +35,7 @@ build: guests ## build dist/killdeer with the built-in guests
 guests: needs ## compile the built-in persona and rules to WebAssembly
 	$(GUEST_BUILD) -o $(GUESTS)/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/core.wasm ./rules/core/wasm
+	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm
 
 .PHONY: run
 run: build ## build, then run the sensor with agent.toml
@@ -109,6 +111,7 @@ reproducible: guests
 	mkdir -p dist/again
 	$(GUEST_BUILD) -a -o dist/again/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -a -o dist/again/core.wasm ./rules/core/wasm
+	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm
 	cmp dist/again/enterprise.wasm $(GUESTS)/enterprise.wasm
 	cmp dist/again/core.wasm $(GUESTS)/core.wasm
 

@@ -17,7 +17,7 @@ import (
 )
 
 // maxModule is how large the guest's module may be.
-const maxModule = 7 << 20
+const maxModule = 6_000_000
 
 // loadGuest builds the guest and loads it with limits that may be edited.
 func loadGuest(tb testing.TB, edit func(*wasm.Limits)) *wasm.Module {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/killdeer-mcp/killdeer/internal/guests/squeeze"
 )
 
 // Packages of the built-in guests.
@@ -19,14 +21,29 @@ const (
 	Core       = "github.com/killdeer-mcp/killdeer/rules/core/wasm"
 )
 
-// Build compiles the guest main of a package to name.wasm in dir and returns the
-// file. pkg is an import path, or a folder that starts with "./".
+// Build compiles the guest main of a package to name.wasm in dir, as make does, and
+// returns the file. pkg is an import path, or a folder that starts with "./".
 func Build(tb testing.TB, dir, name, pkg string) string {
 	tb.Helper()
 	stat(tb, pkg)
 	file := filepath.Join(dir, name+".wasm")
 	goTool(tb, "build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w -buildid=", "-o", file, pkg)
+	squeezed(tb, file)
 	return file
+}
+
+func squeezed(tb testing.TB, file string) {
+	tb.Helper()
+	code, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if code, err = squeeze.Module(code); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(file, code, 0o600); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // stat looks at every source of the guest. The cache of go test sees what a test
