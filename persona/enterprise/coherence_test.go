@@ -267,7 +267,7 @@ func TestSQL(t *testing.T) {
 		"DELETE FROM users WHERE 1=1":                       "ERROR: permission denied for table users",
 		"update api_keys set revoked = true":                "ERROR: permission denied for table api_keys",
 		"insert into orders values (1)":                     "ERROR: permission denied for table orders",
-		"create table x (id int)":                           "ERROR: permission denied for schema public",
+		"create table x (id int)":                           "ERROR: permission denied for schema public\nLINE 1: create table x (id int)\n                     ^",
 		"select 1; drop table users":                        "ERROR: must be owner of table users",
 		"SELEC 1":                                           "ERROR: syntax error at or near \"SELEC\"\nLINE 1: SELEC 1\n        ^",
 		"select * from pg_shadow":                           "ERROR: permission denied for view pg_shadow",

@@ -66,10 +66,10 @@ var foreignKeys = map[string][]pgsql.ForeignKey{
 var uniqueKeys = map[string][][]string{"users": {{"email"}}, "orders": {{"reference"}}}
 
 func (v *view) sqlTable(t *world.Table) *pgsql.Table {
-	src := v.source(t)
+	now := v.now
 	out := &pgsql.Table{
 		Schema: "public", Name: t.Name, Owner: t.Owner, Key: []string{t.Columns[0].Name}, Unique: uniqueKeys[t.Name], Foreign: foreignKeys[t.Name],
-		Len: func() int { return src.n }, Row: src.row,
+		Len: func() int { return t.Len(now) }, Row: func(i int) []string { return t.Row(i, now) },
 	}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, pgsql.Column{Name: c.Name, Type: c.Type, NotNull: true})

@@ -2,7 +2,8 @@ package pgsql
 
 import "slices"
 
-// accumulator gathers the arguments of one aggregate over one group.
+// accumulator gathers the arguments of one aggregate over one group. It does not
+// keep the slice that it is given.
 type accumulator interface {
 	add(args []Value)
 	result() Value
@@ -107,11 +108,11 @@ func (a *aggCall) feed(x *exec, f *frame, acc accumulator) {
 	if a.filter != nil && !a.filter.eval(f).truth() {
 		return
 	}
-	var fixed [4]Value
-	args := fixed[:0]
+	args := a.buf[:0]
 	for _, arg := range a.args {
 		args = append(args, arg.eval(f))
 	}
+	a.buf = args
 	if o, ok := acc.(*orderedAcc); ok {
 		o.x = x
 		args = slices.Clone(args)

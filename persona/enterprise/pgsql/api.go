@@ -110,7 +110,10 @@ const (
 // Engine answers for one database. It is not safe for concurrent use.
 type Engine struct {
 	db       *Database
-	rels     []*relation
+	rels     []*relation // all, once something lists them
+	own      []*relation // tables
+	garbage  int         // bytes, about, since the garbage was collected
+	cached   int         // values of tables that are kept
 	byName   map[string]*relation
 	depth    int
 	session  map[string]string // settings that the text has changed
@@ -143,7 +146,7 @@ func (e *Engine) Exec(text string) (results []Result, err *Error) {
 	}()
 	e.session, e.txn, e.writes, e.broken, e.readOnly, e.text = nil, false, false, false, false, text
 	x := e.start()
-	runtime.Gosched() // see breathe: what a long text has begun, a short one has to end
+	defer func() { x.collect(textGarbage + (x.steps-x.pause)*stepGarbage) }()
 	for _, s := range parse(text) {
 		results = append(results, x.statement(s))
 	}
@@ -173,6 +176,7 @@ type exec struct {
 	steps    int
 	pause    int // at how many steps left the runtime gets its next turn
 	memory   int64
+	spare    []Value // a projected row that nothing keeps
 	slept    time.Duration
 	seed     uint64   // of random()
 	refusals []string // relations that the role may not read
@@ -190,6 +194,23 @@ func (x *exec) spend(n int) {
 	}
 }
 
+// collectAfter is about how many bytes of garbage, over several texts, are worth
+// collecting. The runtime's own pace would exceed a guest's memory.
+const collectAfter = 4 << 20
+
+// About how much garbage a text and a step leave, beside what is counted.
+const (
+	textGarbage = 32 << 10
+	stepGarbage = 16
+)
+
+func (x *exec) collect(garbage int) {
+	if x.garbage += garbage; x.garbage > collectAfter {
+		x.garbage = 0
+		runtime.GC()
+	}
+}
+
 // breather is after how many steps the runtime gets a turn.
 const breather = 1 << 12
 
@@ -201,6 +222,7 @@ func (x *exec) breathe() {
 	}
 	x.pause = max(x.steps-breather, 0)
 	runtime.Gosched()
+	x.collect(breather * stepGarbage)
 }
 
 // keep takes memory from the budget, for as long as the text runs.
@@ -210,6 +232,7 @@ func (x *exec) keep(bytes int64) {
 	if x.memory += bytes; x.memory > MaxMemory {
 		outOfMemory(bytes)
 	}
+	x.garbage += int(bytes)
 	x.spend(int(bytes / 256))
 }
 
@@ -223,6 +246,7 @@ func (x *exec) room(bytes int64) {
 	if bytes > MaxMemory/4 {
 		outOfMemory(bytes)
 	}
+	x.garbage += int(bytes)
 	x.spend(int(bytes / 64))
 }
 

@@ -25,6 +25,7 @@ type aggCall struct {
 	slot     int
 	skipNull bool
 	width    int // arguments proper; the rest is only ordered by
+	buf      []Value
 	key      string
 }
 
@@ -276,45 +277,15 @@ type group struct {
 func (g *grouping) source(s *scope, src source, having *typed) source {
 	x := s.x
 	return func(f *frame, yield func() bool) bool {
-		groups, order := map[string]*group{}, []*group(nil)
-		start := func(set int) *group {
-			gr := &group{set: set, row: x.copied(f.row), keys: make([]Value, len(g.keys))}
-			for _, a := range g.aggs {
-				gr.accs = append(gr.accs, a.start())
-			}
-			order = append(order, gr)
-			return gr
-		}
-		vals := make([]Value, len(g.keys))
-		var buf []byte
-		src(f, func() bool {
-			for i, k := range g.keys {
-				vals[i] = k.eval(f)
-			}
-			for n, set := range g.sets {
-				buf = appendInt(buf[:0], int64(n))
-				for _, i := range set {
-					buf = appendKey(buf, g.keys[i].t, vals[i])
-				}
-				gr := groups[string(buf)]
-				if gr == nil {
-					gr = start(n)
-					groups[string(buf)] = gr
-					for _, i := range set {
-						gr.keys[i] = vals[i]
-					}
-				}
-				gr.add(x, f, g.aggs)
-			}
-			return true
-		})
+		b := &groupBuilder{grouping: g, x: x, f: f, vals: make([]Value, len(g.keys)), groups: map[string]*group{}}
+		src(f, b.row)
 		for n, set := range g.sets {
-			if len(set) == 0 && groups[string(appendInt(nil, int64(n)))] == nil {
+			if len(set) == 0 && b.groups[string(appendInt(nil, int64(n)))] == nil {
 				clear(f.row)
-				start(n)
+				b.start(n)
 			}
 		}
-		for _, gr := range order {
+		for _, gr := range b.order {
 			g.restore(f, gr)
 			if having != nil && !having.eval(f).truth() {
 				continue
@@ -325,6 +296,73 @@ func (g *grouping) source(s *scope, src source, having *typed) source {
 		}
 		return true
 	}
+}
+
+// groupBuilder finds the groups of each row.
+type groupBuilder struct {
+	*grouping
+	x      *exec
+	f      *frame
+	vals   []Value
+	buf    []byte
+	groups map[string]*group
+	order  []*group
+}
+
+func (b *groupBuilder) start(set int) *group {
+	gr := &group{set: set, row: b.x.copied(b.f.row), keys: make([]Value, len(b.keys))}
+	for _, a := range b.aggs {
+		gr.accs = append(gr.accs, a.start())
+	}
+	b.order = append(b.order, gr)
+	return gr
+}
+
+// fewGroups is up to how many groups a row is compared with them one by one.
+const fewGroups = 8
+
+func (b *groupBuilder) row() bool {
+	for i, k := range b.keys {
+		b.vals[i] = k.eval(b.f)
+	}
+	if len(b.sets) == 1 && len(b.order) <= fewGroups {
+		for _, gr := range b.order {
+			if b.in(gr) {
+				gr.add(b.x, b.f, b.aggs)
+				return true
+			}
+		}
+	}
+	for n, set := range b.sets {
+		b.find(n, set).add(b.x, b.f, b.aggs)
+	}
+	return true
+}
+
+// in reports whether the row is in a group of the only set.
+func (b *groupBuilder) in(gr *group) bool {
+	for _, i := range b.sets[0] {
+		if !same(b.keys[i].t, &b.vals[i], &gr.keys[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *groupBuilder) find(n int, set []int) *group {
+	b.buf = appendInt(b.buf[:0], int64(n))
+	for _, i := range set {
+		b.buf = appendKey(b.buf, b.keys[i].t, b.vals[i])
+	}
+	gr := b.groups[string(b.buf)]
+	if gr == nil {
+		gr = b.start(n)
+		b.groups[string(b.buf)] = gr
+		for _, i := range set {
+			gr.keys[i] = b.vals[i]
+		}
+	}
+	return gr
 }
 
 func (gr *group) add(x *exec, f *frame, aggs []*aggCall) {

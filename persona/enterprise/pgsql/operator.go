@@ -285,6 +285,9 @@ func comparison(op string, t, u *Type) apply {
 	if t == u && t.isInteger() || t.integral() && u.integral() {
 		return compareIntegers(op)
 	}
+	if t == u && t.store == 's' && op == "=" {
+		return func(a, b Value) Value { return boolValue(a.s == b.s) }
+	}
 	switch op {
 	case "=":
 		return func(a, b Value) Value { return boolValue(cmp(a, b) == 0) }

@@ -2,6 +2,7 @@ package pgsql
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 )
 
@@ -133,7 +134,7 @@ func (s *scope) unique(p *plan, on []int, sortBy []sortKey, n int) *plan {
 				keys = append(keys, sortKey{col: c, t: s.typeAt(p, c)})
 			}
 		}
-		p = s.sortPlan(p, keys)
+		p = s.sortPlan(p, keys, new(int))
 	}
 	inner, x := p.run, s.x
 	types := make([]*Type, len(on))
@@ -174,8 +175,9 @@ func (s *scope) sorted(q *query, p *plan, keys []sortKey) *plan {
 	if keys == nil && q.order != nil && (q.op != "" || q.values != nil || q.left != nil) {
 		keys = s.outputOrder(q, p)
 	}
+	most := 0
 	if len(keys) > 0 {
-		p = s.sortPlan(p, keys)
+		p = s.sortPlan(p, keys, &most)
 	}
 	if q.locking != "" {
 		s.lock(q)
@@ -183,7 +185,7 @@ func (s *scope) sorted(q *query, p *plan, keys []sortKey) *plan {
 	if q.limit == nil && q.offset == nil {
 		return p
 	}
-	return s.limited(q, p, keys)
+	return s.limited(q, p, keys, &most)
 }
 
 // outputOrder resolves ORDER BY of a set operation: columns of the result only.
@@ -216,17 +218,26 @@ func (s *scope) ordinal2(e expr, p *plan) int {
 	return -1
 }
 
-func (s *scope) sortPlan(p *plan, keys []sortKey) *plan {
+// sortPlan sorts; of what comes behind the first *most rows nothing is kept, unless
+// that is 0.
+func (s *scope) sortPlan(p *plan, keys []sortKey, most *int) *plan {
 	inner, x := p.run, s.x
 	out := *p
 	out.run = func(up *frame, yield func([]Value) bool) bool {
 		var rows [][]Value
+		top := *most
 		inner(up, func(row []Value) bool {
+			if top > 0 {
+				rows = x.insert(rows, row, keys, top)
+				return true
+			}
 			x.hold(row)
 			rows = append(rows, row)
 			return true
 		})
-		sortRows(x, rows, keys)
+		if top == 0 {
+			sortRows(x, rows, keys)
+		}
 		for _, row := range rows {
 			if !yield(row) {
 				return false
@@ -235,6 +246,28 @@ func (s *scope) sortPlan(p *plan, keys []sortKey) *plan {
 		return true
 	}
 	return &out
+}
+
+// maxTop is up to how many rows are kept in order while they come, when a LIMIT
+// says that no more are wanted.
+const maxTop = 128
+
+// insert puts a row behind those that are not after it; of more than top rows the
+// last goes.
+func (x *exec) insert(rows [][]Value, row []Value, keys []sortKey, top int) [][]Value {
+	x.spend(1)
+	if len(rows) == top {
+		if compareKeysOf(row, rows[top-1], keys) >= 0 {
+			x.spare = row
+			return rows
+		}
+		x.spare = rows[top-1]
+		rows = rows[:top-1]
+	} else {
+		x.hold(row)
+	}
+	at := sort.Search(len(rows), func(i int) bool { return compareKeysOf(row, rows[i], keys) < 0 })
+	return slices.Insert(rows, at, row)
 }
 
 // hold accounts for a row that is kept.
@@ -293,7 +326,7 @@ func (s *scope) lock(q *query) {
 	}
 }
 
-func (s *scope) limited(q *query, p *plan, keys []sortKey) *plan {
+func (s *scope) limited(q *query, p *plan, keys []sortKey, sorted *int) *plan {
 	inner := &scope{analyzer: s.analyzer, up: s.up}
 	limit, offset := inner.count(q.limit, "LIMIT"), inner.count(q.offset, "OFFSET")
 	run, x := p.run, s.x
@@ -304,6 +337,9 @@ func (s *scope) limited(q *query, p *plan, keys []sortKey) *plan {
 		n, ok := int64(0), true
 		if most == 0 {
 			return true
+		}
+		if *sorted = 0; most > 0 && most+skip <= maxTop && !ties {
+			*sorted = int(most + skip)
 		}
 		var last []Value
 		run(up, func(row []Value) bool {

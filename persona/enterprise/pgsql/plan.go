@@ -77,12 +77,7 @@ func filtered(run source, conds []*typed) source {
 	}
 	return func(f *frame, yield func() bool) bool {
 		return run(f, func() bool {
-			for _, c := range conds {
-				if !c.eval(f).truth() {
-					return true
-				}
-			}
-			return yield()
+			return !allTrue(f, conds) || yield()
 		})
 	}
 }
@@ -90,12 +85,16 @@ func filtered(run source, conds []*typed) source {
 // scan reads a relation. When it is read again with a condition on equality, an
 // index is made of the column.
 func (st *step) scan(x *exec) source {
-	rel, lo := st.rel, st.lo
+	rel := st.rel
+	if rel.table != nil {
+		return st.scanTable(x)
+	}
 	used := func(i int) bool { return st.cols[i].used }
 	runs := 0
 	eq, column := st.indexable()
 	var index map[string][][]Value
 	return func(f *frame, yield func() bool) bool {
+		rd := st.reader()
 		if runs++; runs > 2 && eq != nil {
 			if index == nil {
 				index = x.index(rel, column, used)
@@ -106,33 +105,19 @@ func (st *step) scan(x *exec) source {
 			}
 			for _, row := range index[string(appendKey(nil, rel.cols[column].t, v))] {
 				x.spend(1)
-				copy(f.row[lo:], row)
+				rd.read(f, row)
 				if !yield() {
 					return false
 				}
 			}
 			return true
 		}
-		columns := st.used()
 		return rel.scan(x, used, func(row []Value) bool {
 			x.spend(1)
-			for _, i := range columns {
-				f.row[lo+i] = row[i]
-			}
+			rd.read(f, row)
 			return yield()
 		})
 	}
-}
-
-// used are the positions of the columns that something reads.
-func (st *step) used() []int {
-	var out []int
-	for i, c := range st.cols {
-		if c.used {
-			out = append(out, i)
-		}
-	}
-	return out
 }
 
 // indexable finds a condition column = something that does not read the relation.
@@ -185,6 +170,9 @@ func (j *joinStep) build(x *exec, st *step) source {
 	keys, rest := j.keys()
 	if j.r.lateral {
 		return j.nested(left, filtered(right, j.on))
+	}
+	if src := j.lookup(x, left, keys); src != nil {
+		return src
 	}
 	return func(f *frame, yield func() bool) bool {
 		s := &side{}
@@ -270,10 +258,8 @@ func (j *joinStep) match(x *exec, f *frame, s *side, keys []*equality, rest []*t
 	try := func(i int) bool {
 		x.spend(1)
 		copy(f.row[j.r.lo:j.r.hi], s.rows[i])
-		for _, c := range rest {
-			if !c.eval(f).truth() {
-				return true
-			}
+		if !allTrue(f, rest) {
+			return true
 		}
 		hit, s.matched[i] = true, true
 		return yield()

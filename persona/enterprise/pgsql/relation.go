@@ -3,6 +3,7 @@ package pgsql
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // relation is a table or view that FROM can name.
@@ -17,6 +18,7 @@ type relation struct {
 	table        *Table // nil for system relations
 	fill         func(*rowMaker)
 	made         []madeRow
+	tableRows
 }
 
 type relCol struct {
@@ -42,18 +44,54 @@ func (e *Engine) relations() []*relation {
 	if e.rels != nil {
 		return e.rels
 	}
-	for i, t := range e.db.Tables {
-		e.rels = append(e.rels, userRelation(t, int64(firstTable+i*tableStride)))
-	}
-	for line := range strings.SplitSeq(strings.TrimSpace(relationFacts), "\n") {
-		e.rels = append(e.rels, systemRelation(line))
-	}
-	e.byName = map[string]*relation{}
-	for _, r := range e.rels {
-		e.byName[r.schema+"."+r.name] = r
+	e.rels = e.tables()
+	for _, name := range systemFacts().names {
+		e.rels = append(e.rels, e.named(name))
 	}
 	return e.rels
 }
+
+// tables are the relations that are no system's.
+func (e *Engine) tables() []*relation {
+	if e.byName != nil {
+		return e.own[:len(e.own):len(e.own)]
+	}
+	e.byName = map[string]*relation{}
+	for i, t := range e.db.Tables {
+		r := userRelation(t, int64(firstTable+i*tableStride))
+		e.own = append(e.own, r)
+		e.byName[r.schema+"."+r.name] = r
+	}
+	return e.own
+}
+
+// named finds a relation by its schema and name; nil if there is none.
+func (e *Engine) named(name string) *relation {
+	e.tables()
+	r := e.byName[name]
+	if r == nil {
+		if line := systemFacts().lines[name]; line != "" {
+			r = systemRelation(line)
+			e.byName[name] = r
+		}
+	}
+	return r
+}
+
+// systemFacts are the lines about system relations.
+var systemFacts = sync.OnceValue(func() (f struct {
+	names []string
+	lines map[string]string
+},
+) {
+	f.lines = map[string]string{}
+	for line := range strings.SplitSeq(strings.TrimSpace(relationFacts), "\n") {
+		name, _, _ := strings.Cut(line, " ")
+		f.names = append(f.names, name)
+		f.lines[name] = line
+	}
+	return f
+})
 
 func userRelation(t *Table, oid int64) *relation {
 	r := &relation{oid: oid, schema: t.Schema, name: t.Name, owner: t.Owner, kind: 'r', key: t.Key, denied: t.Denied, table: t}
@@ -90,28 +128,7 @@ var secretRelations = map[string]bool{
 }
 
 func (x *exec) relationNamed(schema, name string) *relation {
-	x.relations()
-	return x.byName[schema+"."+name]
-}
-
-// scan gives the rows; a row is valid until the next.
-func (r *relation) scan(x *exec, used func(int) bool, yield func([]Value) bool) bool {
-	if r.table == nil {
-		return r.scanSystem(x, used, yield)
-	}
-	row := make([]Value, len(r.cols))
-	for i := range r.table.Len() {
-		cells := r.table.Row(i)
-		for k, c := range r.cols {
-			if used(k) {
-				row[k] = x.cell(c, cells[k])
-			}
-		}
-		if !yield(row) {
-			return false
-		}
-	}
-	return true
+	return x.named(schema + "." + name)
 }
 
 func (x *exec) cell(c relCol, text string) Value {
@@ -124,7 +141,8 @@ func (x *exec) cell(c relCol, text string) Value {
 	return x.input(c.t, c.mod, text)
 }
 
-func (r *relation) scanSystem(x *exec, used func(int) bool, yield func([]Value) bool) bool {
+// scan gives the rows of a system relation; a row is valid until the next.
+func (r *relation) scan(x *exec, used func(int) bool, yield func([]Value) bool) bool {
 	if r.made == nil && r.fill != nil {
 		m := &rowMaker{x: x, rel: r}
 		r.fill(m)
@@ -330,10 +348,7 @@ type constraint struct {
 
 func (e *Engine) constraints() []constraint {
 	var out []constraint
-	for _, r := range e.relations() {
-		if r.table == nil {
-			break
-		}
+	for _, r := range e.tables() {
 		n := int64(0)
 		next := func() int64 { n++; return r.oid + n }
 		if len(r.key) > 0 {
@@ -343,7 +358,7 @@ func (e *Engine) constraints() []constraint {
 			out = append(out, constraint{r.name + "_" + strings.Join(u, "_") + "_key", 'u', r, u, nil, nil, next() + 6, r.oid + n})
 		}
 		for _, f := range r.table.Foreign {
-			out = append(out, constraint{r.name + "_" + strings.Join(f.Columns, "_") + "_fkey", 'f', r, f.Columns, e.byName[r.schema+"."+f.Table], f.Refs, next() + 6, 0})
+			out = append(out, constraint{r.name + "_" + strings.Join(f.Columns, "_") + "_fkey", 'f', r, f.Columns, e.named(r.schema + "." + f.Table), f.Refs, next() + 6, 0})
 		}
 	}
 	return out

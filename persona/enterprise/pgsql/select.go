@@ -223,7 +223,7 @@ func (s *scope) project(pr *projection, src source) *plan {
 				return expandSets(f, items, yield)
 			}
 			x.spend(1)
-			row := make([]Value, len(items))
+			row := x.newRow(len(items))
 			for i, e := range items {
 				row[i] = e.eval(f)
 			}
@@ -231,6 +231,17 @@ func (s *scope) project(pr *projection, src source) *plan {
 		})
 	}
 	return p
+}
+
+// newRow is a row to fill, in place of one that was dropped if there is such.
+func (x *exec) newRow(n int) []Value {
+	row := x.spare
+	x.spare = nil
+	if len(row) != n {
+		row = make([]Value, n)
+		x.garbage += 48 * n
+	}
+	return row
 }
 
 // expandSets runs the sets of a select list side by side, until the longest ends.

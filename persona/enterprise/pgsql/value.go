@@ -106,6 +106,12 @@ func (a *array) lowerBound(dim int) int {
 
 // compare orders two values of a type, neither of them NULL.
 func compare(t *Type, a, b Value) int {
+	switch t.store {
+	case 'i':
+		return compareInts(a.n, b.n)
+	case 's':
+		return strings.Compare(a.s, b.s)
+	}
 	switch t {
 	case tFloat4, tFloat8:
 		return compareFloats(a.float(), b.float())
@@ -124,23 +130,28 @@ func compare(t *Type, a, b Value) int {
 	case tRecord:
 		return compareRecords(a.x.(*record), b.x.(*record))
 	}
-	switch {
-	case t.Elem != nil:
+	if t.Elem != nil {
 		return compareArrays(a.arr(), b.arr())
-	case t.isInteger():
-		return compareInts(a.n, b.n)
 	}
 	return strings.Compare(a.s, b.s)
 }
 
-// isInteger reports whether values live in n and are ordered by it.
-func (t *Type) isInteger() bool {
-	switch t {
-	case tBool, tInt2, tInt4, tInt8, tOid, tDate, tTime, tTimestamp, tTimestamptz, tXid, tXid8, tRegclass, tRegtype, tRegproc, tRegnamespace, tRegrole, tRegprocedure:
-		return true
+// same reports whether two values are not distinct, as far as that is quick to say.
+func same(t *Type, a, b *Value) bool {
+	if !a.ok || !b.ok {
+		return a.ok == b.ok
+	}
+	switch t.store {
+	case 'i':
+		return a.n == b.n
+	case 's':
+		return a.s == b.s
 	}
 	return false
 }
+
+// isInteger reports whether values live in n and are ordered by it.
+func (t *Type) isInteger() bool { return t.store == 'i' }
 
 //go:noinline
 func compareInts(a, b int64) int {
@@ -209,6 +220,12 @@ func appendKey(b []byte, t *Type, v Value) []byte {
 	if !v.ok {
 		return append(b, 0)
 	}
+	switch t.store {
+	case 'i':
+		return appendInt(append(b, 1), v.n)
+	case 's':
+		return appendText(append(b, 2), v.s)
+	}
 	switch {
 	case t == tNumeric:
 		return appendText(append(b, 2), v.dec().reduce().String())
@@ -231,7 +248,7 @@ func appendKey(b []byte, t *Type, v Value) []byte {
 			b = appendKey(b, t.Elem, item)
 		}
 		return b
-	case t.isInteger() || t == tTimetz:
+	case t == tTimetz:
 		return appendText(appendInt(append(b, 1), v.n), v.s)
 	}
 	return appendText(append(b, 2), v.s)
@@ -245,10 +262,7 @@ func appendFloatKey(b []byte, f float64) []byte {
 }
 
 func appendInt(b []byte, n int64) []byte {
-	for i := range 8 {
-		b = append(b, byte(n>>(8*i)))
-	}
-	return b
+	return append(b, byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(n>>32), byte(n>>40), byte(n>>48), byte(n>>56))
 }
 
 func appendText(b []byte, s string) []byte {
