@@ -22,16 +22,16 @@ func (e *Error) Error() string { return e.Severity + ": " + e.Message }
 // Report is the error as psql shows it: with the line, a mark below the position,
 // detail and hint.
 func (e *Error) Report(text string) string {
-	var b strings.Builder
-	b.WriteString(e.Error())
+	var b buffer
+	b.put(e.Error())
 	if e.Position > 0 {
 		e.mark(&b, text)
 	}
 	if e.Detail != "" {
-		b.WriteString("\nDETAIL: " + e.Detail)
+		b.put("\nDETAIL: " + e.Detail)
 	}
 	if e.Hint != "" {
-		b.WriteString("\nHINT: " + e.Hint)
+		b.put("\nHINT: " + e.Hint)
 	}
 	return b.String()
 }
@@ -39,7 +39,7 @@ func (e *Error) Report(text string) string {
 // shownLine is how much of a long line is shown around a position.
 const shownLine = 60
 
-func (e *Error) mark(b *strings.Builder, text string) {
+func (e *Error) mark(b *buffer, text string) {
 	at, number := 0, 1
 	for n := 1; n < e.Position && at < len(text); n++ {
 		_, size := utf8.DecodeRuneInString(text[at:])
@@ -57,7 +57,7 @@ func (e *Error) mark(b *strings.Builder, text string) {
 	if len(shown) > shownLine {
 		shown = append(shown[:shownLine:shownLine], []rune("...")...)
 	}
-	b.WriteString("\n" + head + string(shown) + "\n" + strings.Repeat(" ", len(head)+column) + "^")
+	b.put("\n" + head + string(shown) + "\n" + strings.Repeat(" ", len(head)+column) + "^")
 }
 
 // SQLSTATEs that are raised in more than one place.

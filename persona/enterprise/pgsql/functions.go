@@ -125,13 +125,13 @@ func trimSet(v []Value) string {
 }
 
 func initcap(s string) string {
-	var b strings.Builder
+	var b buffer
 	inside := false
 	for _, r := range s {
 		if inside {
-			b.WriteString(strings.ToLower(string(r)))
+			b.put(strings.ToLower(string(r)))
 		} else {
-			b.WriteString(strings.ToUpper(string(r)))
+			b.put(strings.ToUpper(string(r)))
 		}
 		inside = isWord(r) && r != '_'
 	}
@@ -249,17 +249,17 @@ func chr(_ *env, v []Value) Value {
 }
 
 func concatAll(c *env, v []Value, sep string) Value {
-	var b strings.Builder
+	var b buffer
 	first := true
 	for i, item := range v {
 		if !item.ok {
 			continue
 		}
 		if !first {
-			b.WriteString(sep)
+			b.put(sep)
 		}
 		first = false
-		b.WriteString(c.x.output(c.types[i], item))
+		b.put(c.x.output(c.types[i], item))
 	}
 	c.x.room(int64(b.Len()))
 	return textValue(b.String())

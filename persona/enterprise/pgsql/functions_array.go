@@ -353,13 +353,13 @@ func regexReplace(c *env, v []Value) Value {
 	}
 	flags := flagsOf(v, 3)
 	re := compileRegex(v[1].s, flags)
-	var b strings.Builder
+	var b buffer
 	last, done := 0, false
 	eachMatch(c, re, s, func(m []int) {
 		if done {
 			return
 		}
-		b.WriteString(s[last:m[0]])
+		b.put(s[last:m[0]])
 		expandMatch(&b, s, m, v[2].s)
 		c.x.room(int64(b.Len()))
 		last = m[1]
@@ -368,20 +368,20 @@ func regexReplace(c *env, v []Value) Value {
 	return textValue(b.String() + s[last:])
 }
 
-func expandMatch(b *strings.Builder, s string, m []int, with string) {
+func expandMatch(b *buffer, s string, m []int, with string) {
 	for i := 0; i < len(with); i++ {
 		if with[i] != '\\' || i+1 == len(with) {
-			b.WriteByte(with[i])
+			b.char(with[i])
 			continue
 		}
 		i++
 		switch c := with[i]; {
 		case c == '&':
-			b.WriteString(s[m[0]:m[1]])
+			b.put(s[m[0]:m[1]])
 		case isDigit(c):
-			b.WriteString(groupText(s, m, int(c-'0')).s)
+			b.put(groupText(s, m, int(c-'0')).s)
 		default:
-			b.WriteByte(c)
+			b.char(c)
 		}
 	}
 }

@@ -7,15 +7,15 @@ func formatFunction(c *env, v []Value) Value {
 	if !v[0].ok {
 		return Value{}
 	}
-	var b strings.Builder
+	var b buffer
 	next, s := 1, v[0].s
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
-			b.WriteByte(s[i])
+			b.char(s[i])
 			continue
 		}
 		if i++; i < len(s) && s[i] == '%' {
-			b.WriteByte('%')
+			b.char('%')
 			continue
 		}
 		start := i
@@ -35,7 +35,7 @@ func formatFunction(c *env, v []Value) Value {
 		if next >= len(v) || next < 1 {
 			fail(codeBadArgument, "too few arguments for format()")
 		}
-		b.WriteString(formatted(c, s[i], c.types[next], v[next]))
+		b.put(formatted(c, s[i], c.types[next], v[next]))
 		next++
 	}
 	return textValue(b.String())
@@ -91,15 +91,15 @@ func decode(_ *env, v []Value) Value {
 }
 
 func escapeBytes(s string) string {
-	var b strings.Builder
+	var b buffer
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == 0 || c >= 0x80:
-			b.WriteString(`\` + string([]byte{'0' + c>>6, '0' + c>>3&7, '0' + c&7}))
+			b.put(`\` + string([]byte{'0' + c>>6, '0' + c>>3&7, '0' + c&7}))
 		case c == '\\':
-			b.WriteString(`\\`)
+			b.put(`\\`)
 		default:
-			b.WriteByte(c)
+			b.char(c)
 		}
 	}
 	return b.String()

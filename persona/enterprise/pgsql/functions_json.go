@@ -36,13 +36,13 @@ func (x *exec) toJSON(t *Type, v Value) string {
 }
 
 func (x *exec) recordJSON(r *record, sep string) string {
-	var b strings.Builder
-	b.WriteByte('{')
+	var b buffer
+	b.char('{')
 	for i, v := range r.items {
 		if i > 0 {
-			b.WriteString(sep)
+			b.put(sep)
 		}
-		b.WriteString(quoteJSON(r.names[i]) + ":" + x.toJSON(r.types[i], v))
+		b.put(quoteJSON(r.names[i]) + ":" + x.toJSON(r.types[i], v))
 	}
 	return b.String() + "}"
 }
@@ -51,17 +51,17 @@ func (x *exec) arrayJSON(a *array, dim int, next *int) string {
 	if len(a.items) == 0 {
 		return "[]"
 	}
-	var b strings.Builder
-	b.WriteByte('[')
+	var b buffer
+	b.char('[')
 	for i := range a.dims[dim] {
 		if i > 0 {
-			b.WriteByte(',')
+			b.char(',')
 		}
 		if dim+1 < len(a.dims) {
-			b.WriteString(x.arrayJSON(a, dim+1, next))
+			b.put(x.arrayJSON(a, dim+1, next))
 			continue
 		}
-		b.WriteString(x.toJSON(a.elem, a.items[*next]))
+		b.put(x.toJSON(a.elem, a.items[*next]))
 		*next++
 	}
 	return b.String() + "]"
@@ -253,15 +253,15 @@ func jsonBuildObject(c *env, v []Value) Value {
 	if len(v)%2 != 0 {
 		panic(&Error{Severity: "ERROR", Code: codeBadArgument, Message: "argument list must have even number of elements", Hint: "The arguments of " + c.name + "() must consist of alternating keys and values."})
 	}
-	var b strings.Builder
+	var b buffer
 	for i := 0; i < len(v); i += 2 {
 		if i > 0 {
-			b.WriteString(", ")
+			b.put(", ")
 		}
 		if !v[i].ok {
 			panic(&Error{Severity: "ERROR", Code: codeBadArgument, Message: "argument " + intText(int64(i+1)) + " cannot be null", Hint: "Object keys should be text."})
 		}
-		b.WriteString(quoteJSON(c.x.output(c.types[i], v[i])) + " : " + c.x.toJSON(c.types[i+1], v[i+1]))
+		b.put(quoteJSON(c.x.output(c.types[i], v[i])) + " : " + c.x.toJSON(c.types[i+1], v[i+1]))
 	}
 	return jsonText(c.ret, "{"+b.String()+"}")
 }
@@ -314,18 +314,18 @@ func pretty(n *jsonNode, margin string) string {
 	if n.kind == 'o' {
 		open, end = "{", "}"
 	}
-	var b strings.Builder
-	b.WriteString(open + "\n")
+	var b buffer
+	b.put(open + "\n")
 	for i, k := range n.kids {
-		b.WriteString(margin + "    ")
+		b.put(margin + "    ")
 		if n.kind == 'o' {
-			b.WriteString(quoteJSON(n.keys[i]) + ": ")
+			b.put(quoteJSON(n.keys[i]) + ": ")
 		}
-		b.WriteString(pretty(k, margin+"    "))
+		b.put(pretty(k, margin+"    "))
 		if i+1 < len(n.kids) {
-			b.WriteByte(',')
+			b.char(',')
 		}
-		b.WriteByte('\n')
+		b.char('\n')
 	}
 	return b.String() + margin + end
 }

@@ -256,9 +256,9 @@ func widthBucket(c *env, v []Value) Value {
 
 func base64Lines(s string) string {
 	out := base64.StdEncoding.EncodeToString([]byte(s))
-	var b strings.Builder
+	var b buffer
 	for len(out) > 76 {
-		b.WriteString(out[:76] + "\n")
+		b.put(out[:76] + "\n")
 		out = out[76:]
 	}
 	return b.String() + out

@@ -303,17 +303,17 @@ func (p *arrayText) size(a *array, depth, n int) {
 
 func (p *arrayText) item() Value {
 	if p.rest[0] == '"' {
-		var b strings.Builder
+		var b buffer
 		for i := 1; i < len(p.rest); i++ {
 			switch c := p.rest[i]; {
 			case c == '\\' && i+1 < len(p.rest):
 				i++
-				b.WriteByte(p.rest[i])
+				b.char(p.rest[i])
 			case c == '"':
 				p.rest = p.rest[i+1:]
 				return p.x.input(p.elem, p.mod, b.String())
 			default:
-				b.WriteByte(c)
+				b.char(c)
 			}
 		}
 		badArray(p.text, "Unexpected end of input.")

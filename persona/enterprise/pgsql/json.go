@@ -268,7 +268,7 @@ func quoteJSON(s string) string {
 
 // String writes a node as jsonb is written: keys in order, the last of equal ones.
 func (n *jsonNode) String() string {
-	var b strings.Builder
+	var b buffer
 	n.sorted().write(&b)
 	return b.String()
 }
@@ -311,35 +311,35 @@ func compareKeys(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func (n *jsonNode) write(b *strings.Builder) {
+func (n *jsonNode) write(b *buffer) {
 	switch n.kind {
 	case 'o':
-		b.WriteByte('{')
+		b.char('{')
 		for i, k := range n.kids {
 			if i > 0 {
-				b.WriteString(", ")
+				b.put(", ")
 			}
-			b.WriteString(quoteJSON(n.keys[i]) + ": ")
+			b.put(quoteJSON(n.keys[i]) + ": ")
 			k.write(b)
 		}
-		b.WriteByte('}')
+		b.char('}')
 	case 'a':
-		b.WriteByte('[')
+		b.char('[')
 		for i, k := range n.kids {
 			if i > 0 {
-				b.WriteString(", ")
+				b.put(", ")
 			}
 			k.write(b)
 		}
-		b.WriteByte(']')
+		b.char(']')
 	case 's':
-		b.WriteString(quoteJSON(n.text))
+		b.put(quoteJSON(n.text))
 	case 'n':
 		if d, ok := parseDecimal(n.text); ok {
-			b.WriteString(d.String())
+			b.put(d.String())
 		}
 	default:
-		b.WriteString(map[byte]string{'t': "true", 'f': "false", '0': "null"}[n.kind])
+		b.put(map[byte]string{'t': "true", 'f': "false", '0': "null"}[n.kind])
 	}
 }
 

@@ -176,16 +176,16 @@ func (l *lexer) comment() {
 }
 
 func (l *lexer) quoted(at int) {
-	var b strings.Builder
+	var b buffer
 	for l.pos++; ; l.pos++ {
 		switch {
 		case l.pos >= len(l.src):
 			l.bad("unterminated quoted identifier", at)
 		case l.src[l.pos] != '"':
-			b.WriteByte(l.src[l.pos])
+			b.char(l.src[l.pos])
 			continue
 		case l.peek(1) == '"':
-			b.WriteByte('"')
+			b.char('"')
 			l.pos++
 			continue
 		}
@@ -200,7 +200,7 @@ func (l *lexer) quoted(at int) {
 
 // str reads a string; two that are apart by a line break are one.
 func (l *lexer) str(at int, escapes bool) {
-	var b strings.Builder
+	var b buffer
 	for l.pos++; ; l.pos++ {
 		if l.pos >= len(l.src) {
 			l.bad("unterminated quoted string", at)
@@ -211,10 +211,10 @@ func (l *lexer) str(at int, escapes bool) {
 			l.escape(&b)
 			continue
 		case c != '\'':
-			b.WriteByte(c)
+			b.char(c)
 			continue
 		case l.peek(1) == '\'':
-			b.WriteByte('\'')
+			b.char('\'')
 			l.pos++
 			continue
 		}
@@ -230,11 +230,11 @@ func (l *lexer) str(at int, escapes bool) {
 	}
 }
 
-func (l *lexer) escape(b *strings.Builder) {
+func (l *lexer) escape(b *buffer) {
 	l.pos++
 	c := l.src[l.pos]
 	if i := strings.IndexByte("bfnrt", c); i >= 0 {
-		b.WriteByte("\b\f\n\r\t"[i])
+		b.char("\b\f\n\r\t"[i])
 		return
 	}
 	size, base := 0, 16
@@ -250,7 +250,7 @@ func (l *lexer) escape(b *strings.Builder) {
 		l.pos--
 	}
 	if size == 0 || l.pos+1+size > len(l.src) {
-		b.WriteByte(c)
+		b.char(c)
 		return
 	}
 	n, err := strconv.ParseUint(l.src[l.pos+1:l.pos+1+size], base, 32)
@@ -259,9 +259,9 @@ func (l *lexer) escape(b *strings.Builder) {
 	}
 	l.pos += size
 	if c == 'u' || c == 'U' {
-		b.WriteRune(rune(n))
+		b.rune(rune(n))
 	} else if n < utf8.RuneSelf {
-		b.WriteByte(byte(n))
+		b.char(byte(n))
 	} else {
 		fail("22021", `invalid byte sequence for encoding "UTF8": 0x`+strconv.FormatUint(n, 16))
 	}

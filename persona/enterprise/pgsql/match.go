@@ -51,15 +51,15 @@ func (s *scope) reescaped(pat, esc *typed) *typed {
 }
 
 func replaceEscapes(text, esc string) string {
-	var b strings.Builder
+	var b buffer
 	for text != "" {
 		if rest, ok := strings.CutPrefix(text, esc); ok && rest != "" {
 			_, n := utf8.DecodeRuneInString(rest)
-			b.WriteString(`\` + rest[:n])
+			b.put(`\` + rest[:n])
 			text = rest[n:]
 			continue
 		}
-		b.WriteByte(text[0])
+		b.char(text[0])
 		text = text[1:]
 	}
 	return b.String()
@@ -141,36 +141,36 @@ func (c *regexCache) get(pattern, flags string) *regex {
 
 // similarPattern turns a pattern of SIMILAR TO into a regular expression.
 func similarPattern(p string, esc string) string {
-	var b strings.Builder
-	b.WriteString("^(?:")
+	var b buffer
+	b.put("^(?:")
 	inClass := false
 	for p != "" {
 		if rest, ok := strings.CutPrefix(p, esc); ok && esc != "" && rest != "" {
 			_, n := utf8.DecodeRuneInString(rest)
-			b.WriteString(`\` + rest[:n])
+			b.put(`\` + rest[:n])
 			p = rest[n:]
 			continue
 		}
 		switch c := p[0]; {
 		case inClass:
-			b.WriteByte(c)
+			b.char(c)
 			inClass = c != ']'
 		case c == '[':
 			inClass = true
-			b.WriteByte(c)
+			b.char(c)
 		case c == '%':
-			b.WriteString(".*")
+			b.put(".*")
 		case c == '_':
-			b.WriteByte('.')
+			b.char('.')
 		case c == '(':
-			b.WriteString("(?:")
+			b.put("(?:")
 		case c == '\\' || c == '.' || c == '^' || c == '$':
-			b.WriteString(`\` + p[:1])
+			b.put(`\` + p[:1])
 		default:
-			b.WriteByte(c)
+			b.char(c)
 		}
 		p = p[1:]
 	}
-	b.WriteString(")$")
+	b.put(")$")
 	return b.String()
 }

@@ -47,11 +47,11 @@ func timeField(s string) string {
 }
 
 func formatTime(p civil, template string, span bool) string {
-	var b strings.Builder
+	var b buffer
 	for s := template; s != ""; {
 		if s[0] == '"' {
 			text, rest, _ := strings.Cut(s[1:], `"`)
-			b.WriteString(text)
+			b.put(text)
 			s = rest
 			continue
 		}
@@ -62,7 +62,7 @@ func formatTime(p civil, template string, span bool) string {
 		f := timeField(s)
 		if f == "" {
 			if s != "" {
-				b.WriteByte(s[0])
+				b.char(s[0])
 				s = s[1:]
 			}
 			continue
@@ -83,7 +83,7 @@ func formatTime(p civil, template string, span bool) string {
 			}
 			s = s[2:]
 		}
-		b.WriteString(text)
+		b.put(text)
 	}
 	return b.String()
 }

@@ -212,23 +212,23 @@ func (x *exec) arrayText(a *array) string {
 	if len(a.items) == 0 {
 		return "{}"
 	}
-	var b strings.Builder
+	var b buffer
 	if a.lower != nil {
 		for i, n := range a.dims {
-			b.WriteString("[" + strconv.Itoa(a.lower[i]) + ":" + strconv.Itoa(a.lower[i]+n-1) + "]")
+			b.put("[" + strconv.Itoa(a.lower[i]) + ":" + strconv.Itoa(a.lower[i]+n-1) + "]")
 		}
-		b.WriteByte('=')
+		b.char('=')
 	}
 	next := 0
 	x.arrayDim(&b, a, 0, &next)
 	return b.String()
 }
 
-func (x *exec) arrayDim(b *strings.Builder, a *array, dim int, next *int) {
-	b.WriteByte('{')
+func (x *exec) arrayDim(b *buffer, a *array, dim int, next *int) {
+	b.char('{')
 	for i := range a.dims[dim] {
 		if i > 0 {
-			b.WriteByte(',')
+			b.char(',')
 		}
 		if dim+1 < len(a.dims) {
 			x.arrayDim(b, a, dim+1, next)
@@ -237,46 +237,46 @@ func (x *exec) arrayDim(b *strings.Builder, a *array, dim int, next *int) {
 		v := a.items[*next]
 		*next++
 		if !v.ok {
-			b.WriteString("NULL")
+			b.put("NULL")
 			continue
 		}
 		writeQuoted(b, x.output(a.elem, v), "{},")
 	}
-	b.WriteByte('}')
+	b.char('}')
 }
 
 // writeQuoted quotes a member of an array or record where it has to be.
-func writeQuoted(b *strings.Builder, s, special string) {
+func writeQuoted(b *buffer, s, special string) {
 	plain := s != "" && !strings.ContainsAny(s, special+"\"\\ \t\n\r\v\f") && (special != "{}," || !strings.EqualFold(s, "null"))
 	if plain {
-		b.WriteString(s)
+		b.put(s)
 		return
 	}
-	b.WriteByte('"')
+	b.char('"')
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {
 			if special == "{}," {
-				b.WriteByte('\\')
+				b.char('\\')
 			} else {
-				b.WriteByte(s[i])
+				b.char(s[i])
 			}
 		}
-		b.WriteByte(s[i])
+		b.char(s[i])
 	}
-	b.WriteByte('"')
+	b.char('"')
 }
 
 func (x *exec) recordText(r *record) string {
-	var b strings.Builder
-	b.WriteByte('(')
+	var b buffer
+	b.char('(')
 	for i, v := range r.items {
 		if i > 0 {
-			b.WriteByte(',')
+			b.char(',')
 		}
 		if v.ok {
 			writeQuoted(&b, x.output(r.types[i], v), "(),")
 		}
 	}
-	b.WriteByte(')')
+	b.char(')')
 	return b.String()
 }

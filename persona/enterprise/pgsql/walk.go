@@ -118,14 +118,14 @@ func hasAggregate(e expr) bool {
 // key is a text that is equal for expressions that mean the same; "" for those
 // that are never taken for equal.
 func (s *scope) key(e expr) string {
-	var b strings.Builder
+	var b buffer
 	if !s.writeKey(&b, e) {
 		return ""
 	}
 	return b.String()
 }
 
-func (s *scope) writeKey(b *strings.Builder, e expr) bool {
+func (s *scope) writeKey(b *buffer, e expr) bool {
 	ok := true
 	switch e := e.(type) {
 	case *columnRef:
@@ -133,52 +133,52 @@ func (s *scope) writeKey(b *strings.Builder, e expr) bool {
 			return false
 		}
 		f := s.column(e)
-		b.WriteString("$" + intText(int64(f.levels)) + "." + intText(int64(f.col.slot)) + "." + e.parts[len(e.parts)-1])
+		b.put("$" + intText(int64(f.levels)) + "." + intText(int64(f.col.slot)) + "." + e.parts[len(e.parts)-1])
 		return true
 	case *literal:
-		b.WriteString(string(e.kind) + "'" + e.text + "'")
+		b.put(string(e.kind) + "'" + e.text + "'")
 		return true
 	case *subquery, *inQuery:
 		return false
 	case *unary:
-		b.WriteString(e.op)
+		b.put(e.op)
 	case *binary:
-		b.WriteString(e.op)
+		b.put(e.op)
 	case *logic:
-		b.WriteString(e.op)
+		b.put(e.op)
 	case *isTest:
-		b.WriteString(e.what + yes(e.not))
+		b.put(e.what + yes(e.not))
 	case *between:
-		b.WriteString("between" + yes(e.not))
+		b.put("between" + yes(e.not))
 	case *inList:
-		b.WriteString("in" + yes(e.not))
+		b.put("in" + yes(e.not))
 	case *distinctFrom:
-		b.WriteString("distinct" + yes(e.not))
+		b.put("distinct" + yes(e.not))
 	case *like:
-		b.WriteString(e.op + yes(e.not))
+		b.put(e.op + yes(e.not))
 	case *cast:
 		t, m := e.to.resolve()
-		b.WriteString("::" + t.Name + intText(int64(m)))
+		b.put("::" + t.Name + intText(int64(m)))
 	case *caseExpr:
-		b.WriteString("case" + yes(e.other != nil) + yes(e.x != nil))
+		b.put("case" + yes(e.other != nil) + yes(e.x != nil))
 	case *special:
-		b.WriteString(e.name)
+		b.put(e.name)
 	case *call:
-		b.WriteString(strings.Join(e.name, ".") + yes(e.star) + yes(e.distinct) + yes(e.over != nil))
+		b.put(strings.Join(e.name, ".") + yes(e.star) + yes(e.distinct) + yes(e.over != nil))
 		ok = e.over == nil
 	case *field:
-		b.WriteString("." + e.name)
+		b.put("." + e.name)
 	case *subscript, *arrayExpr, *rowExpr:
-		b.WriteString("[")
+		b.put("[")
 	default:
 		return false
 	}
-	b.WriteByte('(')
+	b.char('(')
 	for _, k := range kids(e) {
 		ok = ok && s.writeKey(b, k)
-		b.WriteByte(',')
+		b.char(',')
 	}
-	b.WriteByte(')')
+	b.char(')')
 	return ok
 }
 
