@@ -37,7 +37,7 @@ func (s *scope) aggregateCall(e *call, list []*signature) *typed {
 }
 
 func slotReader(t *Type, slot int) *typed {
-	return &typed{t: t, mod: noMod, slot: -1, uses: bit(slot), eval: func(f *frame) Value { return f.row[slot] }}
+	return &typed{t: t, mod: noMod, slot: -1, uses: computedBit, eval: func(f *frame) Value { return f.row[slot] }}
 }
 
 type resolvedAggregate struct {

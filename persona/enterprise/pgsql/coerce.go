@@ -73,8 +73,19 @@ func polymorphic(t *Type) bool {
 	return false
 }
 
+// member is the type of an array's members, or of a vector's.
+func (t *Type) member() *Type {
+	switch t {
+	case tInt2vector:
+		return tInt2
+	case tOidvector:
+		return tOid
+	}
+	return t.Elem
+}
+
 func polyAccepts(from, to *Type) byte {
-	isArray := from.Elem != nil
+	isArray := from.member() != nil
 	switch to {
 	case tAnyarray, tAnycompatiblearray:
 		if !isArray {
@@ -138,12 +149,21 @@ func (a *analyzer) constantOf(e *typed, to *Type, mod int, explicit bool) *typed
 }
 
 // converter finds how values go from one type to another.
+// fromVector is a vector as an array; vectors count from zero.
+func fromVector(elem *Type, v Value) Value {
+	out := arrayValue(elem, elements(v))
+	out.arr().lower = []int{0}
+	return out
+}
+
 func (x *exec) converter(from, to *Type) func(Value) Value {
 	same := func(v Value) Value { return v }
 	switch {
 	case from == to:
 		return same
-	case from.Elem != nil && to.Elem != nil && from != tOidvector && from != tInt2vector:
+	case from.Elem == nil && from.member() != nil && to.Elem == from.member():
+		return func(v Value) Value { return fromVector(to.Elem, v) }
+	case from.Elem != nil && to.Elem != nil:
 		return x.arrayConverter(from, to)
 	case from.number() && to.number():
 		return numberConverter(from, to)

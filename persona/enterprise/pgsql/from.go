@@ -56,7 +56,7 @@ func (s *scope) leaf(item fromItem, name string, names []string, types []*Type, 
 	if len(item.columns) > len(names) {
 		failAt(item.at, "42P10", `table "`+name+`" has `+intText(int64(len(names)))+" columns available but "+intText(int64(len(item.columns)))+" columns specified")
 	}
-	st := &step{lo: s.width, name: name}
+	st := &step{lo: s.width, name: name, uses: s.newBit()}
 	for i, n := range names {
 		if i < len(item.columns) {
 			n = item.columns[i]
@@ -65,8 +65,7 @@ func (s *scope) leaf(item fromItem, name string, names []string, types []*Type, 
 		if mods != nil {
 			mod = mods[i]
 		}
-		r.cols = append(r.cols, &scopeCol{name: n, t: types[i], mod: mod, slot: s.width, rel: r})
-		st.uses |= bit(s.width)
+		r.cols = append(r.cols, &scopeCol{name: n, t: types[i], mod: mod, slot: s.width, rel: r, bit: st.uses})
 		s.width++
 	}
 	st.hi = s.width
@@ -138,7 +137,10 @@ func (s *scope) visibleCTEs() []*cteRel {
 func (s *scope) tableFunction(ref *fromCall) (*step, []*scopeCol, []*rangeRel) {
 	inner := s.sub()
 	inner.clause = "functions in FROM"
-	fn := inner.expr(ref.calls[0])
+	if several := sideBySide(ref); several != nil {
+		ref = several
+	}
+	fn := inner.rowsFrom(ref)
 	names, types := []string{columnName(ref.calls[0])}, []*Type{fn.t}
 	if fn.set != nil {
 		names, types = fn.set.names, fn.set.types
@@ -183,6 +185,39 @@ func (s *scope) tableFunction(ref *fromCall) (*step, []*scopeCol, []*rangeRel) {
 		return done
 	}
 	return st, r.cols, []*rangeRel{r}
+}
+
+// sideBySide turns unnest of several arrays into an unnest of each.
+func sideBySide(ref *fromCall) *fromCall {
+	c, ok := ref.calls[0].(*call)
+	if !ok || len(c.args) < 2 || c.name[len(c.name)-1] != "unnest" {
+		return nil
+	}
+	out := *ref
+	out.calls = nil
+	for _, arg := range c.args {
+		one := *c
+		one.args = []expr{arg}
+		out.calls = append(out.calls, &one)
+	}
+	return &out
+}
+
+// rowsFrom is a function of FROM, or several whose rows stand side by side.
+func (s *scope) rowsFrom(ref *fromCall) *typed {
+	if len(ref.calls) == 1 {
+		return s.expr(ref.calls[0])
+	}
+	all := make([]*typed, len(ref.calls))
+	set := &setCall{}
+	for i, c := range ref.calls {
+		all[i] = s.expr(c)
+		set.names, set.types = append(set.names, columnName(c)), append(set.types, all[i].t)
+	}
+	set.run = func(f *frame, yield func([]Value) bool) { expandSets(f, all, yield) }
+	out := merge(&typed{t: tRecord, mod: noMod}, all...)
+	out.set = set
+	return out
 }
 
 func (s *scope) join(j *join) (*step, []*scopeCol, []*rangeRel) {

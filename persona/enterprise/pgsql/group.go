@@ -209,7 +209,7 @@ func (g *grouping) lookup(s *scope, e expr) *typed {
 		return nil
 	}
 	k, slot := g.keys[i], g.slots[i]
-	return &typed{t: k.t, mod: k.mod, at: e.where(), slot: -1, uses: bit(slot), name: k.name, eval: func(f *frame) Value { return f.row[slot] }}
+	return &typed{t: k.t, mod: k.mod, at: e.where(), slot: -1, uses: computedBit, name: k.name, eval: func(f *frame) Value { return f.row[slot] }}
 }
 
 // ungrouped refuses a column that has no one value in a group.
@@ -256,7 +256,7 @@ func (s *scope) grouping(e *special) *typed {
 	s.width++
 	s.group.aggs = append(s.group.aggs, &aggCall{slot: slot, make: func() accumulator { return nil }, width: -1, args: nil})
 	s.group.masks = append(s.group.masks, mask{slot, positions})
-	return &typed{t: tInt4, mod: noMod, slot: -1, uses: bit(slot), eval: func(f *frame) Value { return f.row[slot] }}
+	return &typed{t: tInt4, mod: noMod, slot: -1, uses: computedBit, eval: func(f *frame) Value { return f.row[slot] }}
 }
 
 // mask is a call of GROUPING.

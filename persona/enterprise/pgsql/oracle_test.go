@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,13 +200,14 @@ func TestOracle(t *testing.T) {
 	for name, list := range map[string][]string{"corpus": corpus(t), "generated": generate(7, generatedQueries)} {
 		agreed, excused := 0, map[string]int{}
 		for _, q := range list {
+			s.query(t, "discard all") // a text of ours begins with a new session
 			want, got := s.query(t, q), ours(e, q)
 			diff := difference(want, got, strings.Contains(q, "/* ordered */"))
 			if diff == "" {
 				agreed++
 				continue
 			}
-			if reason := known(q, want, got); reason != "" {
+			if reason := known(q, name == "generated", want, got); reason != "" {
 				excused[reason]++
 				continue
 			}
@@ -216,8 +218,11 @@ func TestOracle(t *testing.T) {
 }
 
 // known names the difference between the servers that explains one; "" for none.
-func known(q string, want, got answer) string {
+func known(q string, generated bool, want, got answer) string {
 	for _, k := range knownDifferences {
+		if k.generated && !generated {
+			continue
+		}
 		if k.is(strings.ToLower(q), want, got) {
 			return k.name
 		}
@@ -225,17 +230,32 @@ func known(q string, want, got answer) string {
 	return ""
 }
 
+// objectNumber is an object identifier that is not the system's.
+var objectNumber = regexp.MustCompile(`\b16[34]\d\d\b`)
+
 // knownDifferences are where the engine is known not to be PostgreSQL.
 var knownDifferences = []struct {
-	name string
-	is   func(q string, want, got answer) bool
+	name      string
+	generated bool // of generated queries only
+	is        func(q string, want, got answer) bool
 }{
-	{"the type of a whole row is record", func(_ string, want, got answer) bool {
+	{"the type of a whole row is record", false, func(_ string, want, got answer) bool {
 		return slices.Contains(got.types, 2249) && slices.ContainsFunc(want.types, func(t uint32) bool { return t >= 16384 })
 	}},
-	{"identifiers with Unicode escapes", func(q string, _, _ answer) bool { return strings.Contains(q, `u&"`) }},
-	{"data exceptions depend on the order of evaluation", func(_ string, want, got answer) bool {
+	{"the numbers of users' objects differ", false, func(_ string, want, got answer) bool {
+		hide := func(a answer) []string {
+			rows := flat(a.rows)
+			for i := range rows {
+				rows[i] = objectNumber.ReplaceAllString(rows[i], "N")
+			}
+			return rows
+		}
+		return want.err == nil && got.err == nil && slices.Equal(hide(want), hide(got))
+	}},
+	{"operator classes beside the default ones", false, func(q string, _, _ answer) bool { return strings.Contains(q, "pg_opclass") }},
+	{"identifiers with Unicode escapes", false, func(q string, _, _ answer) bool { return strings.Contains(q, `u&"`) }},
+	{"data exceptions depend on the order of evaluation", true, func(_ string, want, got answer) bool {
 		return (want.err == nil) != (got.err == nil) && strings.HasPrefix(want.err['C']+got.err['C'], "22")
 	}},
-	{"steps of the engine run out first", func(_ string, want, got answer) bool { return got.err['C'] == "57014" && want.err == nil }},
+	{"steps of the engine run out first", false, func(_ string, want, got answer) bool { return got.err['C'] == "57014" && want.err == nil }},
 }

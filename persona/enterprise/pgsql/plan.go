@@ -26,7 +26,9 @@ type joinStep struct {
 // within reports whether an expression reads nothing but some slots.
 //
 //go:noinline
-func (e *typed) within(slots uint64) bool { return !e.bound && e.uses&^slots == 0 }
+func (e *typed) within(slots uint64) bool {
+	return !e.bound && e.uses&^slots == 0 && e.uses&sharedBit == 0
+}
 
 // push moves conditions to where they can be decided first.
 func (st *step) push(conds []*typed) {
@@ -160,9 +162,30 @@ func (x *exec) copied(row []Value) []Value {
 
 // side is one side of a join, as rows that are kept.
 type side struct {
+	slots   []int // that the rows hold
 	rows    [][]Value
 	matched []bool
 	index   map[string][]int
+}
+
+// slots are those of the frame's row that something reads.
+func (st *step) slots(out []int) []int {
+	if st.join != nil {
+		return st.join.r.slots(st.join.l.slots(out))
+	}
+	for i := range st.hi - st.lo {
+		if st.cols == nil || st.cols[i].used {
+			out = append(out, st.lo+i)
+		}
+	}
+	return out
+}
+
+// read makes a kept row the current one.
+func (s *side) read(f *frame, i int) {
+	for k, v := range s.rows[i] {
+		f.row[s.slots[k]] = v
+	}
 }
 
 func (j *joinStep) build(x *exec, st *step) source {
@@ -219,6 +242,7 @@ func (j *joinStep) nested(left, right source) source {
 
 // gather keeps the rows of the right side, by key if there is one.
 func (j *joinStep) gather(x *exec, f *frame, right source, s *side, keys []*equality) {
+	s.slots = j.r.slots(nil)
 	if keys != nil {
 		s.index = map[string][]int{}
 	}
@@ -230,7 +254,12 @@ func (j *joinStep) gather(x *exec, f *frame, right source, s *side, keys []*equa
 				return true
 			}
 		}
-		s.rows = append(s.rows, x.copied(f.row[j.r.lo:j.r.hi]))
+		row := make([]Value, len(s.slots))
+		for i, slot := range s.slots {
+			row[i] = f.row[slot]
+		}
+		x.hold(row)
+		s.rows = append(s.rows, row)
 		return true
 	})
 	s.matched = make([]bool, len(s.rows))
@@ -257,7 +286,7 @@ func (j *joinStep) match(x *exec, f *frame, s *side, keys []*equality, rest []*t
 	hit := false
 	try := func(i int) bool {
 		x.spend(1)
-		copy(f.row[j.r.lo:j.r.hi], s.rows[i])
+		s.read(f, i)
 		if !allTrue(f, rest) {
 			return true
 		}
@@ -288,12 +317,12 @@ func (j *joinStep) match(x *exec, f *frame, s *side, keys []*equality, rest []*t
 
 func (j *joinStep) unmatched(x *exec, f *frame, s *side, yield func() bool) bool {
 	clear(f.row[j.l.lo:j.l.hi])
-	for i, row := range s.rows {
+	for i := range s.rows {
 		if s.matched[i] {
 			continue
 		}
 		x.spend(1)
-		copy(f.row[j.r.lo:j.r.hi], row)
+		s.read(f, i)
 		if !yield() {
 			return false
 		}

@@ -114,7 +114,7 @@ func polyAgree(want, have []*Type) bool {
 		}
 		switch w {
 		case tAnyarray:
-			t = t.Elem
+			t = t.member()
 		case tAnyelement, tAnynonarray:
 		default:
 			continue
@@ -145,8 +145,8 @@ func compatible(want, have []*Type) *Type {
 			members = append(members, tUnknown)
 		case w == tAnycompatible || w == tAnycompatiblenonarray:
 			members = append(members, have[i])
-		case w == tAnycompatiblearray && have[i].Elem != nil:
-			members = append(members, have[i].Elem)
+		case w == tAnycompatiblearray && have[i].member() != nil:
+			members = append(members, have[i].member())
 		}
 	}
 	t, ok := commonType(members)
@@ -294,7 +294,7 @@ func polyElem(want, have []*Type) *Type {
 		}
 		switch w {
 		case tAnyarray:
-			return have[i].Elem
+			return have[i].member()
 		case tAnyelement, tAnynonarray:
 			return have[i]
 		}

@@ -26,6 +26,7 @@ type scope struct {
 	rels       []*rangeRel
 	vis        []*scopeCol // what * and unqualified names see
 	width      int         // slots of the level's row
+	bits       int         // relations that have one
 	ctes       []*cteRel
 	clause     string // for complaints about aggregates
 	group      *grouping
@@ -56,14 +57,21 @@ type scopeCol struct {
 	rel  *rangeRel
 	node *typed // of a merged column; else the slot is read
 	used bool   // something reads it
+	bit  uint64 // of its relation
 }
 
-//go:noinline
-func bit(slot int) uint64 {
-	if slot > 63 {
-		slot = 63 // the last bit stands for all that follow
-	}
-	return 1 << slot
+// Which relations of a level an expression reads is a set of bits, one for each.
+// What comes after the first 62 shares a bit and is never said to be apart; what is
+// computed from the rows has one, too.
+const (
+	computedBit = 1 << 63
+	sharedBit   = 1 << 62
+)
+
+// newBit is the bit of the next relation of the level.
+func (s *scope) newBit() uint64 {
+	s.bits++
+	return 1 << min(s.bits-1, 62)
 }
 
 // read is an expression that reads a column levels above.
@@ -78,7 +86,7 @@ func (s *scope) read(c *scopeCol, levels int) *typed {
 		return &n
 	}
 	slot := c.slot
-	return &typed{t: c.t, mod: c.mod, slot: slot, uses: bit(slot), name: c.name, eval: func(f *frame) Value { return f.row[slot] }}
+	return &typed{t: c.t, mod: c.mod, slot: slot, uses: c.bit, name: c.name, eval: func(f *frame) Value { return f.row[slot] }}
 }
 
 func climb(c *scopeCol, levels int) func(f *frame) Value {

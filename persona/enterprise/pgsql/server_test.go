@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +40,11 @@ const binaries = "/usr/lib/postgresql/15/bin"
 func startServer(t *testing.T) *server {
 	t.Helper()
 	if _, err := os.Stat(binaries + "/postgres"); err != nil {
-		t.Skip("PostgreSQL 15 is not installed: apt-get install postgresql-15")
+		const reason = "PostgreSQL 15 is not installed: apt-get install postgresql-15"
+		if slices.Contains(strings.Split(os.Getenv("KILLDEER_REQUIRE"), ","), "postgresql") {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
 	}
 	dir, err := os.MkdirTemp("", "pg") // a socket's path has to be short
 	if err != nil {

@@ -96,35 +96,57 @@ func (m *rowMaker) class(oid int64, name string, r *relation, am string, tuples 
 	m.add(id, name, m.x.schemaOID(r.schema), intText(oid+2), intText(m.x.role(r.owner)), am, id, intText(tuples/60+1), intText(tuples), tf(indexed), kind, intText(int64(columns)), tf(triggers))
 }
 
+// systemColumns are the columns that every table has: name, type, size and number.
+var systemColumns = [...][4]string{
+	{"tableoid", "26", "4", "-6"}, {"cmax", "29", "4", "-5"}, {"xmax", "28", "4", "-4"}, {"cmin", "29", "4", "-3"}, {"xmin", "28", "4", "-2"}, {"ctid", "27", "6", "-1"},
+}
+
 func sysAttributes(m *rowMaker) {
 	m.shape("attstattarget=-1 attndims=0 attcacheoff=-1 attalign=i attstorage=p atthasmissing=f attisdropped=f attislocal=t attinhcount=0 " +
 		"attrelid attname atttypid attlen attnum atttypmod attbyval attcompression attnotnull atthasdef attidentity attgenerated attcollation")
 	for _, r := range m.x.relations() {
+		if r.table != nil {
+			for _, c := range systemColumns {
+				m.add(intText(r.oid), c[0], c[1], c[2], c[3], "-1", tf(c[0] != "ctid"), "", "t", "f", "", "", "0")
+			}
+		}
 		for i, c := range r.cols {
-			filled, def, collation := false, false, "0"
+			filled, def := false, false
 			if r.table != nil {
 				filled, def = r.table.Columns[i].NotNull || indexOf(r.key, c.name) >= 0, r.table.Columns[i].Default != ""
 			}
-			if c.t.Cat == 'S' {
-				collation = "100"
-			}
-			m.add(intText(r.oid), c.name, intText(int64(c.t.OID)), intText(int64(c.t.Len)), intText(int64(i+1)), intText(int64(c.mod)), tf(c.t.byValue()), "", tf(filled), tf(def), "", "", collation)
+			m.add(intText(r.oid), c.name, intText(int64(c.t.OID)), intText(int64(c.t.Len)), intText(int64(i+1)), intText(int64(c.mod)), tf(c.t.byValue()), "", tf(filled), tf(def), "", "", c.t.collation())
 		}
 	}
 }
 
 func (t *Type) byValue() bool { return t.Len > 0 && t.Len <= 8 }
 
+// collation is the number of a type's collation as in pg_type.
+func (t *Type) collation() string {
+	switch {
+	case t.Elem != nil:
+		return t.Elem.collation()
+	case t == tName:
+		return "950"
+	case t.Cat == 'S':
+		return "100"
+	}
+	return "0"
+}
+
 func sysTypes(m *rowMaker) {
-	m.shape("typnamespace=11 typowner=10 typisdefined=t typdelim=, typrelid=0 typnotnull=f typbasetype=0 typtypmod=-1 typndims=0 typcollation=0 " +
-		"oid typname typlen typbyval typtype typcategory typispreferred typelem typarray")
+	m.shape("typnamespace=11 typowner=10 typisdefined=t typdelim=, typrelid=0 typnotnull=f typbasetype=0 typtypmod=-1 typndims=0 " +
+		"oid typname typlen typbyval typtype typcategory typispreferred typelem typarray typcollation")
 	add := func(t *Type, elem, arr uint32) {
 		kind := "b"
 		if t.Cat == 'P' {
 			kind = "p"
 		}
-		m.add(intText(int64(t.OID)), t.Name, intText(int64(t.Len)), tf(t.byValue()), kind, string(t.Cat), tf(t.Pref), intText(int64(elem)), intText(int64(arr)))
+		m.add(intText(int64(t.OID)), t.Name, intText(int64(t.Len)), tf(t.byValue()), kind, string(t.Cat), tf(t.Pref), intText(int64(elem)), intText(int64(arr)), t.collation())
 	}
+	add(&Type{OID: 27, Name: "tid", Cat: 'U', Len: 6}, 0, 1010)
+	add(&Type{OID: 29, Name: "cid", Cat: 'U', Len: 4}, 0, 1012)
 	for i, t := range baseTypes {
 		arr := arrayTypes[i]
 		if arr == nil {
