@@ -10,7 +10,8 @@
 // that exceeds them ends with the error that a server under the same limits gives.
 //
 // It is no database: it stores nothing, has no user-defined functions, no named
-// time zones beyond UTC and fixed offsets, and no collation but C.
+// session time zone but UTC, the zones that it knows by name keep today's rules, and
+// it has no collation but C.
 //
 // Inside the package an error is a panic with an [*Error], which [Engine.Exec]
 // turns into its result.

@@ -4,8 +4,8 @@ import "strconv"
 
 // planLines draws a plan that the server might have chosen, with costs that follow
 // from the number of rows.
-func (x *exec) planLines(p *plan, q *query) []string {
-	d := &planDrawing{x: x}
+func (x *exec) planLines(p *plan, q *query, bare bool) []string {
+	d := &planDrawing{x: x, bare: bare}
 	depth := 0
 	if q.limit != nil {
 		depth = d.node(depth, "Limit", 1)
@@ -28,6 +28,7 @@ func (x *exec) planLines(p *plan, q *query) []string {
 type planDrawing struct {
 	x     *exec
 	lines []string
+	bare  bool // without costs
 }
 
 func (d *planDrawing) node(depth int, name string, rows int) int {
@@ -41,6 +42,10 @@ func (d *planDrawing) node(depth int, name string, rows int) int {
 		if depth == 1 {
 			head = "  ->  "
 		}
+	}
+	if d.bare {
+		d.lines = append(d.lines, head+name)
+		return depth + 1
 	}
 	d.lines = append(d.lines, head+name+"  (cost=0.00.."+cost+" rows="+strconv.Itoa(max(rows, 1))+" width=64)")
 	return depth + 1

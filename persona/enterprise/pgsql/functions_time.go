@@ -133,6 +133,14 @@ func dateTrunc(c *env, v []Value) Value {
 	if v[1].n == infinite || v[1].n == minusInfinite {
 		return v[1]
 	}
+	if len(v) == 3 {
+		z, ok := findZone(v[2].s)
+		if !ok {
+			fail(codeBadArgument, `time zone "`+v[2].s+`" not recognized`)
+		}
+		local := dateTrunc(c, []Value{v[0], intValue(v[1].n + int64(z.at(v[1].n))*second)})
+		return intValue(local.n - int64(z.local(local.n))*second)
+	}
 	p := toCivil(v[1].n)
 	switch unit {
 	case "millennium":
@@ -328,25 +336,26 @@ func toTimestamp(c *env, v []Value) Value {
 }
 
 func timezone(c *env, v []Value) Value {
-	sec := 0
+	z := zone{}
 	if c.types[0] == tInterval {
-		sec = int(v[0].span().us / second)
+		z.offset = int(v[0].span().us / second)
 	} else {
 		ok := false
-		if sec, ok = zoneOffset(v[0].s); !ok {
+		if z, ok = findZone(v[0].s); !ok {
 			fail(codeBadArgument, `time zone "`+v[0].s+`" not recognized`)
 		}
 		if strings.HasPrefix(v[0].s, "+") || strings.HasPrefix(v[0].s, "-") {
-			sec = -sec // POSIX counts west of Greenwich
+			z.offset = -z.offset // POSIX counts west of Greenwich
 		}
 	}
 	switch c.types[1] {
 	case tTimestamp:
-		return intValue(v[1].n - int64(sec)*second)
+		return intValue(v[1].n - int64(z.local(v[1].n))*second)
 	case tTimetz:
+		sec := z.at(c.x.now)
 		return timetzValue(mod(v[1].n+int64(sec-v[1].zone())*second, day), sec)
 	}
-	return intValue(v[1].n + int64(sec)*second)
+	return intValue(v[1].n + int64(z.at(v[1].n))*second)
 }
 
 func toNumber(_ *env, v []Value) Value {

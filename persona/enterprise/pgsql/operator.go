@@ -11,13 +11,65 @@ type apply func(a, b Value) Value
 
 func (s *scope) binary(e *binary) *typed {
 	if e.op == "overlaps" {
-		unsupported(e.where(), "OVERLAPS")
+		return s.overlaps(e)
 	}
 	l, r := s.expr(e.l), s.expr(e.r)
 	if isComparison(e.op) {
 		return s.compareExprs(e.op, e.where(), l, r)
 	}
 	return s.operator(e.op, e.where(), l, r)
+}
+
+// overlaps compares two periods, each of two ends or a start and a length.
+func (s *scope) overlaps(e *binary) *typed {
+	l, r := s.expr(e.l), s.expr(e.r)
+	if len(l.row) != 2 || len(r.row) != 2 {
+		failAt(e.where(), codeSyntax, "wrong number of parameters on left side of OVERLAPS expression")
+	}
+	var ends [4]*typed
+	for i, row := range [...][]*typed{l.row, r.row} {
+		from, to := row[0], row[1]
+		if to.t == tInterval {
+			to = s.operator("+", e.where(), from, to)
+		}
+		ends[2*i], ends[2*i+1] = from, to
+	}
+	t, _ := commonType(typesOf(ends[:]))
+	for i := range ends {
+		ends[i] = s.coerce(ends[i], t, noMod, false)
+	}
+	out := merge(&typed{t: tBool, mod: noMod}, ends[:]...)
+	out.eval = func(f *frame) Value {
+		var v [4]Value
+		for i, end := range ends {
+			v[i] = end.eval(f)
+		}
+		return overlap(t, v)
+	}
+	return out
+}
+
+// overlap follows the standard: an end that is not known does not matter where the
+// others decide.
+func overlap(t *Type, v [4]Value) Value {
+	for i := 0; i < 4; i += 2 {
+		if !v[i].ok || v[i+1].ok && compare(t, v[i], v[i+1]) > 0 {
+			v[i], v[i+1] = v[i+1], v[i]
+		}
+		if !v[i].ok {
+			return Value{}
+		}
+	}
+	if compare(t, v[0], v[2]) > 0 {
+		v = [4]Value{v[2], v[3], v[0], v[1]}
+	}
+	switch c := compare(t, v[0], v[2]); {
+	case c == 0 && v[1].ok && v[3].ok:
+		return boolValue(true)
+	case c == 0 || !v[1].ok:
+		return Value{}
+	}
+	return boolValue(compare(t, v[2], v[1]) < 0)
 }
 
 func isComparison(op string) bool {

@@ -218,6 +218,9 @@ func (p *parser) object(o *other) {
 	for _, skip := range [...]string{"or", "replace", "temp", "temporary", "unlogged", "global", "local", "unique", "recursive"} {
 		p.word(skip)
 	}
+	if o.verb == "COMMENT" {
+		p.word("on")
+	}
 	kind := p.peek()
 	if kind.kind == tokWord && inWords(objectKinds, kind.text) {
 		o.kind = kind.text

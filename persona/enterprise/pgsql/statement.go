@@ -202,11 +202,11 @@ func (x *exec) setSetting(s *set) Result {
 	case inWords(fixedSettings, s.name):
 		fail("55P02", `parameter "`+s.name+`" cannot be changed without restarting the server`)
 	}
-	if s.reset {
+	if s.reset || s.value == "default" {
 		delete(x.session, s.name)
-		return Result{Tag: "RESET"}
+		return Result{Tag: map[bool]string{true: "RESET", false: "SET"}[s.reset]}
 	}
-	x.change(s.name, s.value)
+	x.change(s.name, x.canonical(s.name, s.value))
 	return Result{Tag: "SET"}
 }
 
@@ -300,7 +300,7 @@ func (x *exec) explain(e *explain) Result {
 	}
 	p := x.plan(q)
 	r := Result{Tag: "EXPLAIN", Returns: true, Fields: []Field{{"QUERY PLAN", tText, noMod}}}
-	for _, line := range x.planLines(p, q) {
+	for _, line := range x.planLines(p, q, inWords(" off false 0 ", e.options["costs"])) {
 		r.Rows = append(r.Rows, []Cell{{Text: line}})
 	}
 	return r

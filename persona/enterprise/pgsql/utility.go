@@ -35,11 +35,17 @@ func (x *exec) other(o *other) Result {
 		if name != "all" {
 			fail("26000", `prepared statement "`+name+`" does not exist`)
 		}
+	case "DECLARE":
+		if !x.txn {
+			fail("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+		}
 	case "FETCH", "MOVE", "CLOSE":
 		if len(o.toks) > 0 {
 			name = o.toks[len(o.toks)-1].text
 		}
 		fail("34000", `cursor "`+name+`" does not exist`)
+	case "SECURITY":
+		fail(codeBadArgument, "no security label providers have been loaded")
 	case "LOAD":
 		fail(codeDenied, "access to library is not allowed")
 	case "CHECKPOINT":
@@ -51,13 +57,16 @@ func (x *exec) other(o *other) Result {
 func (x *exec) create(o *other) {
 	switch o.kind {
 	case "role", "user", "group":
+		if strings.Contains(" "+words(o.toks)+" ", " superuser ") {
+			fail(codeDenied, "must be superuser to create superusers")
+		}
 		fail(codeDenied, "permission denied to create role")
 	case "database":
 		fail(codeDenied, "permission denied to create database")
 	case "schema", "publication":
 		fail(codeDenied, "permission denied for database "+x.db.Name)
 	case "extension":
-		panic(&Error{Severity: "ERROR", Code: codeDenied, Message: `permission denied to create extension "` + strings.Join(o.name, ".") + `"`, Hint: "Must have CREATE privilege on current database to create this extension."})
+		x.createExtension(strings.Join(o.name, "."))
 	case "index":
 		for i, t := range o.toks {
 			if t.is("on") && i+1 < len(o.toks) {
@@ -68,6 +77,9 @@ func (x *exec) create(o *other) {
 	case "":
 		fail(codeSyntax, "syntax error at end of input")
 	}
+	if len(o.toks) > 0 && inWords(" temp temporary ", o.toks[0].text) {
+		fail(codeDenied, `permission denied to create temporary tables in database "`+x.db.Name+`"`)
+	}
 	schema := "public"
 	if len(o.name) > 1 {
 		schema = o.name[0]
@@ -75,7 +87,33 @@ func (x *exec) create(o *other) {
 	if x.namespace(schema) == nil {
 		failAt(o.nameAt, "3F000", `schema "`+schema+`" does not exist`)
 	}
+	if o.kind != "table" {
+		fail(codeDenied, "permission denied for schema "+schema)
+	}
 	failAt(o.nameAt, codeDenied, "permission denied for schema "+schema)
+}
+
+// Extensions that a server with postgresql-contrib has, trusted ones first.
+const (
+	trustedExtensions = " btree_gin btree_gist citext cube dict_int fuzzystrmatch hstore intarray isn lo ltree pgcrypto pg_trgm seg tablefunc tcn tsm_system_rows tsm_system_time unaccent uuid-ossp "
+	otherExtensions   = " adminpack amcheck autoinc bloom dblink dict_xsyn earthdistance file_fdw insert_username intagg moddatetime old_snapshot pageinspect pg_buffercache pg_freespacemap pg_prewarm pg_stat_statements pg_surgery pg_visibility pg_walinspect pgrowlocks pgstattuple postgres_fdw refint sslinfo xml2 "
+)
+
+func (x *exec) createExtension(name string) {
+	hint := "Must be superuser to create this extension."
+	switch {
+	case name == "plpgsql":
+		fail("42710", `extension "plpgsql" already exists`)
+	case inWords(trustedExtensions, name):
+		hint = "Must have CREATE privilege on current database to create this extension."
+	case !inWords(otherExtensions, name):
+		panic(&Error{
+			Severity: "ERROR", Code: codeUnsupported, Message: `extension "` + name + `" is not available`,
+			Detail: `Could not open extension control file "/usr/share/postgresql/15/extension/` + name + `.control": No such file or directory.`,
+			Hint:   "The extension must first be installed on the system where PostgreSQL is running.",
+		})
+	}
+	panic(&Error{Severity: "ERROR", Code: codeDenied, Message: `permission denied to create extension "` + name + `"`, Hint: hint})
 }
 
 // owned refuses what only the owner of an object may do.
@@ -84,6 +122,9 @@ func (x *exec) owned(o *other, name string) {
 	switch o.kind {
 	case "table", "view", "materialized view", "index", "sequence", "column", "":
 	case "role", "user":
+		if o.verb == "ALTER" && (name == "postgres" || strings.Contains(" "+exists+" ", " superuser ")) {
+			fail(codeDenied, "must be superuser to alter superuser roles or change superuser attribute")
+		}
 		fail(codeDenied, "permission denied to "+strings.ToLower(o.verb)+" role")
 	case "schema":
 		if x.namespace(name) == nil {
@@ -125,7 +166,9 @@ func (x *exec) copyTable(o *other) {
 		dir := "to or from"
 		panic(&Error{Severity: "ERROR", Code: codeDenied, Message: "must be superuser or have privileges of the pg_execute_server_program role to COPY " + dir + " an external program",
 			Hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone."})
-	case strings.Contains(all, " stdout") || strings.Contains(all, " stdin"):
+	case strings.Contains(all, " stdin"):
+		x.write(&other{verb: "COPY FROM", name: o.name, nameAt: o.nameAt})
+	case strings.Contains(all, " stdout"):
 		fail(codeUnsupported, "COPY to stdout or from stdin is not supported in this protocol")
 	}
 	role, dir := "pg_write_server_files", "to"

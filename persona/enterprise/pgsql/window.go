@@ -100,18 +100,7 @@ func (s *scope) over(w *windowCall, e *call) {
 	if w.frame = spec.frame; w.frame == nil {
 		return
 	}
-	for i, b := range [...]frameBound{w.frame.start, w.frame.end} {
-		if b.n == nil {
-			continue
-		}
-		if w.frame.mode != "rows" {
-			unsupported(spec.at, "a frame with an offset in "+w.frame.mode+" mode")
-		}
-		w.bounds[i] = s.coerce(s.expr(b.n), tInt8, noMod, false)
-	}
-	if w.frame.exclude != "" && w.frame.exclude != "no" {
-		unsupported(spec.at, "EXCLUDE")
-	}
+	s.frameBounds(w, spec.at)
 }
 
 func (s *scope) namedWindow(spec *window) *window {
@@ -299,15 +288,20 @@ func (w *windowCall) peersEnd(rows []*windowRow, i int) int {
 
 // framed computes aggregates and values over the frame of each row.
 func (w *windowCall) framed(x *exec, f *frame, rows []*windowRow) {
-	growing := w.frame == nil || w.frame.start.kind == "unbounded preceding"
+	excludes := w.frame != nil && w.frame.exclude != "" && w.frame.exclude != "no"
+	growing := w.frame == nil || w.frame.start.kind == "unbounded preceding" && !excludes
 	var acc accumulator
 	done, last := 0, -1
 	var v Value
 	for i, r := range rows {
 		lo, hi := w.span(f, rows, i, last)
 		last = hi
+		frame := rows
+		if excludes {
+			frame, lo, hi = w.without(rows, i, lo, hi)
+		}
 		if w.agg == nil {
-			v = w.pick(f, rows, i, lo, hi)
+			v = w.pick(f, frame, r, lo, hi)
 			r.row[w.slot] = v
 			continue
 		}
@@ -319,7 +313,7 @@ func (w *windowCall) framed(x *exec, f *frame, rows []*windowRow) {
 		}
 		for ; done < hi; done++ {
 			x.spend(1)
-			copy(f.row, rows[done].row)
+			copy(f.row, frame[done].row)
 			w.agg.feed(x, f, acc)
 		}
 		v = acc.result()
@@ -354,15 +348,21 @@ func (w *windowCall) bound(f *frame, rows []*windowRow, i int, b frameBound, end
 		case end == 1:
 			return w.peersEnd(rows, i)
 		}
-		for i > 0 && compareKeysOf(rows[i-1].keys, rows[i].keys, w.keys) == 0 {
-			i--
-		}
-		return i
+		return w.peersStart(rows, i)
 	}
 	copy(f.row, rows[i].row)
 	v := w.bounds[end].eval(f)
+	if w.frame.mode == "range" {
+		if !v.ok || negative(w.bounds[end].t, v) {
+			fail("22013", "invalid preceding or following size in window function")
+		}
+		return w.rangeBound(f.x, rows, i, end, v, b.kind)
+	}
 	if !v.ok || v.n < 0 {
 		fail("22013", "frame "+[2]string{"starting", "ending"}[end]+" offset must not be negative")
+	}
+	if w.frame.mode == "groups" {
+		return w.groupBound(rows, i, end, min(v.n, int64(len(rows))), b.kind)
 	}
 	n := int(min(v.n, int64(len(rows))))
 	if b.kind == "preceding" {
@@ -371,13 +371,13 @@ func (w *windowCall) bound(f *frame, rows []*windowRow, i int, b frameBound, end
 	return i + n + end
 }
 
-func (w *windowCall) pick(f *frame, rows []*windowRow, i, lo, hi int) Value {
+func (w *windowCall) pick(f *frame, rows []*windowRow, own *windowRow, lo, hi int) Value {
 	at := lo
 	switch w.name {
 	case "last_value":
 		at = hi - 1
 	case "nth_value":
-		v := w.arg(f, rows[i], 1)
+		v := w.arg(f, own, 1)
 		if !v.ok {
 			return v
 		}
