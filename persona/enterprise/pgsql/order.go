@@ -142,6 +142,7 @@ func (s *scope) unique(p *plan, on []int, sortBy []sortKey, n int) *plan {
 		types[i] = s.typeAt(p, c)
 	}
 	out := *p
+	out.gate = nil
 	out.run = func(up *frame, yield func([]Value) bool) bool {
 		seen := map[string]bool{}
 		var buf []byte
@@ -223,12 +224,19 @@ func (s *scope) ordinal2(e expr, p *plan) int {
 func (s *scope) sortPlan(p *plan, keys []sortKey, most *int) *plan {
 	inner, x := p.run, s.x
 	out := *p
+	out.gate = nil
 	out.run = func(up *frame, yield func([]Value) bool) bool {
 		var rows [][]Value
 		top := *most
+		if p.gate != nil {
+			*p.gate = gate{keys: keys}
+		}
 		inner(up, func(row []Value) bool {
 			if top > 0 {
 				rows = x.insert(rows, row, keys, top)
+				if p.gate != nil && len(rows) == top {
+					p.gate.worst = rows[top-1]
+				}
 				return true
 			}
 			x.hold(row)

@@ -6,15 +6,16 @@ type source func(f *frame, yield func() bool) bool
 
 // step is a part of FROM before conditions were moved into it.
 type step struct {
-	lo, hi  int // slots
-	uses    uint64
-	rel     *relation // of a scan
-	cols    []*scopeCol
-	run     source
-	join    *joinStep
-	lateral bool // reads what stands to its left
-	conds   []*typed
-	name    string // for EXPLAIN
+	lo, hi   int // slots
+	uses     uint64
+	rel      *relation // of a scan
+	cols     []*scopeCol
+	run      source
+	join     *joinStep
+	backward bool // a table is read from its end
+	lateral  bool // reads what stands to its left
+	conds    []*typed
+	name     string // for EXPLAIN
 }
 
 type joinStep struct {

@@ -149,8 +149,12 @@ func (r *relation) scan(x *exec, used func(int) bool, yield func([]Value) bool) 
 		r.made = m.rows
 	}
 	row := make([]Value, len(r.cols))
+	var w wantedCells
 	for _, m := range r.made {
-		m.fill(x, r.cols, used, row)
+		if m.rowShape != w.rowShape {
+			w = m.wanted(used, len(r.cols))
+		}
+		w.fill(x, r.cols, m.cells, row)
 		if !yield(row) {
 			return false
 		}

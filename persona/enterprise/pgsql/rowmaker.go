@@ -23,13 +23,36 @@ type madeRow struct {
 	cells []string
 }
 
-// fill puts the columns that are used into row.
-func (r madeRow) fill(x *exec, cols []relCol, used func(int) bool, row []Value) {
-	copy(row, r.base)
+// wantedCells is what of a shape's rows a scan reads.
+type wantedCells struct {
+	*rowShape
+	fixed []int    // columns that are the same in every row
+	given [][2]int // columns and their cells
+}
+
+func (r *rowShape) wanted(used func(int) bool, columns int) wantedCells {
+	w := wantedCells{rowShape: r}
+	given := make([]bool, columns)
 	for i, at := range r.slots {
-		if used(at) {
-			row[at] = x.cell(cols[at], r.cells[i])
+		if given[at] = true; used(at) {
+			w.given = append(w.given, [2]int{at, i})
 		}
+	}
+	for i := range columns {
+		if used(i) && !given[i] {
+			w.fixed = append(w.fixed, i)
+		}
+	}
+	return w
+}
+
+// fill puts the columns that are wanted into row.
+func (w *wantedCells) fill(x *exec, cols []relCol, cells []string, row []Value) {
+	for _, at := range w.fixed {
+		row[at] = w.base[at]
+	}
+	for _, g := range w.given {
+		row[g[0]] = x.cell(cols[g[0]], cells[g[1]])
 	}
 }
 

@@ -8,6 +8,26 @@ type plan struct {
 	run    func(up *frame, yield func([]Value) bool) bool
 	root   *step   // for EXPLAIN
 	hidden []*Type // of columns at the end that are only sorted by
+	gate   *gate
+}
+
+// gate lets a sort that keeps a few rows tell the projection below it which rows
+// are not worth making.
+type gate struct {
+	keys  []sortKey
+	worst []Value // nil while every row is wanted
+}
+
+// refuses reports whether the current row would be dropped. It sets what rows are
+// sorted by.
+func (g *gate) refuses(f *frame, items []*typed, row []Value) bool {
+	if g == nil || g.worst == nil {
+		return false
+	}
+	for _, k := range g.keys {
+		row[k.col] = items[k.col].eval(f)
+	}
+	return compareKeysOf(row, g.worst, g.keys) >= 0
 }
 
 type outCol struct {
@@ -106,6 +126,9 @@ func (s *scope) selectPlan(q *query, want []*Type) *plan {
 	}
 	sortBy := s.orderBy(q, pr)
 	distinctOn := s.distinctKeys(q, pr, sortBy)
+	if len(sortBy) > 0 && sortBy[0].desc && q.limit != nil && s.group == nil {
+		root.backward = true // tables hold what is old first
+	}
 	src := root.build(s.x)
 	if s.group != nil {
 		src = s.group.source(s, src, having)
@@ -216,6 +239,9 @@ func (s *scope) project(pr *projection, src source) *plan {
 	items, x := pr.items, s.x
 	sets := slices.ContainsFunc(items, func(e *typed) bool { return e.set != nil })
 	p := &plan{cols: pr.cols, hidden: typesOf(items[len(pr.cols):])}
+	if !slices.ContainsFunc(items, func(e *typed) bool { return e.slot < 0 }) {
+		p.gate = &gate{} // reading columns cannot fail, so that it may be left out
+	}
 	p.run = func(up *frame, yield func([]Value) bool) bool {
 		f := &frame{row: make([]Value, s.width), up: up, x: x}
 		return src(f, func() bool {
@@ -224,6 +250,10 @@ func (s *scope) project(pr *projection, src source) *plan {
 			}
 			x.spend(1)
 			row := x.newRow(len(items))
+			if p.gate.refuses(f, items, row) {
+				x.spare = row
+				return true
+			}
 			for i, e := range items {
 				row[i] = e.eval(f)
 			}

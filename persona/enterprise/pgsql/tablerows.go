@@ -98,8 +98,12 @@ func (st *step) scanTable(x *exec) source {
 			}
 			return true
 		}
-		for i := range rel.table.Len() {
+		n := rel.table.Len()
+		for i := range n {
 			x.spend(1)
+			if st.backward {
+				i = n - 1 - i
+			}
 			if len(rd.columns) > 0 {
 				rd.read(f, rel.row(x, i))
 			}
