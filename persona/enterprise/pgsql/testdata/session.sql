@@ -139,7 +139,7 @@ select * from pg_authid
 select rolname, rolpassword from pg_roles where rolname = 'reporting_ro'
 select * from pg_hba_file_rules
 select pid > 0, usename, state from pg_stat_activity where pid = pg_backend_pid()
-select relname, n_live_tup from pg_stat_user_tables order by 1
+select relname from pg_stat_user_tables order by 1
 select schemaname, tablename, tableowner from pg_tables where schemaname = 'public' order by 2
 select grantee, privilege_type from information_schema.role_table_grants where table_name = 'users'
 select * from information_schema.table_privileges where table_name = 'users'
