@@ -62,7 +62,7 @@ type Case struct {
 
 func (w *World) makeAccounts() {
 	r := w.sub("accounts").at(0)
-	n := r.between(38, 72)
+	n := r.between(110, 150)
 	seen := map[string]bool{}
 	id := r.between(100, 900)
 	for attempt := 0; len(w.Accounts) < n; attempt++ {
@@ -80,7 +80,7 @@ func (w *World) makeAccounts() {
 func (w *World) newAccount(attempt, i int) *Account {
 	r := w.dice.account.at(attempt)
 	a := &Account{Index: i, Name: companyName(&r), Industry: industries[r.below(len(industries))]}
-	a.Created = at(w.start - 420*day + int64(i)*5*day + int64(r.below(4*day)))
+	a.Created = at(w.cal.inHours(w.start - 600*day + int64(i)*17*day + int64(r.below(16*day))))
 	a.ID = salesforceID("001", w.crmPod(), w.crmSerial(a.Created.Unix()))
 	site := slug(a.Name, 24)
 	a.Website = "www." + site + r.pick([]string{".com", ".net", ".eu", ".biz"})
@@ -92,8 +92,8 @@ func (w *World) newAccount(attempt, i int) *Account {
 	a.Employees = r.between(20, 900) * r.between(1, 9)
 	a.Revenue = a.Employees * r.between(60, 320) * 1000
 	a.Plan = r.pick([]string{"starter", "business", "business", "enterprise"})
-	a.Owner = w.team("Sales").anybody(&r)
-	a.Team = []*Person{a.Owner, w.team("Customer Success").anybody(&r)}
+	a.Owner = w.team("Sales").anybody(&r, a.Created.Unix())
+	a.Team = []*Person{a.Owner, w.team("Customer Success").anybody(&r, a.Created.Unix())}
 	for k := range r.between(1, 4) {
 		a.Contacts = append(a.Contacts, w.newContact(&r, a, site, k))
 	}
@@ -168,12 +168,13 @@ const maxDeals = 200
 func (w *World) makeOpportunity(a *Account, k int) *Opportunity {
 	r := w.sub("opportunity").at(a.Index*maxDeals + k)
 	created := a.Created.Unix() + int64(k)*260*day + int64(r.between(2*day, 200*day))
+	created = w.cal.inHours(created)
 	o := &Opportunity{Account: a, Owner: a.Owner, Created: at(created), Amount: r.between(8, 240) * 1000, won: r.chance(58)}
 	o.ID = salesforceID("006", w.crmPod(), w.crmSerial(created))
 	o.Name = a.Name + " - " + w.Products[r.below(len(w.Products))].Name + r.pick([]string{" renewal", " expansion", " new seats", " pilot"}) + " " + o.Created.Format("2006-01")
 	t := created
 	for i := range o.moves {
-		t += int64(r.between(5*day, 32*day))
+		t = w.cal.inHours(t + int64(r.between(2*day, 12*day))*int64(r.between(1, 4)))
 		o.moves[i] = t
 	}
 	return o
@@ -219,7 +220,7 @@ func (w *World) makeCase(n int) *Case {
 	c.ID = salesforceID("500", w.crmPod(), 50_000+n*13+r.below(13))
 	c.Contact = a.Contacts[0]
 	c.Owner = w.team("Customer Success").present(&r, t)
-	c.closed = inHours(w.start, t+int64(r.between(3*3600, 9*day)))
+	c.closed = w.cal.inHours(t + int64(r.between(3*3600, 3*day))*int64(r.between(1, 4)))
 	return c
 }
 

@@ -80,8 +80,8 @@ func (w *World) addFile(f *DriveFile, created int64) {
 	if f.MIME == MIMEPDF {
 		n = 33
 	}
-	f.ID, f.Created = r.driveID(n), at(inHours(w.start, created+int64(r.between(9*3600, 30*3600))))
-	f.edits = rhythm{start: w.start, from: f.Created.Unix(), every: int64(r.between(5, 12))*day + int64(r.below(7*3600)), most: r.between(0, 9)}
+	f.ID, f.Created = r.driveID(n), at(w.cal.inHours(created+int64(r.between(9*3600, 30*3600))))
+	f.edits = rhythm{cal: w.cal, from: f.Created.Unix(), every: int64(r.between(5, 12))*day + int64(r.below(7*3600)), most: r.between(0, 9)}
 	w.cache.drive = append(w.cache.drive, f)
 }
 

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"slices"
+	"sort"
 	"time"
 )
 
@@ -16,6 +18,7 @@ type Incident struct {
 	Fix       string
 	Commander *Person
 	Started   time.Time
+	slot      int
 	Resolved  time.Time // may lie after now while the incident goes on
 }
 
@@ -30,12 +33,19 @@ var incidentKinds = [...][3]string{
 	{"missing webhooks", "an egress rule was dropped in a network change", "restored the rule"},
 }
 
-// incident returns incident n whether it has begun or not.
-func (w *World) incident(n int) *Incident {
-	for i := len(w.cache.incidents); i <= n; i++ {
-		w.cache.incidents = append(w.cache.incidents, w.makeIncident(i))
+// incidentSlots is how many disturbances a week might become an incident.
+const incidentSlots = 4
+
+// incidentsBy returns the incidents that have begun by t, oldest first. A slot of
+// the stream becomes one by chance, so that some weeks have none and some three.
+func (w *World) incidentsBy(t int64) []*Incident {
+	for n := w.incidents.count(t); w.cache.slots < n; w.cache.slots++ {
+		if r := w.sub("trouble").at(w.cache.slots); r.chance(22) {
+			w.cache.incidents = append(w.cache.incidents, w.makeIncident(w.cache.slots))
+		}
 	}
-	return w.cache.incidents[n]
+	all := w.cache.incidents
+	return all[:sort.Search(len(all), func(i int) bool { return all[i].Started.Unix() > t })]
 }
 
 func (w *World) makeIncident(n int) *Incident {
@@ -46,19 +56,17 @@ func (w *World) makeIncident(n int) *Incident {
 	if s.Repo.Created.Unix() > started {
 		s = w.Services[0]
 	}
-	i := &Incident{Number: n + 1, Service: s, Host: r.pick(s.Hosts), Severity: r.between(1, 3), Symptom: kind[0], Cause: kind[1], Fix: kind[2], Started: at(started)}
-	i.Resolved = i.Started.Add(time.Duration(r.between(14, 190)) * time.Minute)
+	i := &Incident{Number: len(w.cache.incidents) + 1, slot: n, Service: s, Host: r.pick(s.Hosts), Severity: [...]int{1, 2, 2, 3, 3, 3, 3}[r.below(7)], Symptom: kind[0], Cause: kind[1], Fix: kind[2], Started: at(started)}
+	i.Resolved = i.Started.Add(time.Duration(r.between(9, 64)*r.between(1, 4)) * time.Minute)
 	i.Commander = w.team("Site Reliability").present(&r, started)
 	return i
 }
 
 // Incidents returns the newest n incidents that have begun by now, newest first.
 func (w *World) Incidents(n int, now time.Time) []*Incident {
-	total := w.incidents.count(now.Unix())
-	out := make([]*Incident, 0, min(n, total))
-	for i := total - 1; i >= 0 && len(out) < n; i-- {
-		out = append(out, w.incident(i))
-	}
+	all := w.incidentsBy(now.Unix())
+	out := slices.Clone(all[max(0, len(all)-n):])
+	slices.Reverse(out)
 	return out
 }
 

@@ -37,9 +37,9 @@ func (w *World) plan(n int) issuePlan {
 	if r.chance(9) {
 		return p // stays in the backlog
 	}
-	p.started = inHours(w.start, p.created+int64(r.between(20*60, 2*day)))
-	p.review = inHours(w.start, p.started+int64(r.between(2*3600, 4*day)))
-	p.done = inHours(w.start, p.review+int64(r.between(3600, 3*day)))
+	p.started = w.cal.inHours(p.created + int64(r.between(20*60, 2*day)))
+	p.review = w.cal.inHours(p.started + int64(r.between(2*3600, 4*day)))
+	p.done = w.cal.inHours(p.review + int64(r.between(3600, 3*day)))
 	return p
 }
 
@@ -117,9 +117,8 @@ func (w *World) drawIssue(n int) issueDraw {
 		d.kind, d.what = task, r.below(len(chores))
 	}
 	d.priority = [...]int{0, 1, 1, 1, 2, 2, 3}[r.below(7)]
-	d.reporter = w.Staff[r.below(len(w.Staff))]
-	if d.reporter.Joined.Unix() > d.created {
-		d.reporter = w.Staff[0]
+	if d.reporter = w.busy[r.below(len(w.busy))]; !d.reporter.there(d.created) {
+		d.reporter = d.project.Lead
 	}
 	d.assignee = d.project.Team.present(&r, d.created)
 	d.label = r.below(len(issueLabels))

@@ -70,12 +70,9 @@ func (w *World) makeLog(n int) *LogLine {
 }
 
 func (w *World) incidentAt(t int64) *Incident {
-	n := w.incidents.count(t)
-	if n == 0 {
-		return nil
-	}
-	if i := w.incident(n - 1); i.Open(at(t)) {
-		return i
+	all := w.incidentsBy(t)
+	if n := len(all); n > 0 && all[n-1].Open(at(t)) {
+		return all[n-1]
 	}
 	return nil
 }

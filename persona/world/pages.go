@@ -82,8 +82,9 @@ func (w *World) Pages(now time.Time) []*Page {
 			w.cache.pages = append(w.cache.pages, w.page(&r, plan, i%128, max(created, plan.after+2*day)))
 		}
 	}
-	for n := len(w.cache.postMortems); n < w.incidents.count(t); n++ {
-		w.cache.postMortems = append(w.cache.postMortems, w.postMortem(n))
+	incidents := w.incidentsBy(t)
+	for n := len(w.cache.postMortems); n < len(incidents); n++ {
+		w.cache.postMortems = append(w.cache.postMortems, w.postMortem(incidents[n]))
 	}
 	var out []*Page
 	for _, list := range [...][]*Page{w.cache.pages, w.cache.postMortems} {
@@ -97,25 +98,24 @@ func (w *World) Pages(now time.Time) []*Page {
 	return out
 }
 
-// postMortem is the page about incident n, nil for a small one.
-func (w *World) postMortem(n int) *Page {
-	i := w.incident(n)
+// postMortem is the page about an incident, nil for a small one.
+func (w *World) postMortem(i *Incident) *Page {
 	if i.Severity > 2 {
 		return nil
 	}
-	r := w.sub("post-mortem").at(n)
-	created := inHours(w.start, i.Resolved.Unix()+int64(r.between(day, 3*day)))
-	return w.page(&r, w.findings(i, created), 128+n%128, created)
+	r := w.sub("post-mortem").at(i.slot)
+	created := w.cal.inHours(i.Resolved.Unix() + int64(r.between(day, 3*day)))
+	return w.page(&r, w.findings(i, created), 128+i.Number%128, created)
 }
 
 // page makes a page; the serial keeps ids of one minute apart.
 func (w *World) page(r *roll, plan pagePlan, serial int, created int64) *Page {
 	s := w.Spaces[plan.space]
-	created = inHours(w.start, created)
+	created = w.cal.inHours(created)
 	p := &Page{Title: plan.title, Space: s, Labels: plan.labels, Created: at(created), lines: plan.body, Body: storage(plan.body)}
 	p.ID = 131_072 + int(created-w.start)/60*256 + serial
 	p.Author = s.Team.present(r, created)
-	p.edits = rhythm{start: w.start, from: created}
+	p.edits = rhythm{cal: w.cal, from: created}
 	if r.chance(70) {
 		p.edits.every, p.edits.most = int64(r.between(12, 200))*day+int64(r.below(8*3600)), r.between(1, 24)
 	}

@@ -37,7 +37,7 @@ type Comment struct {
 }
 
 // maxMergeDelay bounds how long a merge can follow its request.
-const maxMergeDelay = 7 * day
+const maxMergeDelay = 14 * day
 
 var upkeep = []string{
 	"Bump dependencies", "Fix flaky test", "Clean up unused imports", "Update CODEOWNERS", "Refresh lock file", "Tidy configuration defaults",
@@ -104,7 +104,7 @@ const shaWords = 3
 
 // pullEnd draws when a request was merged or closed; only the hash comes before.
 func (w *World) pullEnd(r *roll, created int64) (end int64, merged bool) {
-	end = inHours(w.start, created+int64(r.between(1500, 4*day)))
+	end = w.cal.inHours(created + int64(r.between(1500, day))*int64(r.between(1, 4)))
 	return end, r.chance(92)
 }
 
@@ -245,7 +245,7 @@ func (w *World) Comments(p *Pull, now time.Time) []Comment {
 	n := r.between(0, 6)
 	times := make([]int64, n)
 	for i := range times {
-		times[i] = min(end, inHours(w.start, p.Created.Unix()+int64(span*i/n)+int64(r.below(max(1, span/n)))))
+		times[i] = min(end, w.cal.inHours(p.Created.Unix()+int64(span*i/n)+int64(r.below(max(1, span/n)))))
 	}
 	slices.Sort(times)
 	files := w.touched(p)

@@ -169,9 +169,9 @@ func (w *World) addRepo(name, what string, plan repoPlan, host SCM, project *Pro
 		repo.Stars = r.below(40)
 	}
 	if first := len(project.repos) == 0; !first && r.chance(45) {
-		repo.from = r.between(1, 50)
+		repo.from = blockWeeks * r.between(1, 8)
 	}
-	repo.Created = at(w.start + int64(repo.from)*week - int64(r.between(1, 9*day)))
+	repo.Created = at(w.cal.inHours(w.start + int64(repo.from)*week - int64(r.between(9*day, 16*day))))
 	repo.ID = hostID(host, repo.Created.Unix(), i)
 	repo.Topics = []string{topic, strings.ToLower(plan.lang), plan.kind}
 	w.Repos, project.repos = append(w.Repos, repo), append(project.repos, repo)
@@ -183,7 +183,7 @@ func hostID(host SCM, created int64, i int) int {
 	case GitHub: // about 480 million in early 2022, 40 million more each year
 		return 480_000_000 + int(created-1_640_995_200)/60*76 + i
 	case GitLab:
-		return 100 + int(created-1_483_228_800)/400_000*4 + i%4
+		return 100 + int(created-1_483_228_800)/400_000*64 + i
 	}
 	return 20_000_000 + int(created-1_577_836_800)/60 + i
 }

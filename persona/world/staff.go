@@ -14,6 +14,20 @@ type Team struct {
 	Builds  bool // writes code
 	Members []*Person
 	titles  []string
+	busy    []*Person // members, each as often as they are busy
+}
+
+// Present are the members who had joined by now.
+func (t *Team) Present(now time.Time) []*Person { return joined(t.Members, now) }
+
+func joined(list []*Person, now time.Time) []*Person {
+	var out []*Person
+	for _, p := range list {
+		if !p.Joined.After(now) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Person is one member of staff. The same person is the author of commits, the
@@ -38,7 +52,14 @@ type Person struct {
 	Joined  time.Time
 	Admin   bool
 	MFA     bool
+	Busy    int // how much of what happens is this person's doing, from 1
+	office  *calendar
 }
+
+// AtWork reports whether the person had joined by t and works at that hour.
+func (p *Person) AtWork(t time.Time) bool { return p.there(t.Unix()) }
+
+func (p *Person) there(t int64) bool { return p.Joined.Unix() <= t && p.office.open(t) }
 
 type teamPlan struct {
 	name   string
@@ -89,9 +110,9 @@ func (w *World) makeStaff() {
 	r := w.sub("staff").at(0)
 	n := max(r.between(34, 80), 3*len(w.Teams))
 	loginStyle, hubStyle := r.below(3), r.below(4)
-	seen := map[string]bool{}
+	seen, homes := map[string]bool{}, w.homes()
 	for attempt := 0; len(w.Staff) < n; attempt++ {
-		p := w.newPerson(attempt, len(w.Staff), loginStyle, hubStyle)
+		p := w.newPerson(attempt, len(w.Staff), homes, loginStyle, hubStyle)
 		if seen[p.Name] || seen[p.Login] || seen[p.GitHub] {
 			continue
 		}
@@ -105,10 +126,13 @@ func (w *World) makeStaff() {
 		p.Index, p.UserID = i, id
 		id += r.between(1, 3)
 		p.CRMID = salesforceID("005", w.crmPod(), 4200+i*17)
+		for range p.Busy {
+			w.busy, p.Team.busy = append(w.busy, p), append(p.Team.busy, p)
+		}
 	}
 }
 
-func (w *World) newPerson(attempt, i, loginStyle, hubStyle int) *Person {
+func (w *World) newPerson(attempt, i int, homes []zone, loginStyle, hubStyle int) *Person {
 	r := w.dice.person.at(attempt)
 	p := &Person{First: firstNames[r.below(len(firstNames))], Last: lastNames[r.below(len(lastNames))]}
 	p.Name = p.First + " " + p.Last
@@ -121,20 +145,36 @@ func (w *World) newPerson(attempt, i, loginStyle, hubStyle int) *Person {
 		p.Team = w.Teams[r.below(len(w.Products)+2)]
 	}
 	p.Title = p.Team.titles[0]
-	p.Joined = at(w.start - int64(r.between(60, 1400))*day)
+	p.Joined = at(w.start - int64(r.between(9, 200))*week + int64(r.between(0, 1))*day + 9*3600)
 	if len(p.Team.Members) > 0 {
 		p.Title = r.pick(p.Team.titles[1:])
-		p.Joined = p.Joined.Add(time.Duration(r.between(0, 380)) * 24 * time.Hour)
-		if limit := at(start2024 - 7*day); p.Joined.After(limit) {
-			p.Joined = limit
-		}
+		p.Joined = w.joins(&r, p.Joined.Unix(), len(p.Team.Members))
 	}
-	p.Zone = w.Org.Zone
+	p.Zone, p.office = w.Org.Zone, w.cal
+	if len(p.Team.Members) > 0 && len(homes) > 0 && r.chance(28) {
+		z := homes[r.below(len(homes))]
+		p.Zone, p.office = z.name, w.calendar(z)
+	}
+	p.Busy = [...]int{1, 1, 1, 2, 2, 3, 4, 6, 9}[r.below(9)]
 	p.SlackID, p.JiraID = r.slackID("U"), "712020:"+r.uuid()
 	p.Phone = w.Org.Phone + " x" + strconv.Itoa(2000+i*3+r.below(3))
 	p.Avatar = p.Joined.Format("2006-01-02") + "/" + strconv.Itoa(r.between(4_000_000, 6_999_999)) + pad(r.between(0, 999_999), 6) + "_" + r.hex(20)
 	p.Admin, p.MFA = r.chance(6), r.chance(88)
 	return p
+}
+
+// joins draws when somebody who does not lead the team joins it: the first few
+// early, a part of the others years later. People start on Mondays and Tuesdays.
+func (w *World) joins(r *roll, early int64, members int) time.Time {
+	t := min(early+int64(r.between(0, 380))*day, start2024-7*day)
+	if members > 1 && r.chance(35) {
+		t = start2024 + int64(r.between(0, 1700))*day
+	}
+	t -= (t - start2024) % week
+	if t < start2024 {
+		t -= week
+	}
+	return at(t - w.Org.offset + int64(r.below(2))*day + 9*3600)
 }
 
 func hubLogin(r *roll, first, last, org string, style int) string {
@@ -196,14 +236,21 @@ func (w *World) team(name string) *Team {
 	return w.Teams[0]
 }
 
-// anybody picks a member, whenever they joined.
-func (t *Team) anybody(r *roll) *Person { return t.Members[r.below(len(t.Members))] }
-
-// present picks somebody of the team who had joined by t.
-func (t *Team) present(r *roll, when int64) *Person {
-	p := t.Members[r.below(len(t.Members))]
-	if p.Joined.Unix() > when {
-		return t.Members[0]
+// anybody picks a member who had joined by t.
+func (t *Team) anybody(r *roll, when int64) *Person {
+	if p := t.busy[r.below(len(t.busy))]; p.Joined.Unix() <= when {
+		return p
 	}
-	return p
+	return t.Members[0]
+}
+
+// present picks somebody of the team who is at work at t, busy people more
+// often. When nobody was found it is the lead, who works at the head office.
+func (t *Team) present(r *roll, when int64) *Person {
+	for range 3 {
+		if p := t.busy[r.below(len(t.busy))]; p.there(when) {
+			return p
+		}
+	}
+	return t.Members[0]
 }

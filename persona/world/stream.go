@@ -11,37 +11,146 @@ const (
 	week = 7 * day
 	// maxWeeks bounds how far a stream is followed, about a century.
 	maxWeeks = 5200
+	// blockWeeks is how many weeks share what happens in them: busy weeks take
+	// from quiet ones.
+	blockWeeks = 12
+	blockDays  = 7 * blockWeeks
 )
 
+// tempo says when things happen: in office hours of working days, or around the
+// clock. It turns an even flow into busy and quiet weeks, days and hours. All
+// streams of a kind share it, since a holiday is one for everybody.
+type tempo struct {
+	d      dice
+	cal    *calendar
+	office bool
+	blocks []*block
+}
+
+// block says how busy the days of some weeks are.
+type block struct {
+	before [blockDays + 1]uint32 // sum of the weights of the days before
+}
+
+// time returns the moment at a position: a block and a 32 bit fraction of it.
+func (p *tempo) time(b int, x uint64) int64 {
+	before := &p.block(b).before
+	pos := x * uint64(before[blockDays]) // 32 bit fraction of the sum
+	units := uint32(pos >> 32)
+	d, end := 0, blockDays
+	for end-d > 1 { // the last day with no more units before it
+		if m := (d + end) / 2; before[m] <= units {
+			d = m
+		} else {
+			end = m
+		}
+	}
+	inDay := (pos - uint64(before[d])<<32) / uint64(before[d+1]-before[d])
+	hours := &aroundTheClock
+	if p.office {
+		hours = &officeHours
+	}
+	return p.cal.midnight(b*blockDays+d) + hours.second(inDay)
+}
+
+// block draws how busy the days of block b are.
+func (p *tempo) block(b int) *block {
+	for len(p.blocks) <= b {
+		p.blocks = append(p.blocks, nil)
+	}
+	if p.blocks[b] == nil {
+		p.blocks[b] = p.draw(b)
+	}
+	return p.blocks[b]
+}
+
+func (p *tempo) draw(b int) *block {
+	out, sum := &block{}, uint32(0)
+	for d := range blockDays {
+		word := p.d.word(uint64(b), uint64(d/7)) // four bits a day, three for the week
+		out.before[d] = sum
+		sum += p.weight(b*blockDays+d, uint32(word>>(4*(d%7))&15), uint32(word>>60&7))
+	}
+	out.before[blockDays] = sum
+	return out
+}
+
+// weight is how much happens on a day: byDay in [0, 16), byWeek in [0, 8).
+func (p *tempo) weight(d int, byDay, byWeek uint32) uint32 {
+	if !p.office {
+		if d%7 >= 5 {
+			return (30 + byDay) / 2
+		}
+		return 30 + byDay
+	}
+	if !p.cal.works(d) {
+		return 0
+	}
+	weight := (14 + byDay) * (5 + byWeek)
+	if d%7 == 4 {
+		weight = weight * 3 / 4
+	}
+	_, month, date := at(p.cal.start + int64(d)*day + day/2).Date()
+	switch {
+	case month == time.December && date > 18 || month == time.January && date < 5:
+		weight /= 3
+	case month == time.August || month == time.July:
+		weight = weight * 3 / 4
+	}
+	return max(1, weight)
+}
+
+// hourly is how busy the hours of a day are.
+type hourly struct {
+	from   int64    // second of the day at which the first unit's hour begins
+	hours  []uint8  // for each unit of the sum, the hour it falls in
+	before []uint64 // for each hour, the units that come before it
+	units  []uint8
+}
+
+func newHourly(from int64, units ...uint8) hourly {
+	h := hourly{from: from, units: units}
+	for hour, n := range units {
+		h.before = append(h.before, uint64(len(h.hours)))
+		for range n {
+			h.hours = append(h.hours, uint8(hour))
+		}
+	}
+	return h
+}
+
+var (
+	aroundTheClock = newHourly(0, 3, 2, 2, 2, 3, 4, 6, 9, 13, 15, 16, 15, 13, 14, 15, 15, 14, 12, 9, 8, 7, 6, 5, 4)
+	officeHours    = newHourly(8*3600+1500, 4, 11, 14, 12, 4, 11, 14, 12, 9, 5)
+)
+
+// second maps a 32 bit fraction of the day to a second of it.
+func (h *hourly) second(x uint64) int64 {
+	at := x * uint64(len(h.hours))
+	hour := h.hours[at>>32]
+	return h.from + int64(hour)*3600 + int64((at-h.before[hour]<<32)/uint64(h.units[hour])*3600>>32)
+}
+
 // stream is a sequence of things that happen, each to one of several owners (an
-// issue to a project, a message to a channel). Each week has the same number of
-// slots; which slot belongs to whom rotates from week to week. So the ordinal of
-// an item, its number within its owner, its time, and the counts at any time
-// follow from one another in constant or logarithmic time.
+// issue to a project, a message to a channel). It flows in rounds of equally many
+// slots, one a week on average; which slot belongs to whom rotates from round to
+// round, and the tempo says which week that really is. So the ordinal of an item,
+// its number within its owner, its time, and the counts at any time follow from
+// one another in constant or logarithmic time.
 type stream struct {
 	d      dice
-	start  int64 // unix time of the first week's Monday, local midnight
-	office bool  // in office hours, else around the clock
+	tempo  *tempo
 	owner  []int // slot -> owner
 	index  []int // slot -> how many of the owner's slots come before it
 	slots  [][]int
 	from   []int // owner -> week of its first item
 	turns  dice
-	// What was drawn last: neighbours ask for the same week. Weeks count from 1.
-	days   daily
-	turned struct{ week, by int }
+	turned struct{ week, by int } // drawn last; weeks count from 1
 }
 
-// daily says how busy the days of a week are.
-type daily struct {
-	week   int
-	weight [7]uint64
-	total  uint64
-}
-
-// newStream makes a stream in which owner o has quota[o] items a week.
-func newStream(d dice, start int64, office bool, quota []int) *stream {
-	s := &stream{d: d, start: start, office: office, turns: d.sub("turn")}
+// newStream makes a stream in which owner o has quota[o] items a round.
+func newStream(d dice, p *tempo, quota []int) *stream {
+	s := &stream{d: d, tempo: p, turns: d.sub("turn")}
 	s.slots, s.from = make([][]int, len(quota)), make([]int, len(quota))
 	total := 0
 	for _, n := range quota {
@@ -68,87 +177,29 @@ func (s *stream) perWeek() int { return len(s.owner) }
 
 // time returns when item n happens. It rises with n.
 func (s *stream) time(n int) int64 {
-	w, k := n/s.perWeek(), n%s.perWeek()
+	per := s.perWeek() * blockWeeks
+	b, k := n/per, n%per
 	jitter := s.d.word(uint64(n), 0) >> 32
-	x := (uint64(k)<<32 + jitter) / uint64(s.perWeek()) // position in the week, 32 bit fraction
-	base := s.start + int64(w)*week
-	if !s.office {
-		return base + s.aroundTheClock(w, x)
-	}
-	return base + s.officeTime(w, x)
+	return s.tempo.time(b, (uint64(k)<<32+jitter)/uint64(per))
 }
 
-// hourly is how busy each hour of the day is, by tens.
-var hourly = [24]uint64{3, 2, 2, 2, 3, 4, 6, 9, 13, 15, 16, 15, 13, 14, 15, 15, 14, 12, 9, 8, 7, 6, 5, 4}
-
-// hourlySum is the sum of hourly.
-const hourlySum = 212
-
-// hours has, for each unit of hourlySum, the hour it falls in; before has how
-// many units come before each hour.
-var hours, before = func() (h [hourlySum]uint8, b [24]uint64) {
-	n := uint64(0)
-	for hour, units := range hourly {
-		b[hour] = n
-		for range units {
-			h[n] = uint8(hour)
-			n++
-		}
-	}
-	return h, b
-}()
-
-// aroundTheClock maps a fraction of the week to a second of it: busy days, quiet
-// nights and weekends.
-func (s *stream) aroundTheClock(w int, x uint64) int64 {
-	days := s.weights(w)
-	at := x * days.total // 32 bit fraction of the total
-	for i, wt := range days.weight {
-		if at >= wt<<32 {
-			at -= wt << 32
-			continue
-		}
-		inDay := at / wt * hourlySum
-		if inDay>>32 >= hourlySum {
-			break
-		}
-		h := hours[inDay>>32]
-		return int64(i)*day + int64(h)*3600 + int64((inDay-before[h]<<32)/hourly[h]*3600>>32)
-	}
-	return week - 1
-}
-
-// officeTime maps a fraction of the week to a second of it: working days of
-// varying weight, a lull at noon.
-func (s *stream) officeTime(w int, x uint64) int64 {
-	const morning, afternoon, pause = 3*3600 + 2400, 5*3600 + 2400, 2400
-	const opens = 8*3600 + 2700
-	days := s.weights(w)
-	at := x * days.total // 32 bit fraction of the total
-	for i, wt := range days.weight[:5] {
-		if at < wt<<32 {
-			sec := int64(at / wt * (morning + afternoon) >> 32)
-			if sec >= morning {
-				sec += pause
-			}
-			return int64(i)*day + opens + sec
-		}
-		at -= wt << 32
-	}
-	return 5*day - 1
+// blockAt is the block that a moment not before the start is in.
+func (s *stream) blockAt(t int64) int {
+	d, _ := s.tempo.cal.dayOf(t)
+	return max(d, 0) / blockDays
 }
 
 // count returns how many items have happened by t: the items [0, count).
 func (s *stream) count(t int64) int {
-	if t < s.start || s.perWeek() == 0 {
+	if t < s.tempo.cal.start || s.perWeek() == 0 {
 		return 0
 	}
-	w := int((t - s.start) / week)
-	if w >= maxWeeks {
-		return maxWeeks * s.perWeek()
+	b, per := s.blockAt(t), s.perWeek()*blockWeeks
+	if b >= maxWeeks/blockWeeks {
+		return maxWeeks / blockWeeks * per
 	}
-	first := w * s.perWeek()
-	return first + sort.Search(s.perWeek(), func(k int) bool { return s.time(first+k) > t })
+	first := b * per
+	return first + sort.Search(per, func(k int) bool { return s.time(first+k) > t })
 }
 
 // of returns the owner of item n and the item's number within it, from 0. The
@@ -173,14 +224,15 @@ func (s *stream) nth(owner, num int) int {
 // countOf returns how many items the owner has by t.
 func (s *stream) countOf(owner int, t int64) int {
 	have := len(s.slots[owner])
-	if t < s.start || have == 0 {
+	if t < s.tempo.cal.start || have == 0 {
 		return 0
 	}
-	w := min(int((t-s.start)/week), maxWeeks-1) - s.from[owner]
-	if w < 0 {
+	round := min(s.blockAt(t), maxWeeks/blockWeeks-1)*blockWeeks - s.from[owner]
+	first, end := max(0, round*have), (round+blockWeeks)*have
+	if end <= first {
 		return 0
 	}
-	return w*have + sort.Search(have, func(j int) bool { return s.time(s.nth(owner, w*have+j)) > t })
+	return first + sort.Search(end-first, func(j int) bool { return s.time(s.nth(owner, first+j)) > t })
 }
 
 // turn is how far the pattern is rotated in week w.
@@ -192,60 +244,17 @@ func (s *stream) turn(w int) int {
 	return s.turned.by
 }
 
-// weights draws how busy the days of week w are.
-func (s *stream) weights(w int) *daily {
-	d := &s.days
-	if d.week == w+1 {
-		return d
-	}
-	*d = daily{week: w + 1}
-	bits := s.d.word(uint64(w), 1<<40)
-	for i := range d.weight {
-		switch wt := bits >> (8 * i) & 15; {
-		case s.office && i < 5:
-			d.weight[i] = 20 + wt
-		case s.office:
-		case i < 5:
-			d.weight[i] = 30 + wt
-		default:
-			d.weight[i] = (30 + wt) / 2
-		}
-		d.total += d.weight[i]
-	}
-	return d
-}
-
 // first is the index of the owner's first slot in the rotated week.
 func (s *stream) first(owner, w int) int {
 	i, _ := slices.BinarySearch(s.slots[owner], s.turn(w))
 	return i % max(1, len(s.slots[owner]))
 }
 
-// inHours moves a time outside working hours to the next morning. start is a
-// Monday, midnight.
-func inHours(start, t int64) int64 {
-	const opens, closes = 8*3600 + 2700, 18*3600 + 2700
-	since := t - start
-	if since < 0 {
-		return t
-	}
-	d, sec := since/day, since%day
-	if sec > closes {
-		d, sec = d+1, 0
-	}
-	if d%7 >= 5 {
-		d, sec = d+7-d%7, 0
-	}
-	if sec < opens {
-		sec = 9*3600 + t%7200
-	}
-	return start + d*day + sec
-}
-
 // rhythm is something that is done again and again in working hours.
 type rhythm struct {
-	start, from, every int64
-	most               int // times after the first
+	cal         *calendar
+	from, every int64
+	most        int // times after the first
 }
 
 // last returns how often it was done again by now, and the last time.
@@ -256,7 +265,7 @@ func (r rhythm) last(now time.Time) (int, time.Time) {
 	}
 	n := min(int(since/r.every), r.most)
 	for ; n > 0; n-- {
-		if t := inHours(r.start, r.from+int64(n)*r.every); t <= now.Unix() {
+		if t := r.cal.inHours(r.from + int64(n)*r.every); t <= now.Unix() {
 			return n, at(t)
 		}
 	}

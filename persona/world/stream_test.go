@@ -4,7 +4,8 @@ import "testing"
 
 func TestStreamCountsAndInverts(t *testing.T) {
 	for _, office := range []bool{true, false} {
-		s := newStream(newDice(9).sub("x"), start2024, office, []int{3, 0, 1, 7})
+		d := newDice(9)
+		s := newStream(d.sub("x"), &tempo{d: d.sub("tempo"), cal: newCalendar(start2024+8*3600, "US"), office: office}, []int{3, 0, 1, 7})
 		s.from[2] = 4
 		last := int64(0)
 		nums := make([]int, 4)
@@ -34,17 +35,6 @@ func TestStreamCountsAndInverts(t *testing.T) {
 			if got := s.countOf(o, at-1); got > num && s.time(n) != s.time(max(0, n-1)) {
 				t.Fatalf("countOf(%d) before its item %d = %d", o, num, got)
 			}
-		}
-	}
-}
-
-func TestInHours(t *testing.T) {
-	for sec := int64(0); sec < 3*week; sec += 977 {
-		in := start2024 + sec
-		got := inHours(start2024, in)
-		since := got - start2024
-		if got < in || since/day%7 >= 5 || since%day < 8*3600 || since%day > 19*3600 || got-in > 3*day {
-			t.Fatalf("inHours(%d) is %d later, at second %d of day %d", sec, got-in, since%day, since/day%7)
 		}
 	}
 }

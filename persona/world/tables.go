@@ -89,7 +89,7 @@ func (w *World) usersTable() *Table {
 				role = "admin"
 			}
 			r := w.sub("login times").at(i)
-			seen := lastTick(p.Joined.Add(33*time.Hour), int64(r.between(7*3600, 70*3600)), now)
+			_, seen := rhythm{p.office, p.Joined.Unix() + 33*60, int64(r.between(7*3600, 70*3600)), 1 << 30}.last(now)
 			return []string{strconv.Itoa(p.UserID), p.Email, p.Name, role, p.Team.Slug, strconv.FormatBool(p.MFA), stamp(minTime(seen, now)), stamp(p.Joined)}
 		},
 	}
@@ -103,7 +103,10 @@ func minTime(a, b time.Time) time.Time {
 }
 
 func (w *World) keysTable() *Table {
-	created := func(i int) time.Time { return at(w.start + int64(i)*12*day + int64(i*7919%(8*3600))) }
+	created := func(i int) time.Time {
+		r := w.sub("api key times").at(i)
+		return at(w.cal.inHours(w.start + int64(i)*12*day + int64(r.below(11*day))))
+	}
 	return &Table{
 		Name: "api_keys", Owner: w.Products[0].Code + "_owner",
 		Columns: []Column{{"id", "int4"}, {"user_id", "int4"}, {"name", "text"}, {"key_prefix", "text"}, {"key_hash", "text"}, {"scopes", "text"}, {"revoked", "bool"}, {"last_used_at", "timestamptz"}, {"created_at", "timestamptz"}},
@@ -119,9 +122,9 @@ func (w *World) keysTable() *Table {
 		},
 		row: func(i int, now time.Time) []string {
 			r := w.sub("api key").at(i)
-			p := w.Staff[r.below(len(w.Staff))]
-			if p.Joined.After(created(i)) {
-				p = w.Staff[0]
+			p := w.busy[r.below(len(w.busy))]
+			if !p.there(created(i).Unix()) {
+				p = w.Teams[0].Members[0]
 			}
 			name := r.pick([]string{"ci", "export", "partner sync", "monitoring", "local", "reporting", "migration"})
 			used := lastTick(created(i), int64(r.between(900, 90*3600)), now)
@@ -253,9 +256,10 @@ func (w *World) sessionsTable() *Table {
 			p := w.Staff[i/each]
 			period := w.sub("session period").at(i / each)
 			every := int64(period.between(20*3600, 100*3600))
-			tick := int((now.Unix()-p.Joined.Unix())/every) - i%each
+			tick, _ := rhythm{p.office, p.Joined.Unix(), every, 1 << 30}.last(now)
+			tick -= i % each
 			r := w.sub("session").at(i/each*100_000 + tick)
-			t := p.Joined.Unix() + int64(tick)*every
+			t := p.office.inHours(p.Joined.Unix() + int64(tick)*every)
 			agents := []string{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "Mozilla/5.0 (X11; Linux x86_64)"}
 			return []string{strconv.Itoa(p.UserID), r.timeUUID(t), w.Address("client", i/each), agents[p.Index%3], stamp(at(t))}
 		},

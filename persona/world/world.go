@@ -25,7 +25,11 @@ type World struct {
 	dice struct { // those that are drawn from often
 		issue, issueTimes, pull, message, log, logID, person, account dice
 	}
-	start     int64 // where the streams begin
+	start     int64     // where the streams begin
+	cal       *calendar // of the head office
+	office    *tempo
+	clock     *tempo
+	busy      []*Person // staff, each as often as they are busy
 	issues    *stream
 	pulls     *stream
 	builds    *stream
@@ -44,6 +48,8 @@ type cache struct {
 	crmPod    string
 	internal  string // domain
 	incidents []*Incident
+	slots     int // of the incidents' stream that were looked at
+	calendars map[string]*calendar
 	deals     [][]*Opportunity // by account
 	issues    []*Issue
 	index     *issueIndex
@@ -105,7 +111,7 @@ type Org struct {
 // New returns the world of a seed.
 func New(seed uint64) *World {
 	w := &World{d: newDice(seed)}
-	w.cache.dice, w.cache.pulls = map[string]dice{}, map[int]*Pull{}
+	w.cache.dice, w.cache.pulls, w.cache.calendars = map[string]dice{}, map[int]*Pull{}, map[string]*calendar{}
 	d := &w.dice
 	d.issue, d.issueTimes, d.pull = w.d.sub("issue"), w.d.sub("issue times"), w.d.sub("pull")
 	d.message, d.log, d.logID = w.d.sub("message"), w.d.sub("log"), w.d.sub("log id")
@@ -141,6 +147,35 @@ const start2024 = 1704067200
 type zone struct {
 	name, city, country, dial string
 	offset                    int64
+}
+
+// remotes are zones that people work from, beside those of the offices.
+var remotes = [...]zone{
+	{name: "Europe/Madrid", country: "ES", offset: 3600}, {name: "Europe/Warsaw", country: "PL", offset: 3600}, {name: "Asia/Kolkata", country: "IN", offset: 19800},
+}
+
+// homes are the zones from which people can work for the head office: those
+// whose days overlap by half or more.
+func (w *World) homes() []zone {
+	var out []zone
+	for _, list := range [...][]zone{zones[:], remotes[:]} {
+		for _, z := range list {
+			if apart := z.offset - w.Org.offset; z.name != w.Org.Zone && apart >= -3*3600 && apart <= 6*3600-1800 {
+				out = append(out, z)
+			}
+		}
+	}
+	return out
+}
+
+// calendar returns the calendar of a zone.
+func (w *World) calendar(z zone) *calendar {
+	c := w.cache.calendars[z.name]
+	if c == nil {
+		c = newCalendar(w.start+w.Org.offset-z.offset, z.country)
+		w.cache.calendars[z.name] = c
+	}
+	return c
 }
 
 var zones = [...]zone{
@@ -181,6 +216,9 @@ func (w *World) makeOrg() {
 	o.Domain = strings.ReplaceAll(o.Slug, "-", r.pick([]string{"", "-"})) + r.pick([]string{".io", ".com", ".net", ".co", ".cloud", ".systems"})
 	o.Industry = industries[r.below(len(industries))]
 	w.start = start2024 - int64(r.between(54, 150))*week - z.offset
+	w.cal = w.calendar(z)
+	w.office = &tempo{d: w.sub("office tempo"), cal: w.cal, office: true}
+	w.clock = &tempo{d: w.sub("clock tempo"), cal: everyDay(w.start)}
 	o.Founded = at(w.start - int64(r.between(400, 3000))*day)
 	o.Phone = z.dial + pad(r.between(10, 90), 2)
 	w.Org = o
@@ -255,30 +293,32 @@ func (w *World) makeProducts() {
 // makeStreams fixes how much happens in a week.
 func (w *World) makeStreams() {
 	r := w.sub("quota").at(0)
-	w.issues = newStream(w.sub("issues"), w.start, true, quotas(&r, len(w.Projects), 1, 3))
-	w.pulls = newStream(w.sub("pulls"), w.start, true, quotas(&r, len(w.Repos), 1, 3))
+	w.issues = newStream(w.sub("issues"), w.office, quotas(&r, len(w.Projects), 1, 1, 1, 2, 2, 3, 5))
+	w.pulls = newStream(w.sub("pulls"), w.office, quotas(&r, len(w.Repos), 1, 1, 1, 1, 2, 2, 3, 4, 6))
 	for i, repo := range w.Repos {
 		w.pulls.from[i] = repo.from
 	}
-	w.builds = newStream(w.sub("builds"), w.start, true, quotas(&r, len(w.Jobs), 2, 9))
+	w.builds = newStream(w.sub("builds"), w.office, quotas(&r, len(w.Jobs), 1, 2, 2, 3, 4, 6, 9, 14))
 	for i, job := range w.Jobs {
 		w.builds.from[i] = job.Repo.from
 	}
-	w.messages = newStream(w.sub("messages"), w.start, true, quotas(&r, len(w.Channels), 3, 11))
-	w.chats = newStream(w.sub("chats"), w.start, true, quotas(&r, len(w.Rooms), 3, 9))
-	w.incidents = newStream(w.sub("incidents"), w.start, false, []int{1})
-	w.logs = newStream(w.sub("logs"), w.start, false, []int{r.between(1500, 2300)})
-	w.orders = newStream(w.sub("orders"), w.start, true, []int{r.between(40, 90)})
-	w.cases = newStream(w.sub("cases"), w.start, true, caseQuotas(&r, len(w.Accounts)))
+	w.messages = newStream(w.sub("messages"), w.office, quotas(&r, len(w.Channels), 1, 2, 3, 4, 6, 9))
+	w.chats = newStream(w.sub("chats"), w.office, quotas(&r, len(w.Rooms), 1, 2, 4, 7))
+	w.incidents = newStream(w.sub("incidents"), w.clock, []int{incidentSlots})
+	w.logs = newStream(w.sub("logs"), w.clock, []int{r.between(1500, 2300)})
+	w.orders = newStream(w.sub("orders"), w.office, []int{r.between(40, 90)})
+	w.cases = newStream(w.sub("cases"), w.office, caseQuotas(&r, len(w.Accounts)))
+	for i, a := range w.Accounts {
+		w.cases.from[i] = (max(0, int(a.Created.Unix()-w.start))/(blockWeeks*week) + 1) * blockWeeks
+	}
+	w.cases.from[0] = 0
 }
 
-func quotas(r *roll, n, lo, hi int) []int {
+// quotas draws how busy each of n owners is; few are very busy.
+func quotas(r *roll, n int, from ...int) []int {
 	q := make([]int, n)
 	for i := range q {
-		q[i] = r.between(lo, hi)
-	}
-	if n > 0 {
-		q[0] = max(1, q[0]) // a stream has at least one slot a week
+		q[i] = from[r.below(len(from))]
 	}
 	return q
 }
