@@ -54,7 +54,7 @@ func (v *view) only(slug string) (func(*world.Repo) bool, error) {
 	}
 	name := slug[strings.LastIndexByte(slug, '/')+1:]
 	r := v.RepoBy(world.Bitbucket, "", name)
-	if r == nil || r.Created.After(v.now) {
+	if r == nil || !v.open(r) {
 		return nil, errNoSlug
 	}
 	return func(other *world.Repo) bool { return r == other }, nil
@@ -113,7 +113,7 @@ func bitbucketArtifacts(v *view, a args, w *guest.Writer) error {
 func (v *view) artifacts(ws words, wants func(*world.Repo) bool) []artifact {
 	var out []artifact
 	for _, j := range v.Jobs {
-		if j.Deploy || j.Repo.SCM != world.Bitbucket || !wants(j.Repo) {
+		if j.Deploy || j.Repo.SCM != world.Bitbucket || !v.open(j.Repo) || !wants(j.Repo) {
 			continue
 		}
 		last := v.BuildCount(j, v.now)

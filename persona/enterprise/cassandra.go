@@ -143,6 +143,9 @@ func (v *view) cqlSource(s *selection, keyspace string) (*source, error) {
 			continue
 		}
 		if t := k.Table(s.table); t != nil {
+			if t.Denied {
+				return nil, cqlClosed(keyspace + "." + t.Name)
+			}
 			return v.source(t), nil
 		}
 		return nil, invalid("unconfigured table " + s.table)

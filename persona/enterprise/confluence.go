@@ -18,6 +18,9 @@ func confluencePage(v *view, a args, w *guest.Writer) error {
 			return nil
 		}
 	}
+	if v.closedPage(title, space) {
+		return errPageClosed
+	}
 	return errNotFound
 }
 

@@ -60,6 +60,10 @@ func elasticInfo(v *view, _ args, w *guest.Writer) error {
 	for _, r := range [...]string{"master", "data_hot", "data_content", "ingest"} {
 		w.Str(r)
 	}
+	w.End().Key("nodes").Arr()
+	for _, n := range v.Nodes("elasticsearch") {
+		w.Obj().Key("name").Str(n.Name).Key("ip").Str(n.Address).End()
+	}
 	w.End().End()
 	return nil
 }
@@ -112,6 +116,9 @@ func wildcard(pattern, s string) bool {
 
 func elasticSearch(v *view, a args, w *guest.Writer) error {
 	q := parseLogQuery(a)
+	if closedIndex(q.index) {
+		return errIndexClosed
+	}
 	size := a.limit("size", 10, maxHits)
 	levels := [...]string{"INFO", "WARN", "ERROR", "DEBUG"}
 	var counts [len(levels)]int

@@ -85,7 +85,7 @@ func githubCommits(v *view, a args, w *guest.Writer) error {
 
 // repo finds a repository that exists at now.
 func (v *view) repo(host world.SCM, owner, name string) (*world.Repo, error) {
-	if r := v.RepoBy(host, owner, name); r != nil && owner != "" && !r.Created.After(v.now) {
+	if r := v.RepoBy(host, owner, name); r != nil && owner != "" && v.open(r) {
 		return r, nil
 	}
 	return nil, errNotFound

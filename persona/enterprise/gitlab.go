@@ -27,7 +27,7 @@ func gitlabProjects(v *view, a args, w *guest.Writer) error {
 // project finds a GitLab project by numeric id or path.
 func (v *view) project(id string) (*world.Repo, error) {
 	for _, r := range v.Repos {
-		if r.SCM == world.GitLab && !r.Created.After(v.now) && (strconv.Itoa(r.ID) == id || r.FullName() == id) {
+		if r.SCM == world.GitLab && v.open(r) && (strconv.Itoa(r.ID) == id || r.FullName() == id) {
 			return r, nil
 		}
 	}

@@ -81,6 +81,9 @@ func (v *view) file(name, mime string) (*world.DriveFile, error) {
 			return f, nil
 		}
 	}
+	if v.closedFile(name, mime) {
+		return nil, errFileClosed
+	}
 	return nil, errNoFile
 }
 

@@ -14,10 +14,14 @@ const (
 )
 
 func (v *view) job(name string) (*world.Job, error) {
-	if j := v.JobBy(name); j != nil && !j.Repo.Created.After(v.now) {
-		return j, nil
+	j := v.JobBy(name)
+	switch {
+	case j == nil || j.Repo.Created.After(v.now):
+		return nil, errNoJob
+	case j.Repo.Restricted:
+		return nil, errJobClosed
 	}
-	return nil, errNoJob
+	return j, nil
 }
 
 func (v *view) jobURL(j *world.Job) string {

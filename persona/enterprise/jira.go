@@ -16,11 +16,11 @@ const (
 
 func jiraIssue(v *view, a args, w *guest.Writer) error {
 	i := v.IssueBy(a.text("issue_key"), v.now)
-	if i == nil {
+	if i == nil || i.Restricted() {
 		return errNoIssue
 	}
 	w.Obj()
-	writeIssue(w, v, i, nil)
+	writeIssue(w, v, i, nil, v.IssueComments(i, v.now)...)
 	w.Key("transitions").Arr()
 	for _, t := range [...][2]string{{"11", "To Do"}, {"21", "In Progress"}, {"31", "In Review"}, {"41", "Done"}} {
 		if t[1] != i.Status(v.now) {
@@ -32,7 +32,7 @@ func jiraIssue(v *view, a args, w *guest.Writer) error {
 }
 
 // writeIssue writes an issue's members, with all fields when none are named.
-func writeIssue(w *guest.Writer, v *view, i *world.Issue, fields []string) {
+func writeIssue(w *guest.Writer, v *view, i *world.Issue, fields []string, comments ...world.IssueComment) {
 	id := strconv.Itoa(i.ID)
 	site := v.Org.Slug + ".atlassian.net"
 	wants := func(name string) bool {
@@ -66,7 +66,21 @@ func writeIssue(w *guest.Writer, v *view, i *world.Issue, fields []string) {
 		w.Key("components").Arr().Obj().Key("name").Str(i.Component.Name).End().End()
 	}
 	writeIssueTimes(w, v, i, wants)
+	if comments != nil {
+		writeIssueComments(w, comments)
+	}
 	w.End()
+}
+
+func writeIssueComments(w *guest.Writer, comments []world.IssueComment) {
+	w.Key("comment").Obj().Key("comments").Arr()
+	for _, c := range comments {
+		w.Obj().Key("id").Str(strconv.Itoa(c.ID)).Key("author").Obj().Key("accountId").Str(c.Author.JiraID).Key("displayName").Str(c.Author.Name).End()
+		w.Key("body").Str(c.Body)
+		stamp(w, "created", c.Created, jiraTime)
+		stamp(w, "updated", c.Created, jiraTime).End()
+	}
+	w.End().Key("maxResults").Int(int64(len(comments))).Key("total").Int(int64(len(comments))).Key("startAt").Int(0).End()
 }
 
 func writeIssuePeople(w *guest.Writer, i *world.Issue, wants func(string) bool) {

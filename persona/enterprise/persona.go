@@ -178,7 +178,7 @@ func (v *view) opportunities(a *world.Account) []*world.Opportunity {
 
 func (v *view) allPages() []*world.Page {
 	if v.pages == nil {
-		v.pages = v.Pages(v.now)
+		v.pages = v.openPages()
 	}
 	return v.pages
 }
@@ -199,7 +199,7 @@ func (v *view) chatMessages() []*world.Message {
 
 func (v *view) driveFiles() []*world.DriveFile {
 	if v.files == nil {
-		v.files = v.DriveFiles(v.now)
+		v.files = v.openFiles()
 	}
 	return v.files
 }

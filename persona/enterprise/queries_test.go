@@ -31,7 +31,7 @@ func TestJQL(t *testing.T) {
 	want := func(keep func(i *world.Issue) bool) int {
 		n := 0
 		for _, i := range w.Issues(now) {
-			if keep(i) {
+			if keep(i) && !i.Restricted() {
 				n++
 			}
 		}
@@ -39,8 +39,8 @@ func TestJQL(t *testing.T) {
 	}
 	one := w.Issues(now)[50]
 	for jql, n := range map[string]int{
-		"":                      len(w.Issues(now)),
-		"order by created desc": len(w.Issues(now)),
+		"":                      want(func(*world.Issue) bool { return true }),
+		"order by created desc": want(func(*world.Issue) bool { return true }),
 		"key = " + one.Key:      1,
 		`summary ~ "` + one.Summary + `" AND key = ` + one.Key: 1,
 		"assignee = '" + one.Assignee.Email + "'":              want(func(i *world.Issue) bool { return i.Assignee == one.Assignee }),
@@ -166,7 +166,7 @@ func TestSQLCatalogAndConstants(t *testing.T) {
 		"select current_user":             {"rows.current_user", "reporting_ro"},
 		"select current_database() as db": {"rows.db", w.Databases()[0].Name},
 		"select 1":                        {"columns.name", "?column?"},
-		"select count(*) from information_schema.tables where table_schema = 'public'":                                {"rows.count", strconv.Itoa(len(w.Databases()[0].Tables))},
+		"select count(*) from information_schema.tables where table_schema = 'public'":                                {"rows.count", strconv.Itoa(len(w.Databases()[0].Tables) - 1)}, // one is closed
 		"select tablename from pg_catalog.pg_tables where tablename = 'orders'":                                       {"rows.tablename", "orders"},
 		"select data_type from information_schema.columns where table_name = 'users' and column_name = 'mfa_enabled'": {"rows.data_type", "boolean"},
 		"select count(*) from pg_database where not datistemplate":                                                    {"rows.count", strconv.Itoa(len(w.Databases()))},

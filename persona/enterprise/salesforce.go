@@ -75,7 +75,10 @@ func salesforceReports(v *view, a args, w *guest.Writer) error {
 	w.Obj().Key("reports").Arr()
 	left := a.limit("limit", 25, 200)
 	for _, r := range v.Reports() {
-		if left--; left < 0 || r.Created.After(v.now) {
+		if r.Restricted || r.Created.After(v.now) {
+			continue
+		}
+		if left--; left < 0 {
 			continue
 		}
 		w.Obj().Key("id").Str(r.ID).Key("name").Str(r.Name).Key("folder").Str(r.Folder).Key("format").Str(r.Format)
@@ -142,6 +145,9 @@ func salesforceReport(v *view, a args, w *guest.Writer) error {
 	name := a.text("report_name")
 	for _, r := range v.Reports() {
 		if (strings.EqualFold(r.Name, name) || r.ID == name) && !r.Created.After(v.now) {
+			if r.Restricted {
+				return errReportClosed
+			}
 			writeReport(w, v, r)
 			return nil
 		}

@@ -42,7 +42,7 @@ func (v *view) repositories(host world.SCM, query string) []found {
 	})
 	var out []found
 	for _, r := range v.Repos {
-		if r.SCM != host || r.Created.After(v.now) || owner != "" && !strings.EqualFold(owner, r.Owner) || lang != "" && !strings.EqualFold(lang, r.Language) {
+		if r.SCM != host || !v.open(r) || owner != "" && !strings.EqualFold(owner, r.Owner) || lang != "" && !strings.EqualFold(lang, r.Language) {
 			continue
 		}
 		text := strings.ToLower(r.FullName() + " " + r.Description + " " + strings.Join(r.Topics, " "))
@@ -84,7 +84,7 @@ func (v *view) code(host world.SCM, query string, wants func(*world.Repo) bool) 
 	}
 	var out []hit
 	for _, r := range v.Repos {
-		if r.SCM != host || r.Created.After(v.now) || !wants(r) || repo != "" && repo != strings.ToLower(r.FullName()) && repo != r.Name {
+		if r.SCM != host || !v.open(r) || !wants(r) || repo != "" && repo != strings.ToLower(r.FullName()) && repo != r.Name {
 			continue
 		}
 		files := v.Files(r)

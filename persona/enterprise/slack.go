@@ -57,7 +57,7 @@ func (v *view) messageFilter(query, channel string) messageFilter {
 }
 
 func (f *messageFilter) match(m *world.Message) bool {
-	return !f.none && !m.Channel.Private && (f.from == nil || f.from == m.Author) && (f.in == nil || f.in == m.Channel) && f.ws.in(m.Lower())
+	return !f.none && !m.Channel.Restricted && (f.from == nil || f.from == m.Author) && (f.in == nil || f.in == m.Channel) && f.ws.in(m.Lower())
 }
 
 func slackMessages(v *view, a args, w *guest.Writer) error {
@@ -87,7 +87,13 @@ func writeMessage(w *guest.Writer, v *view, m *world.Message) {
 	unix := strconv.FormatInt(m.Time.Unix(), 10)
 	w.Obj().Key("type").Str("message").Key("channel").Obj().Key("id").Str(m.Channel.ID).Key("name").Str(m.Channel.Name).End()
 	w.Key("user").Str(m.Author.SlackID).Key("username").Str(m.Author.Login).Key("text").Str(m.Text).Key("ts").Str(unix + "." + micro)
-	w.Key("permalink").Str("https://" + v.Org.Slug + ".slack.com/archives/" + m.Channel.ID + "/p" + unix + micro).End()
+	link := "https://" + v.Org.Slug + ".slack.com/archives/" + m.Channel.ID + "/p" + unix + micro
+	if root := m.Thread; root != nil {
+		thread := strconv.FormatInt(root.Time.Unix(), 10) + "." + strconv.Itoa(1_000_000 + root.Micro)[1:]
+		w.Key("thread_ts").Str(thread)
+		link += "?thread_ts=" + thread + "&cid=" + m.Channel.ID
+	}
+	w.Key("permalink").Str(link).End()
 }
 
 func slackChannels(v *view, a args, w *guest.Writer) error {
@@ -101,13 +107,16 @@ func slackChannels(v *view, a args, w *guest.Writer) error {
 		if c.Created.After(v.now) || types != "" && !strings.Contains(types, kind) || types == "" && c.Private {
 			continue
 		}
+		if c.Restricted {
+			continue // the integration is no member
+		}
 		list = append(list, c)
 	}
 	w.Obj().Key("ok").Bool(true).Key("channels").Arr()
 	limit := a.limit("limit", 100, 1000)
 	for _, c := range page(list, 0, limit) {
 		w.Obj().Key("id").Str(c.ID).Key("name").Str(c.Name).Key("topic").Str(c.Topic).Key("creator").Str(c.Creator.SlackID)
-		w.Key("is_private").Bool(c.Private).Key("is_archived").Bool(false).Key("num_members").Int(int64(len(c.Members))).Key("created").Int(c.Created.Unix()).End()
+		w.Key("is_private").Bool(c.Private).Key("is_archived").Bool(false).Key("num_members").Int(int64(len(c.Present(v.now)))).Key("created").Int(c.Created.Unix()).End()
 	}
 	cursor := ""
 	if len(list) > limit {

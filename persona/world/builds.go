@@ -39,9 +39,10 @@ func (w *World) Build(job *Job, number int, now time.Time) *Build {
 func (w *World) run(job *Job, number int) *Build {
 	n := w.builds.nth(job.Index, number-1)
 	r := w.sub("build").at(n)
-	b := &Build{Job: job, Number: number, Started: at(w.builds.time(n)), Duration: time.Duration(r.between(48, 900)) * time.Second}
+	b := &Build{Job: job, Number: number, Started: at(w.builds.time(n)), Duration: time.Duration(r.between(38, 150)*r.between(1, 6)) * time.Second}
 	b.Failed = r.chance(11)
-	b.Node = "agent-" + r.pick([]string{"linux", "docker", "build"}) + "-" + pad(r.between(1, 9), 2)
+	agents := w.Nodes("jenkins")
+	b.Node = agents[r.below(len(agents))].Name
 	b.Version = "1." + strconv.Itoa(number/40) + "." + strconv.Itoa(number%40)
 	return b
 }

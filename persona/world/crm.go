@@ -1,6 +1,7 @@
 package world
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -126,12 +127,7 @@ func (w *World) crmSerial(t int64) int { return 20_000 + max(0, int(t-w.start+20
 
 // Accounts that are there at now, oldest first.
 func (w *World) AccountsAt(now time.Time) []*Account {
-	for i, a := range w.Accounts {
-		if a.Created.After(now) {
-			return w.Accounts[:i]
-		}
-	}
-	return w.Accounts
+	return w.Accounts[:sort.Search(len(w.Accounts), func(i int) bool { return w.Accounts[i].Created.After(now) })]
 }
 
 // AccountBy finds an account by name or id; nil if there is none at now.
@@ -198,7 +194,12 @@ func (o *Opportunity) Stage(now time.Time) (string, time.Time) {
 var caseSubjects = []string{
 	"Export stops at 10,000 rows", "Invoice shows the wrong address", "User cannot sign in after password change", "Webhook deliveries are late",
 	"Need a copy of the data processing agreement", "Totals differ between report and dashboard", "How do we add a second region?",
-	"Import rejects valid file", "Please raise our rate limit", "Notification mails go to spam",
+	"Import rejects valid file", "Please raise our rate limit", "Notification mails go to spam", "Duplicate records after sync", "API answers 502 since Monday",
+	"Please delete the data of a former employee", "Single sign-on certificate expires", "Where is the audit log?", "Currency shown wrong on one screen",
+	"Cannot remove an old user", "Report is empty for last month", "Mobile app asks to log in every day", "Need invoice in PDF", "Time zone of schedules is wrong",
+	"Second administrator needed", "Test system is out of date", "Question about retention of backups", "Search does not find new entries",
+	"Change of the billing contact", "Slow page load in the morning", "Need IP ranges for our firewall", "Status of the feature we asked for", "Wrong VAT on the last invoice",
+	"Password policy too strict for our devices", "Import stuck at 99 percent", "Please enable the beta for us", "Attachment cannot be opened", "Access for our auditor",
 }
 
 // Cases returns all cases there are at now, oldest first. The slice is the
@@ -252,6 +253,7 @@ type Report struct {
 	ID, Name, Folder, Format, Type string
 	Kind                           string // opportunities, accounts or cases
 	Created                        time.Time
+	Restricted                     bool // not shared with the integration's user
 	every                          int64
 }
 
@@ -268,11 +270,12 @@ func (w *World) Reports() []*Report {
 		{"Open cases", "Support", "Cases", "cases"},
 		{"Cases this month", "Support", "Cases", "cases"},
 		{"Account owners", "Operations", "Accounts", "accounts"},
+		{"Commission by owner", "Finance", "Opportunities", "opportunities"},
 	}
 	var out []*Report
 	for i, p := range plans {
 		r := w.sub("report").at(i)
-		rep := &Report{Name: p[0], Folder: p[1], Type: p[2], Kind: p[3], Format: "TABULAR"}
+		rep := &Report{Name: p[0], Folder: p[1], Type: p[2], Kind: p[3], Format: "TABULAR", Restricted: p[1] == "Finance"}
 		rep.Created = at(w.start + int64(r.between(0, 40*day)))
 		rep.ID = salesforceID("00O", w.crmPod(), 900+i*7)
 		rep.every = int64(r.between(20*3600, 8*day))

@@ -29,6 +29,8 @@ type DriveFile struct {
 	Slides  [][]string // of a presentation, title first
 	edits   rhythm
 	lower   string
+	// Restricted files were not shared with the integration.
+	Restricted bool
 }
 
 // Lower is what a search looks at: name and content in lower case.
@@ -71,7 +73,12 @@ func (w *World) DriveFiles(now time.Time) []*DriveFile {
 // quarter is when quarter q since the start begins.
 func (w *World) quarter(q int) int64 {
 	t := at(w.start + w.Org.offset)
-	return time.Date(t.Year(), time.Month(1+3*(q+1+(int(t.Month())-1)/3)), 1, 0, 0, 0, 0, time.UTC).Unix()
+	return dateOf(t.Year(), 1+3*(q+1+(int(t.Month())-1)/3))
+}
+
+// dateOf is the beginning of a month, which may lie beyond the year's end.
+func dateOf(year, month int) int64 {
+	return time.Date(year, time.Month(month), 1, 0, 0, 0, 0, time.UTC).Unix()
 }
 
 func (w *World) addFile(f *DriveFile, created int64) {
@@ -86,8 +93,8 @@ func (w *World) addFile(f *DriveFile, created int64) {
 }
 
 func (w *World) fixedFiles() {
-	rota := [][]string{{"Week", "Primary", "Secondary"}}
-	sre := w.team("Site Reliability").Members
+	rota := [][]string{{"Turn", "Primary", "Secondary"}}
+	sre := w.onCall()
 	for i := range 12 {
 		rota = append(rota, []string{strconv.Itoa(i + 1), sre[i%len(sre)].Name, sre[(i+1)%len(sre)].Name})
 	}
@@ -95,7 +102,12 @@ func (w *World) fixedFiles() {
 	it := w.team("IT").Members[0]
 	systems := [][]string{{"System", "Address", "Owner"}}
 	for _, s := range w.Services {
-		systems = append(systems, []string{s.Name, s.Hosts[0] + ":" + strconv.Itoa(s.Port), s.Repo.Team.Members[0].Name})
+		for _, h := range s.Hosts {
+			systems = append(systems, []string{s.Name, h + ":" + strconv.Itoa(s.Port), s.Repo.Team.Members[0].Name})
+		}
+	}
+	for _, n := range w.Nodes("") {
+		systems = append(systems, []string{n.Host, n.Address, it.Name})
 	}
 	w.addFile(&DriveFile{Name: w.Org.Name + " system inventory", MIME: MIMESheet, Owner: it, Sheet: "Systems", Rows: systems}, w.start+5*day)
 	legal := w.team("Finance").Members[0]
@@ -103,6 +115,7 @@ func (w *World) fixedFiles() {
 		"Information security policy of " + w.Org.Legal,
 		"Access is granted per role and reviewed every quarter.", "Secrets are kept in vault and nowhere else.", "Laptops are encrypted and managed.",
 	}}, w.start+8*day)
+	w.addFile(&DriveFile{Name: "Cap table", MIME: MIMESheet, Owner: legal, Sheet: "Cap table", Restricted: true}, w.start+2*day)
 	w.addFile(&DriveFile{Name: "Supplier agreement " + w.Accounts[0].Name + ".pdf", MIME: MIMEPDF, Owner: legal}, w.start+9*day)
 	for _, p := range w.Products {
 		owner := w.team(p.Name).Members[0]
@@ -127,7 +140,7 @@ func (w *World) quarterFiles(q int) {
 		lines := []string{"Objectives of " + p.Name + " for " + label}
 		r := w.sub("goals " + p.Code).at(q)
 		for range 3 {
-			lines = append(lines, "- "+r.pick(features))
+			lines = append(lines, "- "+r.pick(w.words.features))
 		}
 		w.addFile(&DriveFile{Name: label + " objectives " + p.Name, MIME: MIMEDoc, Owner: team.Members[0], Lines: lines}, t)
 	}
@@ -138,6 +151,7 @@ func (w *World) quarterFiles(q int) {
 		}
 	}
 	w.addFile(&DriveFile{Name: label + " headcount", MIME: MIMESheet, Owner: w.team("People").Members[0], Sheet: "Staff", Rows: staff}, t)
+	w.addFile(&DriveFile{Name: label + " payroll", MIME: MIMESheet, Owner: w.team("Finance").Members[0], Sheet: "Payroll", Restricted: true}, t)
 	deals := [][]string{{"Account", "Opportunity", "Stage", "Amount"}}
 	won := 0
 	for _, a := range w.AccountsAt(at(t)) {

@@ -19,6 +19,8 @@ type Incident struct {
 	Commander *Person
 	Started   time.Time
 	slot      int
+	thread    []*Message
+	page      *Page
 	Resolved  time.Time // may lie after now while the incident goes on
 }
 
@@ -58,9 +60,13 @@ func (w *World) makeIncident(n int) *Incident {
 	}
 	i := &Incident{Number: len(w.cache.incidents) + 1, slot: n, Service: s, Host: r.pick(s.Hosts), Severity: [...]int{1, 2, 2, 3, 3, 3, 3}[r.below(7)], Symptom: kind[0], Cause: kind[1], Fix: kind[2], Started: at(started)}
 	i.Resolved = i.Started.Add(time.Duration(r.between(9, 64)*r.between(1, 4)) * time.Minute)
-	i.Commander = w.team("Site Reliability").present(&r, started)
+	onCall := w.onCall()
+	i.Commander = onCall[int((started-w.start)/week)%len(onCall)]
 	return i
 }
+
+// onCall are those who take turns by the week, as the rota has it.
+func (w *World) onCall() []*Person { return joined(w.team("Site Reliability").Members, at(w.start)) }
 
 // Incidents returns the newest n incidents that have begun by now, newest first.
 func (w *World) Incidents(n int, now time.Time) []*Incident {

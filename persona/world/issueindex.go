@@ -108,19 +108,21 @@ type issueIndex struct {
 	assignees  facet[*Person]
 	reporters  facet[*Person]
 	labels     facet[string]
-	phrases    [5]facet[string] // lower case; symptoms, conditions, features, chores, details
-	about      facet[string]    // how the description names a component, lower case
+	phrases    [6]facet[string] // lower case; symptoms, conditions, features, chores, details, asks
+	customers  facet[*Account]
+	about      facet[string] // how the description names a component, lower case
 }
 
 func (w *World) newIssueIndex() *issueIndex {
 	x := &issueIndex{
 		projects: facetOf(w.Projects), types: facetOf(issueTypes[:]), priorities: facetOf(priorities[:]), components: facetOf(w.Repos),
-		assignees: facetOf(w.Staff), reporters: facetOf(w.Staff), labels: facetOf(issueLabels), about: facetOf(make([]string, len(w.Repos))),
+		assignees: facetOf(w.Staff), reporters: facetOf(w.Staff), labels: facetOf(w.words.labels), customers: facetOf(w.Accounts), about: facetOf(make([]string, len(w.Repos))),
 	}
 	for i, r := range w.Repos {
 		x.about.values[i] = lower(w.affects(r))
 	}
-	for i, list := range [...][]string{symptoms, conditions, features, chores, details} {
+	v := &w.words
+	for i, list := range [...][]string{v.symptoms, v.conditions, v.features, v.chores, v.details, v.asks} {
 		x.phrases[i] = facetOf(make([]string, len(list)))
 		for k, s := range list {
 			x.phrases[i].values[k] = lower(s)
@@ -152,6 +154,12 @@ func (x *issueIndex) add(n int, d *issueDraw) {
 		x.phrases[3].sets[d.what].Add(n)
 	}
 	x.phrases[4].sets[d.detail].Add(n)
+	if d.ask >= 0 {
+		x.phrases[5].sets[d.ask].Add(n)
+	}
+	if d.customer != nil {
+		x.customers.sets[d.customer.Index].Add(n)
+	}
 	if d.refused {
 		x.refused.Add(n)
 	}
@@ -178,8 +186,12 @@ func (w *World) IssueSearch(now time.Time) IssueSearch {
 	return IssueSearch{w, x, n}
 }
 
-// All is all issues; ordinals rise with creation.
-func (s IssueSearch) All() Set { return upTo(s.n) }
+// All is all issues of projects that are open to the integration; ordinals rise
+// with creation.
+func (s IssueSearch) All() Set {
+	closed := s.x.projects.match(upTo(s.n), func(p *Project) bool { return p.Restricted })
+	return upTo(s.n).Without(closed)
+}
 
 // Issue makes the issue of an ordinal.
 func (s IssueSearch) Issue(n int) *Issue { return s.w.issue(n) }
@@ -269,12 +281,13 @@ func (s IssueSearch) piece(within Set, word string) Set {
 	for _, p := range s.x.phrases {
 		out.Join(p.match(within, holds), within)
 	}
-	if holds("in") {
-		out.Join(s.x.types.sets[story], within)
-	}
-	if strings.ContainsAny(word, "()") {
-		inTitle := s.Components(within, func(r *Repo) bool { return holds("(" + lower(r.Name) + ")") })
-		out.Join(inTitle, s.x.types.sets[task])
+	out.Join(s.x.customers.match(within, func(a *Account) bool { return holds(lower(reportedBy(a))) }), within)
+	for kind, form := range s.w.words.titles {
+		if holds(form.word) {
+			out.Join(s.x.types.sets[kind], within)
+		}
+		inTitle := s.Components(within, func(r *Repo) bool { return holds(lower(form.pre + r.Name + form.post)) })
+		out.Join(inTitle, s.x.types.sets[kind])
 	}
 	out.Join(s.keys(within, word), within)
 	return out

@@ -21,6 +21,7 @@ type Issue struct {
 	Component   *Repo
 	Reporter    *Person
 	Assignee    *Person
+	Customer    *Account // who reported it, nil for most
 	Created     time.Time
 
 	started, review, done int64 // 0: never
@@ -43,40 +44,6 @@ func (w *World) plan(n int) issuePlan {
 	return p
 }
 
-var symptoms = []string{
-	"returns 500", "times out", "loses the last page", "shows stale totals", "retries without backoff", "drops the trace header",
-	"duplicates entries", "ignores the locale", "logs the full payload", "leaks connections", "rejects valid postcodes", "rounds amounts twice",
-	"deadlocks", "serves an expired certificate", "misreports latency", "keeps sessions after logout", "fails health checks", "sorts by the wrong column",
-}
-
-var conditions = []string{
-	"when the queue is full", "after failover", "for accounts without a billing address", "on large exports", "when two updates race",
-	"behind the new proxy", "after the nightly restart", "for users with two roles", "when the cache is cold", "under month-end load",
-	"with an empty filter", "on retried requests", "for archived records", "when the upstream is slow", "after a schema change", "on the second attempt",
-}
-
-var features = []string{
-	"Add rate limits per client", "Support bulk import", "Rotate service credentials automatically", "Expose queue depth as a metric",
-	"Add audit trail for role changes", "Paginate the list endpoint", "Accept signed webhooks", "Add dry-run to the importer",
-	"Show last sync time", "Allow CSV export", "Add retry budget", "Introduce idempotency keys", "Add regional failover", "Support custom fields",
-	"Add soft delete", "Cache permission checks", "Send digest mails", "Validate bank details", "Add search by reference", "Track consent changes",
-}
-
-var chores = []string{
-	"Upgrade base image", "Move secrets to the vault", "Remove the legacy endpoint", "Split the deploy pipeline", "Raise test coverage of billing paths",
-	"Delete unused feature flags", "Document the restore procedure", "Tune connection pool", "Replace the deprecated client", "Add alerts for replication lag",
-	"Review access of service accounts", "Archive old partitions", "Migrate cron jobs to the scheduler", "Enable structured logs", "Pin build dependencies",
-	"Rehearse the failover runbook",
-}
-
-var details = []string{
-	"Seen by support twice this week.", "Customer success asked for this before the next review.", "Found while on call.",
-	"Blocks the rollout to the second region.", "There is a workaround, but it needs manual steps.", "Came out of the last retrospective.",
-	"Metrics show it about 40 times a day.", "Agreed with the product owner.", "The runbook needs an update once this is in.",
-}
-
-var issueLabels = []string{"tech-debt", "customer", "security", "performance", "observability", "compliance", "quick-win", "regression", "infra", "api"}
-
 var (
 	issueTypes = [...]string{"Bug", "Story", "Task"}
 	priorities = [...]string{"Low", "Medium", "High", "Highest"}
@@ -98,50 +65,75 @@ type issueDraw struct {
 	priority           int
 	reporter, assignee *Person
 	label, second      int // second is -1 when there is none
-	detail             int
+	detail, ask        int // ask is -1 when there is none
+	customer           *Account
 	refused            bool
 }
 
 func (w *World) drawIssue(n int) issueDraw {
 	owner, num := w.issues.of(n)
 	r := w.dice.issue.at(n)
-	d := issueDraw{project: w.Projects[owner], number: num + 1, created: w.issues.time(n), second: -1}
+	d := issueDraw{project: w.Projects[owner], number: num + 1, created: w.issues.time(n), second: -1, ask: -1}
 	d.id = 10_000 + n*3 + r.below(3)
 	d.component = w.componentOf(&r, d.project, d.created)
 	switch k := r.below(10); {
 	case k < 4:
-		d.kind, d.what, d.when = bug, r.below(len(symptoms)), r.below(len(conditions))
+		d.kind, d.what, d.when = bug, r.below(len(w.words.symptoms)), r.below(len(w.words.conditions))
 	case k < 7:
-		d.kind, d.what = story, r.below(len(features))
+		d.kind, d.what = story, r.below(len(w.words.features))
 	default:
-		d.kind, d.what = task, r.below(len(chores))
+		d.kind, d.what = task, r.below(len(w.words.chores))
 	}
 	d.priority = [...]int{0, 1, 1, 1, 2, 2, 3}[r.below(7)]
 	if d.reporter = w.busy[r.below(len(w.busy))]; !d.reporter.there(d.created) {
 		d.reporter = d.project.Lead
 	}
 	d.assignee = d.project.Team.present(&r, d.created)
-	d.label = r.below(len(issueLabels))
-	if second := r.below(len(issueLabels)); second != d.label && r.chance(40) {
+	d.label = r.below(len(w.words.labels))
+	if second := r.below(len(w.words.labels)); second != d.label && r.chance(40) {
 		d.second = second
 	}
-	d.detail = r.below(len(details))
+	if d.detail = r.below(detailsPerKind); d.kind != bug {
+		d.detail += detailsPerKind
+	}
+	if r.chance(55) {
+		d.ask = r.below(len(w.words.asks))
+	}
+	if known := w.AccountsAt(at(d.created)); d.kind == bug && r.chance(25) {
+		d.customer = known[r.below(len(known))]
+	}
 	d.refused = r.chance(6)
 	return d
 }
 
 func (d *issueDraw) key() string { return d.project.Key + "-" + strconv.Itoa(d.number) }
 
-func (d *issueDraw) summary() string {
-	name := d.component.Name
+func (d *issueDraw) summary(v *words) string {
+	text := ""
 	switch d.kind {
 	case bug:
-		return name + " " + symptoms[d.what] + " " + conditions[d.when]
+		text = v.symptoms[d.what] + " " + v.conditions[d.when]
 	case story:
-		return features[d.what] + " in " + name
+		text = v.features[d.what]
+	default:
+		text = v.chores[d.what]
 	}
-	return chores[d.what] + " (" + name + ")"
+	return v.titles[d.kind].title(text, d.component.Name)
 }
+
+func (d *issueDraw) description(w *World) string {
+	s := w.words.details[d.detail]
+	if d.customer != nil {
+		s += " " + reportedBy(d.customer)
+	}
+	if d.ask >= 0 {
+		s += " " + w.words.asks[d.ask]
+	}
+	return s + " " + w.affects(d.component)
+}
+
+// reportedBy is how a description names the customer that an issue came from.
+func reportedBy(a *Account) string { return "Reported by " + a.Name + "." }
 
 func (d *issueDraw) hasID(id string) bool { return strconv.Itoa(d.id) == id }
 
@@ -157,13 +149,13 @@ func (w *World) makeIssue(n int) *Issue {
 	d := w.drawIssue(n)
 	is := &Issue{ID: d.id, Project: d.project, Number: d.number, Key: d.key(), Component: d.component}
 	w.issueTimes(n, is)
-	is.Type, is.Summary = issueTypes[d.kind], d.summary()
+	is.Type, is.Summary = issueTypes[d.kind], d.summary(&w.words)
 	is.Priority, is.Reporter, is.Assignee = priorities[d.priority], d.reporter, d.assignee
-	is.Labels = append(is.Labels, issueLabels[d.label])
+	is.Labels = append(is.Labels, w.words.labels[d.label])
 	if d.second >= 0 {
-		is.Labels = append(is.Labels, issueLabels[d.second])
+		is.Labels = append(is.Labels, w.words.labels[d.second])
 	}
-	is.Description = details[d.detail] + " " + w.affects(is.Component)
+	is.Description, is.Customer = d.description(w), d.customer
 	is.resolution = "Done"
 	if d.refused {
 		is.resolution = "Won't Do"
@@ -172,7 +164,9 @@ func (w *World) makeIssue(n int) *Issue {
 }
 
 // affects is the end of an issue's description.
-func (w *World) affects(r *Repo) string { return "Affects " + r.Name + " (" + w.productOf(r) + ")." }
+func (w *World) affects(r *Repo) string {
+	return w.words.affects[0] + r.Name + " (" + w.productOf(r) + ")" + w.words.affects[1]
+}
 
 func (w *World) issueTimes(n int, is *Issue) {
 	plan := w.plan(n)
@@ -265,6 +259,9 @@ func (w *World) issueOrdinal(key string, count int) int {
 	}
 	return -1
 }
+
+// Restricted reports whether the issue is closed to the integration.
+func (i *Issue) Restricted() bool { return i.Project.Restricted }
 
 func (w *World) projectByKey(key string) *Project {
 	for _, p := range w.Projects {

@@ -55,10 +55,7 @@ var troubles = []string{
 func (w *World) makeLog(n int) *LogLine {
 	r := w.dice.log.at(n)
 	t := w.logs.time(n)
-	s := w.Services[r.below(len(w.Services))]
-	if s.Repo.Created.Unix() > t {
-		s = w.Services[0]
-	}
+	s := w.serviceAt(&r, t)
 	l := &LogLine{id: w.dice.logID.at(n), Time: at(t).Add(time.Duration(r.below(1000)) * time.Millisecond), Service: s.Name, Host: r.pick(s.Hosts), Level: "INFO"}
 	if i := w.incidentAt(t); i != nil && r.chance(60) {
 		l.Service, l.Host, l.Level = i.Service.Name, i.Host, "ERROR"
@@ -77,21 +74,35 @@ func (w *World) incidentAt(t int64) *Incident {
 	return nil
 }
 
+// served is a request and its status.
+func served(r *roll) string {
+	route := r.pick(routes)
+	switch k := r.below(10); {
+	case route == "/healthz":
+		return "GET /healthz 200"
+	case k < 6:
+		return "GET " + route + " " + r.pick([]string{"200", "200", "200", "200", "304", "404", "401", "200"})
+	case k < 9:
+		return "POST " + route + " " + r.pick([]string{"201", "200", "201", "422", "401"})
+	}
+	return "PUT " + route + "/" + strconv.Itoa(100_000+r.below(90_000)) + " " + r.pick([]string{"200", "204", "409"})
+}
+
 var routes = []string{"/v2/orders", "/v2/orders/search", "/v2/customers", "/v2/invoices", "/healthz", "/v1/webhooks", "/v2/sessions", "/v2/documents", "/v2/quotes"}
 
 func (w *World) quietLog(r *roll, l *LogLine, t int64) {
 	request := r.hex(16)
-	p := w.Staff[r.below(len(w.Staff))]
+	p := w.busy[r.below(len(w.busy))]
 	if p.Joined.Unix() > t {
 		p = w.Staff[0]
 	}
 	switch k := r.below(100); {
 	case k < 62:
-		l.Message = r.pick([]string{"GET ", "GET ", "POST ", "PUT "}) + r.pick(routes) + " 200 " + strconv.Itoa(r.between(3, 480)) + "ms request_id=" + request
+		l.Message = served(r) + " " + strconv.Itoa(3+r.below(40)*r.between(1, 4)*r.between(1, 4)) + "ms request_id=" + request
 	case k < 72:
-		l.Level, l.Message = "WARN", "slow query "+strconv.Itoa(r.between(900, 6400))+"ms table=orders request_id="+request
+		l.Level, l.Message = "WARN", "slow query "+strconv.Itoa(900+r.below(300)*r.between(1, 9))+"ms table="+r.pick([]string{"orders", "orders", "customers", "users", "orders"})+" request_id="+request
 	case k < 80:
-		l.Message = "login ok user=" + p.Login + " method=sso request_id=" + request
+		l.Message = "login ok user=" + p.Login + " ip=" + w.Address("client", p.Index) + " method=sso request_id=" + request
 	case k < 84:
 		l.Level, l.Message = "WARN", "token expired user="+p.Login+" request_id="+request
 	case k < 89:
@@ -100,7 +111,24 @@ func (w *World) quietLog(r *roll, l *LogLine, t int64) {
 		l.Level, l.Message = "ERROR", r.pick(troubles)+" request_id="+request
 	case k < 96:
 		l.Level, l.Message = "DEBUG", "cache miss key="+strings.ToLower(r.pick(routes)[1:])+" ttl="+strconv.Itoa(r.between(30, 900))
+	case k < 98:
+		l.Message = w.upstream(r)
 	default:
 		l.Message = "configuration reloaded from /etc/" + l.Service + "/app.yaml"
 	}
+}
+
+// upstream is a line about a connection to a data store.
+func (w *World) upstream(r *roll) string {
+	all := w.Nodes("")
+	n := all[r.below(len(all))]
+	switch n.Role {
+	case "cassandra":
+		return "cassandra: control connection moved to " + n.Address + ":9042"
+	case "elasticsearch":
+		return "bulk indexed " + strconv.Itoa(r.between(40, 900)) + " documents on " + n.Host + " took=" + strconv.Itoa(r.between(9, 240)) + "ms"
+	case "postgres":
+		return "pool: new connection to " + n.Host + ":5432 (" + n.Address + ")"
+	}
+	return "image pulled by " + n.Host + " digest=sha256:" + r.hex(12)
 }

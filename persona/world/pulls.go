@@ -39,15 +39,6 @@ type Comment struct {
 // maxMergeDelay bounds how long a merge can follow its request.
 const maxMergeDelay = 14 * day
 
-var upkeep = []string{
-	"Bump dependencies", "Fix flaky test", "Clean up unused imports", "Update CODEOWNERS", "Refresh lock file", "Tidy configuration defaults",
-	"Shorten build by caching modules", "Reword log messages", "Correct typos in README", "Move constants next to their use",
-	"Raise timeout of integration tests", "Drop support for the old config file", "Make error messages consistent", "Sort imports",
-	"Replace deprecated calls", "Split the long handler", "Ignore editor files", "Log the build version at start", "Add missing metrics labels",
-	"Rename internal package", "Use the shared retry helper", "Remove dead branch in parser", "Pin linter version", "Trim the container image",
-	"Return early on empty input", "Lower log level of expected errors", "Group related settings", "Quote variables in scripts",
-}
-
 func (w *World) pull(n int) *Pull {
 	if p := w.cache.pulls[n]; p != nil {
 		return p
@@ -66,7 +57,7 @@ func (w *World) makePull(n int) *Pull {
 	r := w.dice.pull.at(n)
 	created := w.pulls.time(n)
 	p := &Pull{Repo: repo, Number: num + 1, Created: at(created), SHA: r.hex(40)}
-	p.ID = hostID(repo.SCM, created, 0)*3 + n%3
+	p.ID = requestID(repo.SCM, created, n)
 	if end, merged := w.pullEnd(&r, created); merged {
 		p.merged = end
 	} else {
@@ -77,12 +68,24 @@ func (w *World) makePull(n int) *Pull {
 		p.Title, p.Author = p.Issue.Key+" "+p.Issue.Summary, p.Issue.Assignee
 		p.Head = p.Issue.Key + "-" + slug(p.Issue.Summary, 40)
 	} else {
-		p.Title, p.Author = r.pick(upkeep), repo.Team.present(&r, created)
+		p.Title, p.Author = r.pick(w.words.upkeep), repo.Team.present(&r, created)
 		p.Head = "chore/" + slug(p.Title, 40)
 	}
-	p.Merger = repo.Team.present(&r, created)
+	for range 3 { // whoever merges is mostly not the author
+		if p.Merger = repo.Team.present(&r, max(p.merged, p.closed)); p.Merger != p.Author {
+			break
+		}
+	}
 	p.rest = r
 	return p
+}
+
+// requestID is an id that the host hands out in turn.
+func requestID(host SCM, created int64, n int) int {
+	if host == GitHub { // some 1.4 billion in early 2022
+		return 1_440_000_000 + int(created-1_640_995_200)*4 + n%4
+	}
+	return 12_000 + n*2
 }
 
 // touched returns the paths of the files that the request changes.
@@ -152,11 +155,13 @@ func (w *World) issueFor(r *roll, repo *Repo, created, merged int64) *Issue {
 		}
 		n := w.issues.nth(p.Index, num)
 		if plan := w.plan(n); plan.started != 0 && plan.started <= created && plan.done >= max(created, merged) {
-			i := w.issue(n)
-			if i.Component == repo {
+			switch i := w.issue(n); {
+			case !i.Assignee.there(created):
+			case i.Component == repo:
 				return i
+			default:
+				other = i
 			}
-			other = i
 		}
 		num--
 	}
@@ -228,15 +233,6 @@ func (w *World) Pushed(repo *Repo, now time.Time) time.Time {
 	return repo.Created
 }
 
-var remarks = []string{
-	"Can we keep the old name until the next release? The client still reads it.", "This runs inside the transaction, please move the call out.",
-	"Nice, much easier to follow now.", "What happens when the list is empty?", "We have a helper for this in the shared package.",
-	"Please add a test for the timeout path.", "The default was 30 seconds before, is the change intended?", "I would log the request id here.",
-	"Looks good, one nit: wrap the error with the account id.", "Should this be behind the flag?", "Let's not retry on 4xx.",
-	"Does the migration lock the table? It has a few million rows.", "Agreed, done in the last push.", "Could you link the dashboard in the description?",
-	"Rebased, CI is green again.", "The index on created_at should cover this.",
-}
-
 // Comments returns the review comments of a request, oldest first.
 func (w *World) Comments(p *Pull, now time.Time) []Comment {
 	r := w.sub("comments").at(p.Repo.Index<<20 | p.Number)
@@ -251,11 +247,11 @@ func (w *World) Comments(p *Pull, now time.Time) []Comment {
 	files := w.touched(p)
 	var out []Comment
 	for i, t := range times {
-		c := Comment{ID: p.ID + 1000 + i*7 + r.below(7), Author: p.Repo.Team.present(&r, t), Body: r.pick(remarks), Created: at(t)}
+		c := Comment{ID: p.ID + 1000 + i*7 + r.below(7), Author: p.Repo.Team.present(&r, t), Body: r.pick(w.words.remarks), Created: at(t)}
 		if f := w.file(p.Repo, files[r.below(len(files))]); r.chance(80) && f != nil {
 			c.Path, c.Line = f.Path, r.between(1, max(1, f.Lines()))
 		}
-		if i == 1 && n > 2 {
+		if i == 1 && n > 2 && p.Author.there(t) {
 			c.Author = p.Author
 		}
 		if t <= now.Unix() {

@@ -12,7 +12,9 @@ type Project struct {
 	Name  string
 	Team  *Team
 	Lead  *Person
-	repos []*Repo
+	// Restricted projects are closed to the integration.
+	Restricted bool
+	repos      []*Repo
 }
 
 // SCM says where a repository lives.
@@ -44,8 +46,10 @@ type Repo struct {
 	Team        *Team
 	Project     *Project
 	Created     time.Time
-	files       []File
-	from        int
+	// Restricted repositories and their jobs are closed to the integration.
+	Restricted bool
+	files      []File
+	from       int
 }
 
 // FullName is owner/name.
@@ -120,6 +124,8 @@ func (w *World) makeProjects() {
 	add(initial+r.pick([]string{"P", "PL", "PF"}), "Platform", w.team("Platform"))
 	add(initial+r.pick([]string{"OPS", "SRE", "INF"}), "Operations", w.team("Site Reliability"))
 	add(initial+r.pick([]string{"D", "DATA", "DW"}), "Data", w.team("Data"))
+	add(r.pick([]string{"PPL", "HRX", "PEO", "HROPS", "STAFF"}), "People Operations", w.team("People"))
+	w.Projects[len(w.Projects)-1].Restricted = true
 }
 
 func (w *World) makeRepos() {
@@ -153,6 +159,20 @@ func (w *World) makeRepos() {
 		}
 		w.addRepo(short+"-"+plan.suffix, plan.what, plan, host, project, short)
 	}
+	for i, plan := range closedRepos {
+		project := w.Projects[len(w.Projects)-1-2*(i%2)] // People Operations, Operations
+		w.addRepo(short+"-"+r.pick(strings.Fields(plan.suffix)), plan.what, plan, [...]SCM{GitHub, GitLab, Bitbucket}[i], project, short)
+		last := w.Repos[len(w.Repos)-1]
+		last.Private, last.Restricted, last.Stars = true, true, 0
+	}
+}
+
+// closedRepos are those that the integration may not read; of a suffix, a world
+// takes one word.
+var closedRepos = []repoPlan{
+	{"payroll salaries hr-sync compensation", "library", "Python", "Exports for the payroll provider"},
+	{"keys vault-policies break-glass pki", "infra", "HCL", "Key material, policies and rotation scripts"},
+	{"hr-portal people-records leavers", "library", "TypeScript", "Records of staff, joiners and leavers"},
 }
 
 func (w *World) addRepo(name, what string, plan repoPlan, host SCM, project *Project, topic string) {
@@ -171,7 +191,11 @@ func (w *World) addRepo(name, what string, plan repoPlan, host SCM, project *Pro
 	if first := len(project.repos) == 0; !first && r.chance(45) {
 		repo.from = blockWeeks * r.between(1, 8)
 	}
-	repo.Created = at(w.cal.inHours(w.start + int64(repo.from)*week - int64(r.between(9*day, 16*day))))
+	age := int64(r.between(9*day, 16*day))
+	if repo.from == 0 {
+		age += int64(r.between(0, 20*day)) * int64(r.between(0, 20))
+	}
+	repo.Created = at(w.cal.inHours(w.start + int64(repo.from)*week - age))
 	repo.ID = hostID(host, repo.Created.Unix(), i)
 	repo.Topics = []string{topic, strings.ToLower(plan.lang), plan.kind}
 	w.Repos, project.repos = append(w.Repos, repo), append(project.repos, repo)

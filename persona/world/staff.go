@@ -145,7 +145,7 @@ func (w *World) newPerson(attempt, i int, homes []zone, loginStyle, hubStyle int
 		p.Team = w.Teams[r.below(len(w.Products)+2)]
 	}
 	p.Title = p.Team.titles[0]
-	p.Joined = at(w.start - int64(r.between(9, 200))*week + int64(r.between(0, 1))*day + 9*3600)
+	p.Joined = at(w.start - int64(r.between(9, 200))*week + int64(r.between(0, 1))*day + 9*3600 + int64(r.below(5400)))
 	if len(p.Team.Members) > 0 {
 		p.Title = r.pick(p.Team.titles[1:])
 		p.Joined = w.joins(&r, p.Joined.Unix(), len(p.Team.Members))
@@ -174,7 +174,7 @@ func (w *World) joins(r *roll, early int64, members int) time.Time {
 	if t < start2024 {
 		t -= week
 	}
-	return at(t - w.Org.offset + int64(r.below(2))*day + 9*3600)
+	return at(t - w.Org.offset + int64(r.below(2))*day + 9*3600 + int64(r.below(5400)))
 }
 
 func hubLogin(r *roll, first, last, org string, style int) string {

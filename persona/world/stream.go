@@ -23,6 +23,7 @@ const (
 type tempo struct {
 	d      dice
 	cal    *calendar
+	first  int // the day of the calendar with which the first block begins
 	office bool
 	blocks []*block
 }
@@ -50,8 +51,26 @@ func (p *tempo) time(b int, x uint64) int64 {
 	if p.office {
 		hours = &officeHours
 	}
-	return p.cal.midnight(b*blockDays+d) + hours.second(inDay)
+	return p.cal.midnight(p.first+b*blockDays+d) + hours.second(inDay)
 }
+
+// position is the inverse of time, as good as seconds allow.
+func (p *tempo) position(t int64) (b int, x uint64) {
+	d, sec := p.cal.dayOf(t)
+	d -= p.first
+	b, d = d/blockDays, d%blockDays
+	before := &p.block(b).before
+	hours := &aroundTheClock
+	if p.office {
+		hours = &officeHours
+	}
+	inDay := hours.fraction(sec)
+	pos := uint64(before[d])<<32 + inDay*uint64(before[d+1]-before[d])
+	return b, pos / uint64(before[blockDays])
+}
+
+// begins is the first midnight.
+func (p *tempo) begins() int64 { return p.cal.midnight(p.first) }
 
 // block draws how busy the days of block b are.
 func (p *tempo) block(b int) *block {
@@ -69,7 +88,7 @@ func (p *tempo) draw(b int) *block {
 	for d := range blockDays {
 		word := p.d.word(uint64(b), uint64(d/7)) // four bits a day, three for the week
 		out.before[d] = sum
-		sum += p.weight(b*blockDays+d, uint32(word>>(4*(d%7))&15), uint32(word>>60&7))
+		sum += p.weight(p.first+b*blockDays+d, uint32(word>>(4*(d%7))&15), uint32(word>>60&7))
 	}
 	out.before[blockDays] = sum
 	return out
@@ -131,6 +150,19 @@ func (h *hourly) second(x uint64) int64 {
 	return h.from + int64(hour)*3600 + int64((at-h.before[hour]<<32)/uint64(h.units[hour])*3600>>32)
 }
 
+// fraction is the inverse of second.
+func (h *hourly) fraction(sec int64) uint64 {
+	sec -= h.from
+	if sec < 0 {
+		return 0
+	}
+	hour := sec / 3600
+	if hour >= int64(len(h.units)) {
+		return 1<<32 - 1
+	}
+	return (h.before[hour]<<32 + uint64(h.units[hour])*uint64(sec%3600)<<32/3600) / uint64(len(h.hours))
+}
+
 // stream is a sequence of things that happen, each to one of several owners (an
 // issue to a project, a message to a channel). It flows in rounds of equally many
 // slots, one a week on average; which slot belongs to whom rotates from round to
@@ -183,23 +215,25 @@ func (s *stream) time(n int) int64 {
 	return s.tempo.time(b, (uint64(k)<<32+jitter)/uint64(per))
 }
 
-// blockAt is the block that a moment not before the start is in.
-func (s *stream) blockAt(t int64) int {
-	d, _ := s.tempo.cal.dayOf(t)
-	return max(d, 0) / blockDays
-}
-
 // count returns how many items have happened by t: the items [0, count).
 func (s *stream) count(t int64) int {
-	if t < s.tempo.cal.start || s.perWeek() == 0 {
+	if t < s.tempo.begins() || s.perWeek() == 0 {
 		return 0
 	}
-	b, per := s.blockAt(t), s.perWeek()*blockWeeks
+	b, x := s.tempo.position(t)
+	per := s.perWeek() * blockWeeks
 	if b >= maxWeeks/blockWeeks {
 		return maxWeeks / blockWeeks * per
 	}
-	first := b * per
-	return first + sort.Search(per, func(k int) bool { return s.time(first+k) > t })
+	// The item whose slot this is may be before or after t; rounding moves little.
+	n, end := b*per+int(x*uint64(per)>>32), (b+1)*per
+	for n > b*per && s.time(n-1) > t {
+		n--
+	}
+	for n < end && s.time(n) <= t {
+		n++
+	}
+	return n
 }
 
 // of returns the owner of item n and the item's number within it, from 0. The
@@ -224,15 +258,15 @@ func (s *stream) nth(owner, num int) int {
 // countOf returns how many items the owner has by t.
 func (s *stream) countOf(owner int, t int64) int {
 	have := len(s.slots[owner])
-	if t < s.tempo.cal.start || have == 0 {
+	n := s.count(t)
+	if n == 0 || have == 0 {
 		return 0
 	}
-	round := min(s.blockAt(t), maxWeeks/blockWeeks-1)*blockWeeks - s.from[owner]
-	first, end := max(0, round*have), (round+blockWeeks)*have
-	if end <= first {
+	round := n/s.perWeek() - s.from[owner]
+	if round < 0 {
 		return 0
 	}
-	return first + sort.Search(end-first, func(j int) bool { return s.time(s.nth(owner, first+j)) > t })
+	return round*have + sort.Search(have, func(j int) bool { return s.nth(owner, round*have+j) >= n })
 }
 
 // turn is how far the pattern is rotated in week w.

@@ -17,6 +17,7 @@ type Table struct {
 	Name    string
 	Owner   string
 	Columns []Column
+	Denied  bool // reading it is refused
 	count   func(now time.Time) int
 	row     func(i int, now time.Time) []string
 }
@@ -52,11 +53,12 @@ func (w *World) Databases() []*Database {
 		return w.cache.databases
 	}
 	users, keys, customers, orders := w.usersTable(), w.keysTable(), w.customersTable(), w.ordersTable()
+	payroll := w.payrollTable()
 	r := w.sub("databases").at(0)
 	for i, p := range w.Products {
 		db := &Database{Name: p.Code + "_prod", Owner: p.Code + "_owner", Size: strconv.Itoa(r.between(2, 90)) + " GB", Tables: []*Table{customers, w.settingsTable(p)}}
 		if i == 0 {
-			db.Tables = []*Table{users, keys, customers, orders, w.settingsTable(p)}
+			db.Tables = []*Table{users, keys, customers, orders, payroll, w.settingsTable(p)}
 		}
 		w.cache.databases = append(w.cache.databases, db)
 	}
@@ -165,7 +167,7 @@ func (w *World) order(n int, now time.Time) []string {
 	r := w.sub("order").at(n)
 	t := w.orders.time(n)
 	known := w.AccountsAt(at(t))
-	a := known[r.below(len(known))]
+	a := known[r.below(len(known))*r.below(len(known))/len(known)] // early customers order most
 	p := w.team("Customer Success").present(&r, t)
 	paid := t + int64(r.between(1800, 2*day))
 	last, final := paid+int64(r.between(3600, 3*day)), "fulfilled"
@@ -181,7 +183,7 @@ func (w *World) order(n int, now time.Time) []string {
 	}
 	return []string{
 		strconv.Itoa(100_000 + n*2 + r.below(2)), strconv.Itoa(a.CustomerID), strings.ToUpper(w.Products[0].Code[:2]) + "-" + r.text(base32, 7),
-		strconv.Itoa(r.between(900, 990_000)), r.pick([]string{"USD", "EUR", "EUR", "GBP"}), status, strconv.Itoa(p.UserID), stamp(at(t)), stamp(at(updated)),
+		strconv.Itoa(900 + r.below(1000)*r.below(1000)), r.pick([]string{"USD", "EUR", "EUR", "GBP"}), status, strconv.Itoa(p.UserID), stamp(at(t)), stamp(at(updated)),
 	}
 }
 
@@ -200,6 +202,24 @@ func (w *World) settingsTable(p Product) *Table {
 				stamp(at(w.start + int64(r.between(2*day, 40*day)))),
 			}
 		},
+	}
+}
+
+// payrollTable is a table that the integration's role may see but not read.
+func (w *World) payrollTable() *Table {
+	return &Table{
+		Name: w.roll("payroll", 0).pick([]string{"payroll_entries", "employee_compensation", "salary_history", "staff_costs"}), Owner: w.Products[0].Code + "_owner", Denied: true,
+		Columns: []Column{{"id", "int8"}, {"user_id", "int4"}, {"period", "text"}, {"gross_cents", "int8"}, {"iban", "text"}, {"created_at", "timestamptz"}},
+		count:   func(time.Time) int { return 0 },
+	}
+}
+
+// tokensTable is its like in Cassandra.
+func (w *World) tokensTable() *Table {
+	return &Table{
+		Name: w.roll("payroll", 1).pick([]string{"payment_tokens", "card_vault", "refresh_tokens"}), Denied: true,
+		Columns: []Column{{"user_id", "int"}, {"token_id", "timeuuid"}, {"token", "text"}, {"created_at", "timestamp"}},
+		count:   func(time.Time) int { return 0 },
 	}
 }
 
@@ -224,7 +244,7 @@ func (w *World) Keyspaces() []*Keyspace {
 	code := w.Products[min(1, len(w.Products)-1)].Code
 	w.cache.keyspaces = []*Keyspace{
 		{Name: code + "_events", Durable: true, Class: "org.apache.cassandra.locator.NetworkTopologyStrategy", Replication: [][2]string{{dc, "3"}}, Tables: []*Table{w.eventsTable()}},
-		{Name: code + "_sessions", Durable: true, Class: "org.apache.cassandra.locator.NetworkTopologyStrategy", Replication: [][2]string{{dc, "3"}}, Tables: []*Table{w.sessionsTable()}},
+		{Name: code + "_sessions", Durable: true, Class: "org.apache.cassandra.locator.NetworkTopologyStrategy", Replication: [][2]string{{dc, "3"}}, Tables: []*Table{w.sessionsTable(), w.tokensTable()}},
 		{Name: "system", Durable: true, Class: "org.apache.cassandra.locator.LocalStrategy"},
 		{Name: "system_auth", Durable: true, Class: "org.apache.cassandra.locator.NetworkTopologyStrategy", Replication: [][2]string{{dc, "3"}}},
 		{Name: "system_schema", Durable: true, Class: "org.apache.cassandra.locator.LocalStrategy"},
@@ -256,10 +276,15 @@ func (w *World) sessionsTable() *Table {
 			p := w.Staff[i/each]
 			period := w.sub("session period").at(i / each)
 			every := int64(period.between(20*3600, 100*3600))
-			tick, _ := rhythm{p.office, p.Joined.Unix(), every, 1 << 30}.last(now)
-			tick -= i % each
+			tick := int((now.Unix()-p.Joined.Unix())/every) + 1
+			var t int64
+			for left := i % each; left >= 0; { // back to the next that has begun
+				tick--
+				if t = p.office.inHours(p.Joined.Unix() + int64(tick)*every); t <= now.Unix() {
+					left--
+				}
+			}
 			r := w.sub("session").at(i/each*100_000 + tick)
-			t := p.office.inHours(p.Joined.Unix() + int64(tick)*every)
 			agents := []string{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "Mozilla/5.0 (X11; Linux x86_64)"}
 			return []string{strconv.Itoa(p.UserID), r.timeUUID(t), w.Address("client", i/each), agents[p.Index%3], stamp(at(t))}
 		},

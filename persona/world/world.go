@@ -21,8 +21,9 @@ type World struct {
 	Spaces   []*Space
 	Accounts []*Account
 
-	d    dice
-	dice struct { // those that are drawn from often
+	words words
+	d     dice
+	dice  struct { // those that are drawn from often
 		issue, issueTimes, pull, message, log, logID, person, account dice
 	}
 	start     int64     // where the streams begin
@@ -54,7 +55,7 @@ type cache struct {
 	issues    []*Issue
 	index     *issueIndex
 	pulls     map[int]*Pull
-	messages  [2]window[Message] // of Slack and of Google Chat
+	talks     [2]window[talk] // of Slack and of Google Chat
 	logs      window[LogLine]
 	pages     []*Page
 	cases     []*Case
@@ -62,8 +63,10 @@ type cache struct {
 	quarters  int // of drive files made
 	databases []*Database
 	keyspaces []*Keyspace
+	nodes     []Node
 	// postMortems has the page of each incident, nil for none.
 	postMortems []*Page
+	reviews     []*Page
 }
 
 // window keeps neighbouring items of a stream.
@@ -88,9 +91,9 @@ func (c *window[T]) get(n, most int, make func() *T) *T {
 
 // limits of the caches, in items; a cache that is full is emptied.
 const (
-	maxPulls    = 4096
-	maxMessages = 16384
-	maxLogs     = 16384
+	maxPulls = 4096
+	maxTalks = 16384
+	maxLogs  = 16384
 )
 
 // Org is the company itself.
@@ -117,6 +120,7 @@ func New(seed uint64) *World {
 	d.message, d.log, d.logID = w.d.sub("message"), w.d.sub("log"), w.d.sub("log id")
 	d.person, d.account = w.d.sub("person"), w.d.sub("account")
 	w.makeOrg()
+	w.makeWords()
 	w.makeProducts()
 	w.makeTeams()
 	w.makeStaff()
@@ -172,7 +176,7 @@ func (w *World) homes() []zone {
 func (w *World) calendar(z zone) *calendar {
 	c := w.cache.calendars[z.name]
 	if c == nil {
-		c = newCalendar(w.start+w.Org.offset-z.offset, z.country)
+		c = newCalendar(w.start-pastDays*day+w.Org.offset-z.offset, z.country)
 		w.cache.calendars[z.name] = c
 	}
 	return c
@@ -217,7 +221,7 @@ func (w *World) makeOrg() {
 	o.Industry = industries[r.below(len(industries))]
 	w.start = start2024 - int64(r.between(54, 150))*week - z.offset
 	w.cal = w.calendar(z)
-	w.office = &tempo{d: w.sub("office tempo"), cal: w.cal, office: true}
+	w.office = &tempo{d: w.sub("office tempo"), cal: w.cal, first: pastDays, office: true}
 	w.clock = &tempo{d: w.sub("clock tempo"), cal: everyDay(w.start)}
 	o.Founded = at(w.start - int64(r.between(400, 3000))*day)
 	o.Phone = z.dial + pad(r.between(10, 90), 2)
@@ -293,7 +297,9 @@ func (w *World) makeProducts() {
 // makeStreams fixes how much happens in a week.
 func (w *World) makeStreams() {
 	r := w.sub("quota").at(0)
-	w.issues = newStream(w.sub("issues"), w.office, quotas(&r, len(w.Projects), 1, 1, 1, 2, 2, 3, 5))
+	issues := quotas(&r, len(w.Projects), 1, 1, 1, 2, 2, 3, 5)
+	issues[0], issues[len(issues)-1] = 3, 1 // the main product; people and payroll
+	w.issues = newStream(w.sub("issues"), w.office, issues)
 	w.pulls = newStream(w.sub("pulls"), w.office, quotas(&r, len(w.Repos), 1, 1, 1, 1, 2, 2, 3, 4, 6))
 	for i, repo := range w.Repos {
 		w.pulls.from[i] = repo.from
