@@ -148,13 +148,19 @@ func settled(t testing.TB, log agent.Log, q journal.Query, n int) []*sdk.Event {
 // client is one hand-made session.
 type client struct {
 	t       testing.TB
+	http    *http.Client
 	url     string
 	session string
 }
 
 func (r *running) connect(t testing.TB) *client {
 	t.Helper()
-	c := &client{t: t, url: r.url + "/mcp"}
+	return r.connectFrom(t, http.DefaultClient)
+}
+
+func (r *running) connectFrom(t testing.TB, by *http.Client) *client {
+	t.Helper()
+	c := &client{t: t, http: by, url: r.url + "/mcp"}
 	c.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"hand","version":"1"}}}`)
 	if c.session == "" {
 		t.Fatal("no session was issued")
@@ -164,7 +170,18 @@ func (r *running) connect(t testing.TB) *client {
 
 func (c *client) post(body string) string {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.url, strings.NewReader(body))
+	return c.send(http.MethodPost, body)
+}
+
+// end ends the session.
+func (c *client) end() {
+	c.t.Helper()
+	c.send(http.MethodDelete, "")
+}
+
+func (c *client) send(method, body string) string {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -174,7 +191,7 @@ func (c *client) post(body string) string {
 	if c.session != "" {
 		req.Header.Set("Mcp-Session-Id", c.session)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		c.t.Error(err)
 		return ""
@@ -317,7 +334,7 @@ func TestWorldIsPerDeployment(t *testing.T) {
 		var init struct {
 			Result struct{ ServerInfo sdk.ServerInfo }
 		}
-		c := &client{t: t, url: r.url + "/mcp"}
+		c := &client{t: t, http: http.DefaultClient, url: r.url + "/mcp"}
 		body := c.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"hand","version":"1"}}}`)
 		if err := json.Unmarshal([]byte(body), &init); err != nil {
 			t.Fatal(err)

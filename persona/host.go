@@ -167,7 +167,7 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 		return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err)
 	}
 	defer unlock()
-	in, mark := p.envelope(c, h.state.get(source, c.Persona))
+	in, mark := p.envelope(c, h.state.get(source, c.Persona, c.Now))
 	if len(in) > maxEnvelope {
 		return &sdk.Answer{Fault: &sdk.Fault{Kind: sdk.FaultBadArgs, Message: "arguments are too large"}}, nil
 	}
@@ -184,7 +184,7 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 		h.memo.put(key, out)
 	}
 	if out.state != nil {
-		h.state.set(source, c.Persona, out.state)
+		h.state.set(source, c.Persona, out.state, c.Now)
 	}
 	return p.answer(out, mark), nil
 }

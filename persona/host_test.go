@@ -28,10 +28,11 @@ const describeDoc = `{"abi":1,"kind":"persona","id":"t","version":"1","personas"
 
 // fakeGuest answers describe with a document and calls with a function.
 type fakeGuest struct {
-	describe string
-	call     func(in guest.Object) (string, error)
-	calls    int
-	released []string
+	described int
+	describe  string
+	call      func(in guest.Object) (string, error)
+	calls     int
+	released  []string
 }
 
 func (g *fakeGuest) Digest() [32]byte { return [32]byte{1} }
@@ -44,6 +45,7 @@ func (g *fakeGuest) Call(_ context.Context, r wasm.Request) (wasm.Reply, error) 
 		return wasm.Reply{}, err
 	}
 	if in.Str("op") == "describe" {
+		g.described++
 		return wasm.Reply{Output: []byte(g.describe)}, nil
 	}
 	g.calls++
@@ -271,6 +273,26 @@ func TestDescribeCache(t *testing.T) {
 	open(t, &fakeGuest{}, withCache)
 }
 
+// A guest is asked to describe itself when it is loaded, twice, to see whether it
+// is pure, and never again, whatever is asked of it and of the catalog.
+func TestDescribeAtLoad(t *testing.T) {
+	g := &fakeGuest{call: echo}
+	h := open(t, g, nil)
+	first, err := h.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		call(t, h, fmt.Sprintf("s%d", i), `{"text":"x"}`)
+		if again, err := h.Catalog(t.Context()); err != nil || again != first {
+			t.Fatalf("the catalog was made again: %v", err)
+		}
+	}
+	if g.described != 2 {
+		t.Errorf("described %d times, want 2", g.described)
+	}
+}
+
 // An attacker's text comes back as he sent it and expands to nothing, even when
 // the guest copies it into its answer.
 func TestEchoDoesNotExpand(t *testing.T) {
@@ -316,17 +338,26 @@ func TestExpand(t *testing.T) {
 // waits for a turn longer than his request lasts.
 func TestStatesOfOwners(t *testing.T) {
 	s := newStates()
-	s.set("192.0.2.1 a", "p", []byte(`1`))
+	s.set("192.0.2.1 a", "p", []byte(`1`), noon)
 	for i := range 3 * maxOwnerStates {
-		s.set(fmt.Sprintf("192.0.2.2 %d", i), "p", []byte(`2`))
+		s.set(fmt.Sprintf("192.0.2.2 %d", i), "p", []byte(`2`), noon)
 	}
-	if got := string(s.get("192.0.2.1 a", "p")); got != "1" {
+	if got := string(s.get("192.0.2.1 a", "p", noon)); got != "1" {
 		t.Errorf("the other owner's state is %q", got)
 	}
-	if s.order.Len() != maxOwnerStates+1 || len(s.owned) != 2 {
+	if s.order.Len() != maxOwnerStates+2 || len(s.owned) != 2 {
 		t.Errorf("%d states of %d owners", s.order.Len(), len(s.owned))
 	}
-	for source := range map[string]bool{"192.0.2.1 a": true, "192.0.2.2 0": true} {
+	if got := string(s.get("192.0.2.1 b", "p", noon.Add(keepState))); got != "1" {
+		t.Errorf("the owner's next session has %q", got)
+	}
+	if got := s.get("192.0.2.1 b", "p", noon.Add(keepState+1)); got != nil {
+		t.Errorf("a day later it has %q", got)
+	}
+	if got := s.get("192.0.2.3 b", "p", noon); got != nil {
+		t.Errorf("somebody else has %q", got)
+	}
+	for _, source := range []string{"192.0.2.1 a", "192.0.2.1", "192.0.2.2 0", "192.0.2.2"} {
 		s.drop(source)
 	}
 	for i := range 3 * maxOwnerStates {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"strings"
 	"sync"
+	"time"
 )
 
 // memo remembers outputs by what went into the guest, bounded in bytes, least
@@ -77,6 +78,9 @@ const (
 	maxOwnerStates = 256
 )
 
+// keepState is for how long an owner's next session finds the last one's state.
+const keepState = 24 * time.Hour
+
 // states keeps what personas want to remember of a source, and makes the calls
 // of one source and persona take turns.
 type states struct {
@@ -95,9 +99,13 @@ func (k stateKey) owner() string {
 	return owner
 }
 
+// last is the key under which the owner's last state is kept.
+func (k stateKey) last() stateKey { return stateKey{k.owner(), k.persona} }
+
 type stateEntry struct {
 	key   stateKey
 	json  []byte
+	at    time.Time // when it was stored
 	owned *list.Element
 }
 
@@ -141,22 +149,37 @@ func (s *states) lock(ctx context.Context, source, persona string) (unlock func(
 	}
 }
 
-func (s *states) get(source, persona string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.by[stateKey{source, persona}]
-	if e == nil {
-		return nil
-	}
-	s.order.MoveToFront(e)
-	return e.Value.(*stateEntry).json
-}
-
-// set stores a state; JSON null clears it.
-func (s *states) set(source, persona string, json []byte) {
+// get returns the state of a source. A session that has none takes over the last
+// one of its owner, if that is not older than a day: what somebody changed is
+// still there when they come back.
+func (s *states) get(source, persona string, now time.Time) []byte {
 	key := stateKey{source, persona}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if e := s.by[key]; e != nil {
+		s.order.MoveToFront(e)
+		return e.Value.(*stateEntry).json
+	}
+	e := s.by[key.last()]
+	if e == nil || now.Sub(e.Value.(*stateEntry).at) > keepState {
+		return nil
+	}
+	return e.Value.(*stateEntry).json
+}
+
+// set stores a state, also as its owner's last one; JSON null clears both.
+func (s *states) set(source, persona string, json []byte, now time.Time) {
+	key := stateKey{source, persona}
+	json = bytes.Clone(json) // it is a slice of a whole output
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(key, json, now)
+	if last := key.last(); last != key {
+		s.put(last, json, now)
+	}
+}
+
+func (s *states) put(key stateKey, json []byte, now time.Time) {
 	s.forget(key)
 	if string(json) == "null" {
 		return
@@ -166,7 +189,7 @@ func (s *states) set(source, persona string, json []byte) {
 		owned = list.New()
 		s.owned[key.owner()] = owned
 	}
-	entry := &stateEntry{key: key, json: bytes.Clone(json), owned: owned.PushFront(key)} // it is a slice of a whole output
+	entry := &stateEntry{key: key, json: json, at: now, owned: owned.PushFront(key)}
 	s.by[key] = s.order.PushFront(entry)
 	if owned.Len() > maxOwnerStates {
 		s.forget(owned.Back().Value.(stateKey))
