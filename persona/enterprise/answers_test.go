@@ -50,12 +50,19 @@ func call(t testing.TB, p *enterprise.Persona, seed uint64, now time.Time, tool,
 		if err := json.Unmarshal([]byte(a.text), &a.doc); err != nil {
 			t.Fatalf("%s(%s): text is no JSON: %v", tool, args, err)
 		}
+	}
+	return a
+}
+
+func TestAnswersAreIndented(t *testing.T) {
+	p := enterprise.New()
+	for tool, args := range validCalls(world.New(7), dates[2]) {
+		a := call(t, p, 7, dates[2], tool, args)
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, []byte(a.text), "", "  "); err != nil || indented.String() != a.text {
 			t.Errorf("%s(%s) is not indented by two", tool, args)
 		}
 	}
-	return a
 }
 
 // find follows a path of keys, entering the first element of lists.
