@@ -70,7 +70,7 @@ func (v *view) sqlTable(t *world.Table) *pgsql.Table {
 	out := &pgsql.Table{
 		Schema: "public", Name: t.Name, Owner: t.Owner, Key: []string{t.Columns[0].Name}, Unique: uniqueKeys[t.Name], Foreign: foreignKeys[t.Name],
 		Denied: t.Denied,
-		Len: func() int { return t.Len(now) }, Row: func(i int) []string { return t.Row(i, now) },
+		Len:    func() int { return t.Len(now) }, Row: func(i int) []string { return t.Row(i, now) },
 	}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, pgsql.Column{Name: c.Name, Type: c.Type, NotNull: true})
