@@ -27,9 +27,10 @@ var mayImport = map[string][]string{
 	"sdk": {},
 
 	"sdk/guest":                {"sdk"},
-	"persona/world":            {"sdk", "sdk/guest"},
+	"persona/canary":           {},
+	"persona/world":            {"sdk", "sdk/guest", "persona/canary"},
 	"persona/enterprise/pgsql": {},
-	"persona/enterprise":       {"sdk", "sdk/guest", "persona/world", "persona/enterprise/pgsql"},
+	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql"},
 	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
 	"rules/core":               {"sdk", "sdk/guest"},
 	"rules/core/wasm":          {"sdk", "sdk/guest", "rules/core"},
@@ -47,14 +48,15 @@ var mayImport = map[string][]string{
 	"internal/clients":                {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
 
-	"agent/config":  {},
-	"agent/decoy":   {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
-	"agent/journal": {"sdk"},
-	"persona":       {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/world"},
-	"rules":         {"sdk", "sdk/guest", "internal/wasm"},
+	"agent/config":     {},
+	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
+	"agent/journal":    {"sdk"},
+	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
+	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
+	"rules":            {"sdk", "sdk/guest", "internal/wasm"},
 
 	"agent": {
-		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal",
+		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "rules", "internal/wasm", "internal/guests",
 	},
 
@@ -64,7 +66,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "internal/conformance"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "internal/conformance"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm"}

@@ -4,35 +4,35 @@ import "github.com/killdeer-mcp/killdeer/sdk"
 
 // answer makes a caller's answer of an output: placeholders expanded, since they
 // may differ where the remembered bytes do not.
-func (p *loaded) answer(out *output, mark string) *sdk.Answer {
+func (p *loaded) answer(out *output, mark, source string) *sdk.Answer {
 	a := &sdk.Answer{
 		Result: out.result, Failed: out.failed, Input: out.input, Fault: out.fault,
 		Notify: out.notify, Delay: out.delay, Notes: out.notes,
 	}
 	if !out.plain {
-		p.expandAnswer(a, mark)
+		e := p.expander(mark, holder(source))
+		e.answer(a)
+		a.Canaries = e.minted
 	}
 	return a
 }
 
-// expandAnswer puts copies in the place of what the memo keeps.
-func (p *loaded) expandAnswer(a *sdk.Answer, mark string) {
-	raw := func(b []byte) []byte { return expand(b, p.seed, mark) }
-	text := func(s string) string { return string(raw([]byte(s))) }
-	a.Result = raw(a.Result)
+// answer puts copies in the place of what the memo keeps.
+func (e *expander) answer(a *sdk.Answer) {
+	a.Result = e.json(a.Result)
 	if a.Fault != nil {
 		f := *a.Fault
-		f.Message = text(f.Message)
+		f.Message = e.text(f.Message)
 		a.Fault = &f
 	}
 	if a.Input != nil {
 		in := *a.Input
-		in.Requests = mapped(in.Requests, func(r *sdk.InputRequest) { r.Params = raw(r.Params) })
+		in.Requests = mapped(in.Requests, func(r *sdk.InputRequest) { r.Params = e.json(r.Params) })
 		a.Input = &in
 	}
 	a.Notify = mapped(a.Notify, func(n *sdk.Notice) {
-		n.Progress, n.Log = raw(n.Progress), raw(n.Log)
-		n.Updated = text(n.Updated)
+		n.Progress, n.Log = e.json(n.Progress), e.json(n.Log)
+		n.Updated = e.text(n.Updated)
 	})
 }
 

@@ -133,18 +133,24 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 		return nil, errors.New("describe: no persona")
 	}
 	var all []*loaded
+	if err := checkPlaceholders(doc, ""); err != nil {
+		return nil, fmt.Errorf("describe: %w", err)
+	}
 	for _, p := range d.Personas {
-		seed := seedFor(h.WorldSeed, p.ID)
-		desc, err := p.description(seed)
-		if err != nil {
+		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, p.ID), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
+		l.mint = newMint(h.WorldSeed, p.ID, l.seed)
+		e := l.expander("", "")
+		var err error
+		if l.description, err = p.description(e); err != nil {
 			return nil, fmt.Errorf("describe persona %q: %w", p.ID, err)
 		}
-		all = append(all, &loaded{description: desc, guest: m.Guest, module: m.Name, seed: seed, markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)})
+		l.minted = e.minted
+		all = append(all, l)
 	}
 	return all, nil
 }
 
-func (p *wirePersona) description(seed uint64) (*description, error) {
+func (p *wirePersona) description(e *expander) (*description, error) {
 	if !personaID.MatchString(p.ID) {
 		return nil, fmt.Errorf("id does not match %s", personaID)
 	}
@@ -155,19 +161,18 @@ func (p *wirePersona) description(seed uint64) (*description, error) {
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}
-	name := func(s string) string { return string(expand([]byte(s), seed, "")) }
-	d.catalog.Server = sdk.ServerInfo{Name: name(p.Server.Name), Title: name(p.Server.Title), Version: name(p.Server.Version)}
+	d.catalog.Server = sdk.ServerInfo{Name: e.text(p.Server.Name), Title: e.text(p.Server.Title), Version: e.text(p.Server.Version)}
 	if d.catalog.Server.Name == "" || d.catalog.Server.Version == "" {
 		return nil, errors.New("server.name and server.version are required")
 	}
-	d.catalog.Instructions = name(p.Instructions)
-	if err := p.routes(d, seed); err != nil {
+	d.catalog.Instructions = e.text(p.Instructions)
+	if err := p.routes(d, e); err != nil {
 		return nil, err
 	}
-	return d, p.offers(d, seed)
+	return d, p.offers(d, e)
 }
 
-func (p *wirePersona) routes(d *description, seed uint64) error {
+func (p *wirePersona) routes(d *description, e *expander) error {
 	if len(p.Routes) > maxRoutes {
 		return fmt.Errorf("more than %d routes", maxRoutes)
 	}
@@ -177,7 +182,7 @@ func (p *wirePersona) routes(d *description, seed uint64) error {
 		if err != nil {
 			return fmt.Errorf("route %s: %w", path, err)
 		}
-		d.catalog.Routes[path] = expand(page, seed, "")
+		d.catalog.Routes[path] = e.json(page)
 	}
 	return nil
 }

@@ -66,6 +66,8 @@ type loaded struct {
 	guest  Guest
 	module string
 	seed   uint64
+	mint   *mint
+	minted []sdk.Canary // in what it describes
 
 	markKey []byte // of the marks in envelopes
 }
@@ -116,6 +118,17 @@ func (h *Host) Open(ctx context.Context, modules []Module, err error) error {
 func (h *Host) Personas() []string {
 	<-h.ready
 	return slices.Sorted(maps.Keys(h.by))
+}
+
+// Canaries lists the honeytokens in what the personas describe, after Open. They
+// are the same for every client.
+func (h *Host) Canaries() []sdk.Canary {
+	<-h.ready
+	var all []sdk.Canary
+	for _, id := range slices.Sorted(maps.Keys(h.by)) {
+		all = append(all, h.by[id].minted...)
+	}
+	return all
 }
 
 // Catalog returns what the personas offer, waiting for Open.
@@ -186,7 +199,7 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if out.state != nil {
 		h.state.set(source, c.Persona, out.state, c.Now)
 	}
-	return p.answer(out, mark), nil
+	return p.answer(out, mark, source), nil
 }
 
 var operations = map[string]bool{sdk.OpCall: true, sdk.OpResource: true, sdk.OpPrompt: true, sdk.OpComplete: true}
@@ -216,7 +229,9 @@ func (h *Host) run(ctx context.Context, p *loaded, source string, c *sdk.Call, i
 	}
 	var out *output
 	if err == nil {
-		out, err = decodeOutput(reply.Output, expected{op: c.Op, output: p.outputs[c.Tool], seed: p.seed, mark: mark})
+		out, err = decodeOutput(reply.Output, expected{
+			op: c.Op, output: p.outputs[c.Tool], mark: mark, expand: p.expander(mark, "").json,
+		})
 	}
 	if err == nil {
 		return out, nil

@@ -321,15 +321,21 @@ func echoed(t testing.TB, a *sdk.Answer) string {
 	return r.Content[0].Text
 }
 
+// expand is what becomes of a part of a description.
+func expand(raw string, seed uint64) []byte {
+	p := &loaded{seed: seed, mint: newMint([]byte("seed"), "t", seed)}
+	return p.expander("", "").json([]byte(raw))
+}
+
 func TestExpand(t *testing.T) {
-	out := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7, ""))
+	out := string(expand(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`, 7))
 	if strings.Contains(out, "{{fake:login:3}}") || strings.Contains(out, "{{fake:nope") || strings.Contains(out, "{{canary") {
 		t.Errorf("not expanded: %s", out)
 	}
 	if !strings.Contains(out, "{{other:1}}") || !json.Valid([]byte(out)) {
 		t.Errorf("damaged: %s", out)
 	}
-	if again := string(expand([]byte(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`), 7, "")); again != out {
+	if again := string(expand(`{"a":"{{fake:login:3}} {{fake:nope:1}} {{canary:aws_key:x}} {{other:1}} {{fake:login:x}}"}`, 7)); again != out {
 		t.Error("two expansions differ")
 	}
 }

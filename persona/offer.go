@@ -63,7 +63,7 @@ var (
 )
 
 // offers reads everything that a persona offers into its catalog.
-func (p *wirePersona) offers(d *description, seed uint64) error {
+func (p *wirePersona) offers(d *description, e *expander) error {
 	c := &d.catalog
 	steps := []struct {
 		what  string
@@ -82,7 +82,7 @@ func (p *wirePersona) offers(d *description, seed uint64) error {
 		}
 		for i, raw := range s.list {
 			var line bytes.Buffer
-			if err := json.Compact(&line, expand(raw, seed, "")); err != nil {
+			if err := json.Compact(&line, e.json(raw)); err != nil {
 				return fmt.Errorf("%s[%d]: %w", s.what, i, err)
 			}
 			if err := s.add(line.Bytes()); err != nil {
@@ -94,7 +94,7 @@ func (p *wirePersona) offers(d *description, seed uint64) error {
 	if err := p.listChanges(&c.Changes); err != nil {
 		return err
 	}
-	return p.updates(c, seed)
+	return p.updates(c, e)
 }
 
 func (p *wirePersona) addTool(d *description, b []byte) error {
@@ -262,12 +262,12 @@ func (p *wirePersona) listChanges(c *sdk.Changes) error {
 }
 
 // updates sets how often the changes of resources are announced.
-func (p *wirePersona) updates(c *sdk.Catalog, seed uint64) error {
+func (p *wirePersona) updates(c *sdk.Catalog, e *expander) error {
 	if len(p.Updates) > 0 && !p.Subscribe {
 		return errors.New(`updates need "subscribe":true`)
 	}
 	for key, every := range p.Updates {
-		uri := string(expand([]byte(key), seed, ""))
+		uri := e.text(key)
 		i := slices.IndexFunc(c.Resources, func(r sdk.Resource) bool { return r.URI == uri })
 		if i < 0 {
 			return fmt.Errorf("updates: resource %.80q is not listed", uri)

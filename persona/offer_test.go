@@ -34,7 +34,7 @@ func TestOffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	seed := seedFor([]byte("seed"), "t")
-	a := string(expand([]byte("test://a/{{fake:login:1}}"), seed, ""))
+	a := string(expand("test://a/{{fake:login:1}}", seed))
 	want := &sdk.Catalog{
 		Resources: []sdk.Resource{
 			{URI: a, Definition: sdk.RawJSON(`{"uri":"` + a + `","name":"a","mimeType":"text/plain"}`), Persona: "t", Grain: 5 * time.Minute, Every: 3 * time.Second},

@@ -67,6 +67,9 @@ func decodeOutput(b []byte, e expected) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPlaceholders(b, e.mark); err != nil {
+		return nil, err
+	}
 	o, err := outputShape.read("output", b)
 	if err != nil {
 		return nil, err

@@ -195,13 +195,15 @@ func FuzzDecodeOutput(f *testing.F) {
 	f.Add(byte(1), []byte(`{"input_required":{"requests":{"k":{"method":"elicitation/create","params":{"message":"{{fake:login:1}}","requestedSchema":{}}}}}}`))
 	f.Add(byte(0), []byte(notify(`{"progress":{"progress":1}},{"after_ms":2,"log":{"level":"info","data":[]}},{"updated":"x:y"},{"retry_ms":3}`)))
 	f.Add(byte(0), []byte(content(`{"type":"image","data":"AA==","mimeType":"image/png"},{"type":"resource","resource":{"uri":"x","blob":"\u0041AAA"}}`)))
-	p := &loaded{seed: 7}
+	f.Add(byte(0), []byte(content(`{"type":"text","text":"{\"a\":\"{{canary:ssh_key:x}}\"} {{canary:dsn:y:deployment}}"}`)))
+	f.Add(byte(0), []byte(content(`{"type":"text","text":"{{canary:nope:x}}"}`)))
+	p := &loaded{seed: 7, mint: newMint([]byte("seed"), "t", 7)}
 	f.Fuzz(func(t *testing.T, op byte, b []byte) {
-		out, err := decodeOutput(b, expected{op: ops[int(op)%len(ops)], seed: p.seed})
+		out, err := decodeOutput(b, expected{op: ops[int(op)%len(ops)]})
 		if err != nil {
 			return
 		}
-		a, again := p.answer(out, ""), p.answer(out, "")
+		a, again := p.answer(out, "", "ip s"), p.answer(out, "", "ip s")
 		if outcomes := []bool{a.Result != nil, a.Input != nil, a.Fault != nil}; slices.Index(outcomes, true) < 0 || strings.Count(fmt.Sprint(outcomes), "true") != 1 {
 			t.Fatalf("outcomes %v", outcomes)
 		}

@@ -50,8 +50,8 @@ var addedByHost = []string{"resultType", "ttlMs", "cacheScope", "_meta"}
 type expected struct {
 	op     string
 	output *schema.Schema // of the tool, nil when it has none
-	seed   uint64         // with which placeholders are expanded
 	mark   string         // of the placeholders
+	expand func([]byte) []byte
 }
 
 // checkResult refuses a result that is not what MCP has for the operation.
@@ -93,7 +93,7 @@ func (e expected) checkStructured(value []byte, failed bool) error {
 	case value == nil:
 		return errors.New("result.structuredContent is missing, and the tool has an outputSchema")
 	}
-	problems, err := e.output.Problems(expand(value, e.seed, e.mark))
+	problems, err := e.output.Problems(e.expand(value))
 	if err != nil {
 		return fmt.Errorf("result.structuredContent: %w", err)
 	}

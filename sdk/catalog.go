@@ -39,6 +39,8 @@ type Tool struct {
 	Service      string // jira, postgresql, ...
 	Class        string // read, write, exec or secret
 	Category     string // datastore, source, identity, docs, ci, ...
+
+	Justification string // argument in which the client gives its reason, "" for none
 }
 
 // Resource is one resource of a catalog.
@@ -81,7 +83,9 @@ type Answer struct {
 	Notify []Notice      // what to tell the client, in the order of After
 	Delay  time.Duration // answer no earlier than this after arrival
 	Notes  map[string]string
-	Guest  *GuestError // the guest failed and Fault is the persona's fallback
+
+	Canaries []Canary    // that the answer hands out
+	Guest    *GuestError // the guest failed and Fault is the persona's fallback
 }
 
 // Fault is a persona's refusal. Message is the persona's own text and may be

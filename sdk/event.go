@@ -69,6 +69,10 @@ type Event struct {
 	Error       string            `json:"error,omitempty"` // for the operator: why it was refused
 	Notes       map[string]string `json:"notes,omitempty"` // the persona's remarks
 
+	Justification  string       `json:"justification,omitempty"`   // what the client gave a tool that asks for a reason
+	CanariesMinted []CanaryRef  `json:"canaries_minted,omitempty"` // in the answer
+	CanariesSeen   []CanarySeen `json:"canaries_seen,omitempty"`   // in the request; the judge adds it, so that detections and rules have it
+
 	Detection *Detection  `json:"detection,omitempty"`
 	Gap       *Gap        `json:"gap,omitempty"`
 	Guest     *GuestError `json:"guest,omitempty"`
@@ -116,10 +120,39 @@ type ClockStep struct {
 	By float64 `json:"by_s"` // seconds, negative when it was set back
 }
 
-// Canary is a value that was handed out to see where it turns up again.
+// Canary is a value that was handed out to see where it turns up again. The
+// event that carries it says to whom: session, actor, address.
 type Canary struct {
+	ID    string `json:"id,omitempty"`
 	Value string `json:"value"`
-	Kind  string `json:"kind,omitempty"` // what it looks like: a token, a password, a host name
+	Kind  string `json:"kind,omitempty"`  // what it looks like: aws_key.id, password, hostname, ...
+	Label string `json:"label,omitempty"` // what the persona calls it
+	Scope string `json:"scope,omitempty"` // session: nobody else was given it; deployment: everybody is
+}
+
+// CanaryRef names a canary without its value.
+type CanaryRef struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`
+	Label string `json:"label,omitempty"`
+}
+
+// CanarySeen is a canary that a request carries, and where it comes from.
+type CanarySeen struct {
+	CanaryRef
+	Scope         string    `json:"scope,omitempty"`
+	OriginSession string    `json:"origin_session,omitempty"` // the first that was given the value
+	OriginActor   string    `json:"origin_actor,omitempty"`
+	OriginIP      string    `json:"origin_ip,omitempty"`
+	OriginEvent   string    `json:"origin_event,omitempty"` // id of the event that records it
+	OriginTime    time.Time `json:"origin_time,omitzero"`
+	Position      string    `json:"position"`             // where it stands: args.query, header.authorization, path, ...
+	Encoding      string    `json:"encoding,omitempty"`   // what hid it, outermost first: base64, percent, hex, json
+	Credential    bool      `json:"credential,omitempty"` // it stands where a credential does
+	Partial       bool      `json:"partial,omitempty"`    // only its beginning, 16 bytes or more
+	SameSession   bool      `json:"same_session"`         // the session that carries it was given it
+	SameActor     bool      `json:"same_actor"`
+	SameIP        bool      `json:"same_ip"`
 }
 
 // Severity of a detection.

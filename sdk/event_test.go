@@ -27,6 +27,13 @@ func full() *sdk.Event {
 		Client:  &sdk.ClientInfo{Name: "c", Version: "1", Title: "C"},
 		Persona: "enterprise", Profile: "strict", Outcome: "result", Status: 200, LatencyMS: 1.5, ResultBytes: 9,
 		Error: "e", Notes: map[string]string{"k": "v"},
+		Justification:  "because",
+		CanariesMinted: []sdk.CanaryRef{{ID: "c1", Kind: "aws_key.id", Label: "backup"}},
+		CanariesSeen: []sdk.CanarySeen{{
+			CanaryRef: sdk.CanaryRef{ID: "c1", Kind: "aws_key.id", Label: "backup"}, Scope: "session",
+			OriginSession: "s-0", OriginActor: "fedcba9876543210", OriginIP: "192.0.2.8", OriginEvent: "e0", OriginTime: at,
+			Position: "args.key", Encoding: "base64", Credential: true, Partial: true, SameSession: true, SameActor: true, SameIP: true,
+		}},
 		Detection: &sdk.Detection{
 			ID: "019cb7a1-0000-7000-8000-000000000001", RuleID: "R", Title: "T", Pack: "core", Severity: sdk.SeverityHigh,
 			Confidence: sdk.ConfidenceLow, SourceIP: "192.0.2.7", Actor: "0123456789abcdef", Session: "s-1", Tool: "t",
@@ -37,7 +44,7 @@ func full() *sdk.Event {
 		Guest: &sdk.GuestError{Module: "m", Op: "call", Code: "trap", Detail: "d", TookMS: 0.5},
 
 		Clock:  &sdk.ClockStep{By: -3600},
-		Canary: &sdk.Canary{Value: "AKIA", Kind: "aws key"},
+		Canary: &sdk.Canary{ID: "c1", Value: "AKIA", Kind: "aws_key.id", Label: "backup", Scope: "session"},
 	}
 }
 
@@ -85,12 +92,19 @@ func check(t *testing.T, docs string, v reflect.Value) {
 		if field.IsZero() {
 			t.Errorf("%s.%s is not set", v.Type(), f.Name)
 		}
+		if f.Anonymous {
+			check(t, docs, field)
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !strings.Contains(docs, "`"+name+"`") {
 			t.Errorf("docs/events.md does not name %q", name)
 		}
-		if field.Kind() == reflect.Pointer && field.Elem().Kind() == reflect.Struct {
+		switch {
+		case field.Kind() == reflect.Pointer && field.Elem().Kind() == reflect.Struct:
 			check(t, docs, field.Elem())
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct:
+			check(t, docs, field.Index(0))
 		}
 	}
 }

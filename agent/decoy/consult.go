@@ -36,7 +36,7 @@ func (e *engine) consult(ctx context.Context, c *catalog, x *exchange, m *messag
 		if err != nil {
 			return nil, e.gone(ctx, x, err)
 		}
-		x.guest = a.Guest
+		x.guest, x.canaries = a.Guest, append(x.canaries, a.Canaries...)
 		for k, v := range a.Notes {
 			note(x.event, k, v)
 		}

@@ -56,7 +56,9 @@ type exchange struct {
 	arrival time.Time
 	event   *sdk.Event
 	guest   *sdk.GuestError
-	listen  *subscription // of a request that Listening answers
+
+	canaries []sdk.Canary  // that the answer hands out
+	listen   *subscription // of a request that Listening answers
 }
 
 // engine turns messages into outcomes. It knows no transport and writes no bytes.
@@ -68,6 +70,7 @@ type engine struct {
 	sealer    *sealer
 	page      int // entries on a page of a list
 	bulletins *bulletins
+	waiting   *counter // calls that wait for their delay, by address
 	current   atomic.Pointer[catalog]
 }
 

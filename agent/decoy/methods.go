@@ -21,6 +21,7 @@ func (e *engine) call(ctx context.Context, c *catalog, x *exchange, m *message) 
 		return profile.Outcome{Code: profile.UnknownTool, Detail: name}
 	}
 	x.event.Persona, x.event.Service, x.event.Class, x.event.Category = t.Persona, t.Service, t.Class, t.Category
+	x.event.Justification = justification(t.Justification, x.event.Args)
 	args := x.event.Args
 	if args == nil {
 		args = sdk.RawJSON("{}")
@@ -46,6 +47,23 @@ func (e *engine) call(ctx context.Context, c *catalog, x *exchange, m *message) 
 		return o
 	}
 	return c.toolOutcome(x, name, a)
+}
+
+// justification is the reason that a client gave a tool which asks for one, as
+// text or as whatever else stands there.
+func justification(name string, args []byte) string {
+	if name == "" {
+		return ""
+	}
+	o, err := guest.ParseObject(args)
+	if err != nil {
+		return ""
+	}
+	text := o.Str(name)
+	if raw := o.Raw(name); text == "" && len(raw) > 0 && raw[0] != '"' {
+		text = string(raw)
+	}
+	return cutString(text, maxEventField)
 }
 
 // toolOutcome turns a persona's answer to a tool call into an outcome.

@@ -42,7 +42,22 @@ func (e *engine) tell(ctx context.Context, c *catalog, x *exchange, m *message, 
 			e.send(x, m, n, level)
 		}
 	}
-	waitUntil(ctx, start.Add(a.Delay))
+	e.await(ctx, x, start.Add(a.Delay))
+}
+
+// await waits until an answer is due. What waits can be held against the sensor
+// by whoever makes many calls, so an address may have so many and no more.
+func (e *engine) await(ctx context.Context, x *exchange, due time.Time) {
+	if !time.Now().Before(due) {
+		return
+	}
+	source := limitKey(x.event.IP)
+	if !e.waiting.add(source) {
+		note(x.event, "delay", "skipped: too many calls of this address wait")
+		return
+	}
+	defer e.waiting.remove(source)
+	waitUntil(ctx, due)
 }
 
 // send sends one notice that belongs to a request.

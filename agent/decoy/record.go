@@ -145,6 +145,9 @@ func (s *Server) record(x *exchange, o profile.Outcome, status, size int) {
 	}
 	ev.LatencyMS = float64(time.Since(x.arrival).Microseconds()) / 1000
 	failed := s.guestEvent(x)
+	for _, m := range s.mint(x) {
+		s.Recorder.Record(m)
+	}
 	s.keep(ev, o.Code)
 	if failed != nil {
 		s.Recorder.Record(failed)

@@ -93,6 +93,7 @@ type Server struct {
 	streams   *counter
 	conns     *counter
 	floods    *floods
+	handed    handed
 	committer Committer // nil: answers wait for nothing
 	http      *http.Server
 	buffers   sync.Pool       // of *bytes.Buffer, for answers on their way out
@@ -120,7 +121,7 @@ func New(o Options) *Server {
 	s.replay = newBudget(replayOwner, replayTotal)
 	s.engine = &engine{
 		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(&s.Limits, o.Backend.Release),
-		sealer: newSealer(o.Secret), page: s.Limits.Page, bulletins: newBulletins(),
+		sealer: newSealer(o.Secret), page: s.Limits.Page, bulletins: newBulletins(), waiting: newCounter(0, maxWaiting),
 	}
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)

@@ -56,11 +56,10 @@ type Session struct {
 	Detections uint64          `json:"detections"`
 }
 
-// Canary is a row of the canary table: a value that was handed out, and the
+// Canary is a row of the canary table: a value that was handed out, and the first
 // event that records it.
 type Canary struct {
-	Value   string    `json:"value"`
-	Kind    string    `json:"kind,omitempty"`
+	sdk.Canary
 	Seq     uint64    `json:"seq"`
 	EventID string    `json:"event_id"`
 	Time    time.Time `json:"time"`
@@ -136,15 +135,6 @@ func (t *Tables) Sessions(before uint64, limit int) ([]Session, error) {
 // Canaries returns the canaries that were handed out last, likewise.
 func (t *Tables) Canaries(before uint64, limit int) ([]Canary, error) {
 	return rows[Canary](t, bucketCanaries, bucketCanaryOrder, before, limit)
-}
-
-// PutCanary stores a canary whose event is recorded. Recording an event of kind
-// "canary" does the same a moment later.
-func (t *Tables) PutCanary(c Canary) error {
-	if c.Value == "" || c.Seq == 0 {
-		return errors.New("put canary: value or event is missing")
-	}
-	return update(t.db, func(tx *bolt.Tx) error { return putCanary(tx, c) })
 }
 
 func (t *Tables) get(bucket []byte, key string, row any) error {
@@ -230,6 +220,10 @@ func trim(tx *bolt.Tx, rows, byAge *bolt.Bucket, name []byte, limit int) error {
 	return meta.Put(name, be64(n))
 }
 
+// putCanary stores a row unless there is one: who had a value first is its origin.
 func putCanary(tx *bolt.Tx, c Canary) error {
+	if tx.Bucket(bucketCanaries).Get(rowKey(c.Value)) != nil {
+		return nil
+	}
 	return putRow(tx, bucketCanaries, bucketCanaryOrder, maxCanaries, rowKey(c.Value), c.Seq, c)
 }

@@ -19,7 +19,7 @@ func (t *Tables) note(ev *sdk.Event) {
 	t.upto = ev.Seq
 	if ev.Canary != nil && ev.Canary.Value != "" {
 		t.canaries = append(t.canaries, Canary{
-			Value: ev.Canary.Value, Kind: ev.Canary.Kind, Seq: ev.Seq, EventID: ev.ID, Time: ev.Time,
+			Canary: *ev.Canary, Seq: ev.Seq, EventID: ev.ID, Time: ev.Time,
 			Session: ev.Session, Actor: ev.Actor, IP: ev.IP, Tool: ev.Tool,
 		})
 	}
@@ -159,8 +159,12 @@ func (t *Tables) noted() (at time.Time, err error) {
 	return at, err
 }
 
-// place returns how far the stored rows go.
-func (t *Tables) place() (seq uint64, err error) {
+// Place returns how far the stored rows go: events up to that number are in the
+// tables. It is 0 while lost tables are read back.
+func (t *Tables) Place() (seq uint64, err error) {
+	if t.db == nil {
+		return 0, nil
+	}
 	err = view(t.db, func(tx *bolt.Tx) error {
 		seq = fromBE64(tx.Bucket(bucketMeta).Get(metaPlace))
 		return nil
@@ -183,7 +187,7 @@ func (j *Journal) tabulate(ctx context.Context) error {
 
 // catchUpTables reads events that are not in the tables. News wait meanwhile.
 func (j *Journal) catchUpTables(ctx context.Context) error {
-	at, err := j.tables.place()
+	at, err := j.tables.Place()
 	if err != nil {
 		return err
 	}
