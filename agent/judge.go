@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -36,12 +37,16 @@ type rulebook interface {
 type judge struct {
 	journal *journal.Journal
 	rules   rulebook
+	tokens  *honeytoken.Set
 	log     *slog.Logger
 	marked  time.Time
 }
 
 // run judges until ctx ends.
 func (j *judge) run(ctx context.Context) error {
+	if err := j.learn(ctx); err != nil {
+		return stopped(ctx, fmt.Errorf("read honeytokens back: %w", err))
+	}
 	at, err := j.restore(ctx)
 	if err != nil {
 		return stopped(ctx, fmt.Errorf("restore rule windows: %w", err))
@@ -118,8 +123,11 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event, end uint64) (
 		if ctx.Err() != nil {
 			return found, judged
 		}
-		if ev.Kind == sdk.KindAccess {
-			hits, err := j.rules.Judge(ctx, ev)
+		switch ev.Kind {
+		case sdk.KindCanary:
+			j.minted(ev)
+		case sdk.KindAccess:
+			hits, err := j.rules.Judge(ctx, j.examined(ev))
 			if ctx.Err() != nil {
 				return found, judged // a verdict cut short is none
 			}
@@ -185,7 +193,7 @@ func (j *judge) restore(ctx context.Context) (uint64, error) {
 			case ev.Kind == sdk.KindDetection:
 				j.rules.Seen(ev)
 			case ev.Kind == sdk.KindAccess && ev.Seq <= at:
-				j.rules.Observe(ev)
+				j.rules.Observe(j.examined(ev))
 			}
 		}
 	}

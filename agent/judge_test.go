@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/guests"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -68,7 +69,7 @@ func TestJudgeResumes(t *testing.T) {
 	for _, stopAt := range []uint64{5, 50, 51, 199, 0} {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := &book{stopAt: stopAt, stop: cancel}
-		g := &judge{journal: j, rules: b, log: slog.New(slog.DiscardHandler)}
+		g := &judge{tokens: honeytoken.New(), journal: j, rules: b, log: slog.New(slog.DiscardHandler)}
 		if stopAt == 0 {
 			time.AfterFunc(500*time.Millisecond, cancel)
 		}

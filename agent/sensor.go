@@ -23,6 +23,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
@@ -111,6 +112,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	s.personas = persona.NewHost(persona.Options{
 		WorldSeed: seed, ServerName: o.Config.Decoy.ServerName, CacheDir: o.Config.Sensor.CacheDir,
 		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
+		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
 	s.rules = rules.New(o.Log)
 	s.startDecoy(seed)
@@ -272,7 +274,8 @@ func (s *Sensor) load(ctx context.Context) {
 	// Loading leaves tens of megabytes that the sensor will not use again.
 	debug.FreeOSMemory()
 	close(s.ready)
-	j := &judge{journal: s.journal, rules: s.rules, log: s.log}
+	s.recordDescribed()
+	j := &judge{journal: s.journal, rules: s.rules, tokens: honeytoken.New(), log: s.log}
 	s.tasks.Go(func() { s.fail(j.run(ctx)) })
 }
 

@@ -58,11 +58,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// atOnce has answers come without delay and always, unless a test says otherwise.
+func atOnce(more string) (text string) {
+	for _, key := range []string{"latency", "friction"} {
+		if !strings.Contains(more, key+" =") {
+			text += key + " = \"off\"\n"
+		}
+	}
+	return text
+}
+
 // configure returns a configuration with its own state and the shared cache.
 func configure(t testing.TB, dir, more string) *config.Config {
 	t.Helper()
 	g := guests(t)
-	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = [%q]\n[decoy]\nlisten = \"127.0.0.1:0\"\n", filepath.Join(g.dir, "cache"), g.core)
+	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = [%q]\n[decoy]\nlisten = \"127.0.0.1:0\"\n%s", filepath.Join(g.dir, "cache"), g.core, atOnce(more))
 	if !strings.Contains(more, "personas") {
 		text += fmt.Sprintf("personas = [%q]\n", g.enterprise)
 	}

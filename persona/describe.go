@@ -36,6 +36,8 @@ type description struct {
 	grain         time.Duration
 	fallbackText  string
 	fallbackDelay [2]time.Duration
+	upstreams     map[string]upstream // by service
+	services      map[string]string   // by tool
 }
 
 // describe loads a module's personas, from the cache where it has been described
@@ -98,7 +100,8 @@ type wirePersona struct {
 	Server            sdk.ServerInfo
 	Instructions      string
 	Tools             []sdk.RawJSON
-	ToolInfo          map[string]struct{ Service, Class, Category string } `json:"tool_info"`
+	ToolInfo          map[string]struct{ Service, Class, Category, Justification string } `json:"tool_info"`
+	Upstreams         map[string]wireUpstream
 	Resources         []sdk.RawJSON
 	ResourceTemplates []sdk.RawJSON `json:"resource_templates"`
 	Prompts           []sdk.RawJSON
@@ -157,7 +160,7 @@ func (p *wirePersona) description(e *expander) (*description, error) {
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)
 	}
-	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}}
+	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}, services: map[string]string{}}
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}
@@ -167,6 +170,9 @@ func (p *wirePersona) description(e *expander) (*description, error) {
 	}
 	d.catalog.Instructions = e.text(p.Instructions)
 	if err := p.routes(d, e); err != nil {
+		return nil, err
+	}
+	if err := p.upstreams(d, e); err != nil {
 		return nil, err
 	}
 	return d, p.offers(d, e)

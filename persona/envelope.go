@@ -12,10 +12,16 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
+// conditions are what the services behind a persona are like at the moment.
+type conditions struct {
+	friction   bool // they may fail
+	retryAfter int  // seconds; above 0, the source has called one too often
+}
+
 // envelope is the guest's input, and the mark of the placeholders in its answer:
 // one order of keys, so that equal requests give equal bytes. The mark depends on
 // all the rest, so that whoever has seen one knows no other.
-func (p *loaded) envelope(c *sdk.Call, state []byte) (in []byte, mark string) {
+func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) (in []byte, mark string) {
 	var w guest.Writer
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
 	w.Key("seed").Str(strconv.FormatUint(p.seed, 10))
@@ -26,6 +32,12 @@ func (p *loaded) envelope(c *sdk.Call, state []byte) (in []byte, mark string) {
 		w.Str(ability)
 	}
 	w.End()
+	if with.friction {
+		w.Key("friction").Bool(true)
+	}
+	if with.retryAfter > 0 {
+		w.Key("retry_after").Int(int64(with.retryAfter))
+	}
 	writeOperation(&w, c)
 	if c.Round > 0 {
 		writeRound(&w, c)

@@ -45,6 +45,8 @@ type Options struct {
 	CacheDir    string        // describe documents are kept here; "" for nowhere
 	MemoBytes   int64         // memory for remembered answers, 16 MiB when 0
 	CallTimeout time.Duration // 2 s when 0
+	Instant     bool          // answers ask for no delay
+	Calm        bool          // the services behind the tools neither limit nor fail
 	Log         *slog.Logger
 }
 
@@ -53,6 +55,7 @@ type Host struct {
 	Options
 	memo  *memo
 	state *states
+	rates rates
 
 	ready   chan struct{} // closed when catalog and err are final
 	catalog *sdk.Catalog
@@ -180,7 +183,11 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 		return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err)
 	}
 	defer unlock()
-	in, mark := p.envelope(c, h.state.get(source, c.Persona, c.Now))
+	with := conditions{friction: !h.Calm}
+	if u := p.upstreams[p.services[c.Tool]]; with.friction && c.Op == sdk.OpCall && c.Round == 0 {
+		with.retryAfter = h.rates.take(owner(source), p.services[c.Tool], u.perMinute, c.Now)
+	}
+	in, mark := p.envelope(c, h.state.get(source, c.Persona, c.Now), with)
 	if len(in) > maxEnvelope {
 		return &sdk.Answer{Fault: &sdk.Fault{Kind: sdk.FaultBadArgs, Message: "arguments are too large"}}, nil
 	}
@@ -199,7 +206,19 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if out.state != nil {
 		h.state.set(source, c.Persona, out.state, c.Now)
 	}
-	return p.answer(out, mark, source), nil
+	return h.paced(p, c, p.answer(out, mark, source)), nil
+}
+
+// paced sets when an answer is due, if its persona does not say so itself. A
+// remembered answer takes its time like any other.
+func (h *Host) paced(p *loaded, c *sdk.Call, a *sdk.Answer) *sdk.Answer {
+	switch {
+	case h.Instant:
+		a.Delay = 0
+	case a.Delay == 0 && c.Op == sdk.OpCall:
+		a.Delay = p.upstreams[p.services[c.Tool]].wait(len(a.Result))
+	}
+	return a
 }
 
 var operations = map[string]bool{sdk.OpCall: true, sdk.OpResource: true, sdk.OpPrompt: true, sdk.OpComplete: true}

@@ -94,8 +94,10 @@ type states struct {
 type stateKey struct{ source, persona string }
 
 // owner is who a source belongs to: what stands before its first blank.
-func (k stateKey) owner() string {
-	owner, _, _ := strings.Cut(k.source, " ")
+func (k stateKey) owner() string { return owner(k.source) }
+
+func owner(source string) string {
+	owner, _, _ := strings.Cut(source, " ")
 	return owner
 }
 

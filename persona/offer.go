@@ -71,7 +71,7 @@ func (p *wirePersona) offers(d *description, e *expander) error {
 		limit int
 		add   func(definition []byte) error
 	}{
-		{"tools", p.Tools, maxTools, func(b []byte) error { return p.addTool(d, b) }},
+		{"tools", p.Tools, maxTools, func(b []byte) error { return p.addTool(d, e, b) }},
 		{"resources", p.Resources, maxResources, func(b []byte) error { return p.addResource(d, b) }},
 		{"resource_templates", p.ResourceTemplates, maxTemplates, func(b []byte) error { return p.addTemplate(d, b) }},
 		{"prompts", p.Prompts, maxPrompts, func(b []byte) error { return p.addPrompt(d, b) }},
@@ -97,7 +97,7 @@ func (p *wirePersona) offers(d *description, e *expander) error {
 	return p.updates(c, e)
 }
 
-func (p *wirePersona) addTool(d *description, b []byte) error {
+func (p *wirePersona) addTool(d *description, e *expander, b []byte) error {
 	o, err := toolShape.read("tool", b)
 	if err != nil {
 		return err
@@ -119,9 +119,14 @@ func (p *wirePersona) addTool(d *description, b []byte) error {
 			return fmt.Errorf("tool %q: outputSchema: %w", name, err)
 		}
 	}
+	reason := e.text(info.Justification)
+	if properties := o.Object("inputSchema").Object("properties"); reason != "" && !properties.Has(reason) {
+		return fmt.Errorf("tool %q: justification %q is not a property of its inputSchema", name, reason)
+	}
+	d.services[name] = info.Service
 	d.catalog.Tools = append(d.catalog.Tools, sdk.Tool{
 		Name: name, Definition: b, InputSchema: o.Raw("inputSchema"), OutputSchema: o.Raw("outputSchema"), Persona: p.ID,
-		Service: info.Service, Class: info.Class, Category: info.Category,
+		Service: info.Service, Class: info.Class, Category: info.Category, Justification: reason,
 	})
 	return nil
 }

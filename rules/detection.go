@@ -25,6 +25,7 @@ func (p *pack) detection(ev *sdk.Event, h *sdk.Hit, subject string) *sdk.Event {
 		Subject: subject, Summary: h.Reason, Count: h.Count, Events: []string{ev.ID},
 		Evidence: h.Evidence, Attack: info.Attack, Atlas: info.Atlas, OWASP: info.OWASP,
 	}
+	d.CanariesSeen = ev.CanariesSeen
 	return d
 }
 

@@ -74,6 +74,9 @@ var fields = []field{
 	{"result_bytes", shapeNumber, func(e *sdk.Event) string { return integer(e.ResultBytes) }},
 	{"error", shapeText, func(e *sdk.Event) string { return e.Error }},
 	{"notes", shapeJSON, notesJSON},
+	{"justification", shapeText, func(e *sdk.Event) string { return e.Justification }},
+	{"canaries_minted", shapeJSON, func(e *sdk.Event) string { return listJSON(e.CanariesMinted) }},
+	{"canaries_seen", shapeJSON, func(e *sdk.Event) string { return listJSON(e.CanariesSeen) }},
 }
 
 // lookup returns the named field.
@@ -120,6 +123,13 @@ func notesJSON(e *sdk.Event) string {
 	return object(e.Notes)
 }
 
+func listJSON[T any](list []T) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return object(list)
+}
+
 func parseNumber(s string) float64 {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -131,7 +141,7 @@ func parseNumber(s string) float64 {
 // finite keeps a sum expressible in JSON.
 func finite(f float64) float64 { return min(max(f, -math.MaxFloat64), math.MaxFloat64) }
 
-// object encodes a value of strings, which cannot fail.
+// object encodes a value of plain fields, which cannot fail.
 func object(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -183,6 +193,9 @@ func depth(v string) int {
 	return deepest
 }
 
+// anything is the value of a filter that wants a field to be there.
+const anything = "*"
+
 // filter says which events count: every field must have one of its values.
 type filter []condition
 
@@ -208,7 +221,7 @@ func newFilter(where map[string]string) (filter, error) {
 
 func (f filter) match(ev *sdk.Event) bool {
 	for _, c := range f {
-		if !slices.Contains(c.oneOf, c.value(ev)) {
+		if v := c.value(ev); !slices.Contains(c.oneOf, v) && (v == "" || !slices.Contains(c.oneOf, anything)) {
 			return false
 		}
 	}

@@ -36,6 +36,9 @@ type Call struct {
 	Can     []string  // the client's abilities, sorted; the Can constants
 	Mark    string    // of placeholders in the answer to this call; see sdk/guest.Fake
 
+	Friction   bool // services behind the tools may fail now and then, as the persona has it
+	RetryAfter int  // OpCall: seconds for which the tool's service lets this client wait; 0 for none
+
 	Tool string  // OpCall
 	Name string  // OpPrompt
 	Args RawJSON // OpCall: an object that fits the tool's schema; OpPrompt: an object of strings

@@ -42,14 +42,16 @@ type Dedup struct {
 // Window is a bounded memory that the host keeps for a pack: events of the last
 // Over, grouped by By. Exactly one of Count, Distinct, Sum and Last is set.
 type Window struct {
-	Name     string            `json:"name"`
-	By       string            `json:"by"`   // ip, actor, session, client, tool or all
-	Over     string            `json:"over"` // a Go duration, at most 24h
-	Count    bool              `json:"count,omitempty"`
-	Distinct string            `json:"distinct,omitempty"` // event field
-	Sum      string            `json:"sum,omitempty"`      // numeric event field
-	Last     string            `json:"last,omitempty"`     // event field
-	Where    map[string]string `json:"where,omitempty"`    // event field -> exact value, or several separated by "|"
+	Name     string `json:"name"`
+	By       string `json:"by"`   // ip, actor, session, client, tool or all
+	Over     string `json:"over"` // a Go duration, at most 24h
+	Count    bool   `json:"count,omitempty"`
+	Distinct string `json:"distinct,omitempty"` // event field
+	Sum      string `json:"sum,omitempty"`      // numeric event field
+	Last     string `json:"last,omitempty"`     // event field
+	// Where says which events count: event field -> exact value, or several
+	// separated by "|"; "*" is any value but none.
+	Where map[string]string `json:"where,omitempty"`
 }
 
 // WindowValue is what a window holds for the group of the event at hand, that

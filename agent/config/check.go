@@ -121,6 +121,8 @@ func checkDecoy(d *Decoy, c *collector) {
 	checkGuests(c, "decoy.personas", d.Personas, BuiltInPersonas, 1, maxPersonas)
 	oneOf(c, "decoy.profile", d.Profile, "strict")
 	oneOf(c, "decoy.framing", d.Framing, "json", "sse")
+	oneOf(c, "decoy.latency", d.Latency, "on", "off")
+	oneOf(c, "decoy.friction", d.Friction, "on", "off")
 	if len(d.ServerName) > maxServerName || strings.IndexFunc(d.ServerName, isControl) >= 0 {
 		c.add("decoy.server_name", "want at most %d bytes without control characters, got %s", maxServerName, shown(d.ServerName))
 	}

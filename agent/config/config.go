@@ -65,6 +65,12 @@ type Decoy struct {
 	// Framing is how an answer to a request travels when nothing has to be said
 	// before it: "json", or "sse" for an event stream. Default "json".
 	Framing string `toml:"framing"`
+	// Latency is "on" where answers take as long as those of the imitated
+	// services, or "off". Default "on".
+	Latency string `toml:"latency"`
+	// Friction is "on" where the imitated services limit the rate of calls and
+	// fail now and then, or "off". Default "on".
+	Friction string `toml:"friction"`
 	// ServerName replaces the name that the persona gives its server, at most
 	// 128 bytes. Empty or absent: the persona's own.
 	ServerName string `toml:"server_name"`
@@ -196,6 +202,8 @@ func blank() *Config {
 			Personas:       []string{"enterprise"},
 			Profile:        "strict",
 			Framing:        "json",
+			Latency:        "on",
+			Friction:       "on",
 			AllowedOrigins: []string{},
 			AllowedHosts:   []string{},
 			TrustedProxies: []string{},

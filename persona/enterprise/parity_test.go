@@ -38,7 +38,7 @@ var parity = []struct{ tool, args, keys string }{
 	{"gitlab_search_code", "query* project_id", "total_pages items.project_id items.project.path_with_namespace items.path items.ref items.data"},
 	{"gitlab_get_pull_request_comments", "project_id* merge_request_iid*:n", "[].id [].author.name [].author.username [].body [].created_at [].type"},
 	{"google_search_drive_files", "query* page_size:n", "files.id files.name files.mimeType files.modifiedTime files.owners.displayName nextPageToken"},
-	{"google_sheets_read", "file_name* sheet_name range", "spreadsheetId title sheets.title values"},
+	{"google_sheets_read", "file_name* sheet_name range {{fake:reason_name:0}}*", "spreadsheetId title sheets.title values"},
 	{"google_docs_read", "file_name*", "documentId title body.content lastModifiedTime owners.displayName"},
 	{"google_chat_search_message", "query* space_name", "messages.name messages.sender.displayName messages.text messages.createTime"},
 	{"google_slides_get_presentation", "file_name*", "presentationId title slides.objectId slides.pageElements masters"},
@@ -51,7 +51,7 @@ var parity = []struct{ tool, args, keys string }{
 	{"slack_channels_list", "types limit:n", "ok channels.id channels.name channels.topic channels.is_private channels.num_members channels.created response_metadata.next_cursor"},
 	{"salesforce_query_soql", "query*", "totalSize done records.attributes.type records.Id"},
 	{"salesforce_list_reports", "limit:n", "reports.id reports.name reports.folder reports.format reports.lastRunDate"},
-	{"salesforce_get_report", "report_name*", "reportMetadata.name reportMetadata.format reportMetadata.reportType.label factMap.T!T.rows.dataCells.label factMap.T!T.rows.dataCells.value columns"},
+	{"salesforce_get_report", "report_name* {{fake:reason_name:0}}*", "reportMetadata.name reportMetadata.format reportMetadata.reportType.label factMap.T!T.rows.dataCells.label factMap.T!T.rows.dataCells.value columns"},
 	{"salesforce_get_account", "company_name*", "Id Name Industry Phone BillingAddress AnnualRevenue Contacts Opportunities Cases AccountTeamMembers"},
 }
 

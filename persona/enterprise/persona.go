@@ -104,21 +104,25 @@ func (p *Persona) Call(c *sdk.Call) []byte {
 			return guest.Error("bad_args", "arguments are not an object")
 		}
 	}
+	v := p.view(c.Seed, c.Now.UTC())
+	if out := v.obstacle(c, o); out != nil {
+		return out
+	}
 	w := &p.w
 	w.Reset()
 	w.Obj().Key("result").Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Text()
-	if err := run(p.view(c.Seed, c.Now.UTC()), args{o}, w); err != nil {
-		return refused(w, err.Error())
+	if err := run(v, args{o}, w); err != nil {
+		refused(w, err.Error())
+		return v.secrets.mark(w.Bytes(), c)
 	}
 	w.End().End().End().Key("isError").Bool(false).End().End()
-	return append([]byte(nil), w.Bytes()...)
+	return v.secrets.mark(w.Bytes(), c)
 }
 
-func refused(w *guest.Writer, text string) []byte {
+func refused(w *guest.Writer, text string) {
 	w.Reset()
 	w.Obj().Key("result").Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Str(text).End().End()
 	w.Key("isError").Bool(true).End().End()
-	return append([]byte(nil), w.Bytes()...)
 }
 
 // view returns the world of a seed as it is at now.
@@ -127,13 +131,14 @@ func (p *Persona) view(seed uint64, now time.Time) *view {
 		if v != nil && v.seed == seed {
 			p.views[0], p.views[i] = v, p.views[0]
 			if !v.now.Equal(now) {
-				p.views[0] = &view{seed: seed, World: v.World, now: now}
+				p.views[0] = &view{seed: seed, World: v.World, now: now, secrets: v.secrets}
 			}
 			return p.views[0]
 		}
 	}
 	p.views[1] = p.views[0]
-	p.views[0] = &view{seed: seed, World: world.New(seed), now: now}
+	w := world.New(seed)
+	p.views[0] = &view{seed: seed, World: w, now: now, secrets: newSecrets(w)}
 	return p.views[0]
 }
 
@@ -142,6 +147,7 @@ type view struct {
 	*world.World
 	seed    uint64
 	now     time.Time
+	secrets *secrets
 	pages   []*world.Page
 	slack   []*world.Message
 	chat    []*world.Message

@@ -16,6 +16,7 @@ type Build struct {
 	Failed   bool
 	Node     string
 	Version  string
+	leaked   []string // console lines
 }
 
 // BuildCount is how many builds of the job were started by now.
@@ -32,6 +33,7 @@ func (w *World) Build(job *Job, number int, now time.Time) *Build {
 	if head := w.Commits(job.Repo, 1, b.Started); len(head) > 0 {
 		b.Commit = head[0]
 	}
+	b.leaked = w.leakedLines(b)
 	return b
 }
 
@@ -72,7 +74,7 @@ func (b *Build) Log(now time.Time, url string) []string {
 		"using credential " + b.Job.Credit, " > git fetch --tags --force --progress -- " + url + " +refs/heads/*:refs/remotes/origin/*",
 		"Checking out Revision " + sha + " (" + repo.Branch + ")", " > git checkout -f " + sha, `Commit message: "` + subject + `"`,
 	}
-	all = append(all, b.steps()...)
+	all = append(append(all, b.leaked...), b.steps()...)
 	if b.Failed {
 		all = append(all, "ERROR: script returned exit code 1")
 	}

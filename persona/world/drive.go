@@ -129,6 +129,7 @@ func (w *World) fixedFiles() {
 			"Code is in " + p.Code + "-api and its neighbours.", "Questions go to " + owner.Name + ".",
 		}}, w.start+13*day)
 	}
+	w.leakedDriveFiles()
 }
 
 // quarterFiles adds what is written anew each quarter.

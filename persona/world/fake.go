@@ -7,7 +7,7 @@ import (
 
 // Fake returns value n of a kind from the world of a seed, for placeholders that
 // a host fills in. Kinds are org_name, org_slug, org_domain, person_name, login,
-// email, hostname, repo, uuid and ip; another kind is reported as false. It
+// email, hostname, repo, uuid, ip, reason_name and reason_text; another kind is reported as false. It
 // builds the world anew: who needs many values keeps a [World] and calls
 // [World.Fake].
 func Fake(seed uint64, kind string, n uint32) (string, bool) { return New(seed).Fake(kind, n) }
@@ -42,6 +42,11 @@ func (w *World) Fake(kind string, n uint32) (string, bool) {
 		return r.uuid(), true
 	case "ip":
 		return w.Address("fake", i), true
+	case "reason_name":
+		return w.ReasonName(), true
+	case "reason_text":
+		r := w.sub("reason text").at(0)
+		return r.pick(reasonTexts), true
 	}
 	return "", false
 }

@@ -54,7 +54,7 @@ func (w *World) makeFiles(repo *Repo) []File {
 		f := File{Path: fill.Replace(t.path), Content: fill.Replace(t.body), SHA: r.hex(40)}
 		out = append(out, f)
 	}
-	return out
+	return append(out, w.leakedFiles(repo)...)
 }
 
 func (w *World) filler(r *roll, repo *Repo) filler {

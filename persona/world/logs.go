@@ -63,6 +63,7 @@ func (w *World) makeLog(n int) *LogLine {
 	} else {
 		w.quietLog(&r, l, t)
 	}
+	w.leakIntoLog(l, n)
 	return l
 }
 

@@ -19,7 +19,7 @@ func (w *World) pagePlans() []pagePlan {
 		}
 		plans = append(plans, pagePlan{2, "Team charter: " + t.Name, []string{"team", t.Slug}, body, 0})
 	}
-	return plans
+	return append(plans, w.leakedPages()...)
 }
 
 func (w *World) officePages() []pagePlan {

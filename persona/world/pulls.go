@@ -251,6 +251,7 @@ func (w *World) Comments(p *Pull, now time.Time) []Comment {
 		if f := w.file(p.Repo, files[r.below(len(files))]); r.chance(80) && f != nil {
 			c.Path, c.Line = f.Path, r.between(1, max(1, f.Lines()))
 		}
+		c.Body = w.leakedRemark(c.ID, c.Body)
 		if i == 1 && n > 2 && p.Author.there(t) {
 			c.Author = p.Author
 		}

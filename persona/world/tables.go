@@ -58,7 +58,7 @@ func (w *World) Databases() []*Database {
 	for i, p := range w.Products {
 		db := &Database{Name: p.Code + "_prod", Owner: p.Code + "_owner", Size: strconv.Itoa(r.between(2, 90)) + " GB", Tables: []*Table{customers, w.settingsTable(p)}}
 		if i == 0 {
-			db.Tables = []*Table{users, keys, customers, orders, payroll, w.settingsTable(p)}
+			db.Tables = []*Table{users, keys, customers, orders, payroll, w.settingsTable(p), w.integrationsTable()}
 		}
 		w.cache.databases = append(w.cache.databases, db)
 	}

@@ -47,6 +47,7 @@ type World struct {
 type cache struct {
 	dice      map[string]dice
 	crmPod    string
+	secrets   map[[2]string]string // by kind and label
 	internal  string // domain
 	incidents []*Incident
 	slots     int // of the incidents' stream that were looked at

@@ -35,7 +35,7 @@ const (
 func All() []sdk.Rule {
 	return []sdk.Rule{
 		toolEnumeration, multiToolRecon, unknownToolProbe, secretHunting,
-		datastoreRecon, sourceCodeRecon, identityRecon,
+		datastoreRecon, sourceCodeRecon, identityRecon, honeytokenReplay,
 	}
 }
 

@@ -257,9 +257,29 @@ func decodeField(ev *sdk.Event, key, v []byte) {
 	case "client":
 		o, _ := ParseObject(v)
 		ev.Client = &sdk.ClientInfo{Name: o.Str("name"), Version: o.Str("version"), Title: o.Str("title")}
+	case "canaries_minted":
+		_ = Elements(v, func(v []byte) { ev.CanariesMinted = append(ev.CanariesMinted, canaryRef(v)) })
+	case "canaries_seen":
+		_ = Elements(v, func(v []byte) { ev.CanariesSeen = append(ev.CanariesSeen, canarySeen(v)) })
 	case "notes":
 		ev.Notes = map[string]string{}
 		_ = Members(v, func(k string, v []byte) { ev.Notes[k] = String(v) })
+	}
+}
+
+func canaryRef(v []byte) sdk.CanaryRef {
+	o, _ := ParseObject(v)
+	return sdk.CanaryRef{ID: o.Str("id"), Kind: o.Str("kind"), Label: o.Str("label")}
+}
+
+func canarySeen(v []byte) sdk.CanarySeen {
+	o, _ := ParseObject(v)
+	at, _ := time.Parse(time.RFC3339Nano, o.Str("origin_time"))
+	return sdk.CanarySeen{
+		CanaryRef: canaryRef(v), Scope: o.Str("scope"), OriginSession: o.Str("origin_session"), OriginActor: o.Str("origin_actor"),
+		OriginIP: o.Str("origin_ip"), OriginEvent: o.Str("origin_event"), OriginTime: at,
+		Position: o.Str("position"), Encoding: o.Str("encoding"), Credential: o.Bool("credential"), Partial: o.Bool("partial"),
+		SameSession: o.Bool("same_session"), SameActor: o.Bool("same_actor"), SameIP: o.Bool("same_ip"),
 	}
 }
 
@@ -313,6 +333,8 @@ func stringField(ev *sdk.Event, key []byte) *string {
 		return &ev.Outcome
 	case "error":
 		return &ev.Error
+	case "justification":
+		return &ev.Justification
 	}
 	return nil
 }

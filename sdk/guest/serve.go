@@ -69,6 +69,10 @@ func decodeCall(in []byte) (*sdk.Call, error) {
 			c.Now = now.UTC()
 		case "can":
 			c.Can = Strings(v)
+		case "friction":
+			c.Friction = v[0] == 't'
+		case "retry_after":
+			c.RetryAfter = int(integer(v, 0))
 		case "round":
 			c.Round = int(integer(v, 0))
 		}

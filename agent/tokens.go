@@ -1,0 +1,95 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+// tokenPage is how many honeytokens are read back in one step.
+const tokenPage = 1000
+
+// learn fills the set of honeytokens from before this start: from the journal's
+// table, which outlives the events it was made from, and from the events that are
+// not in it yet, all of them if it was lost.
+func (j *judge) learn(ctx context.Context) error {
+	from, err := j.journal.Tables().Place()
+	if err != nil {
+		return err
+	}
+	var rows []journal.Canary
+	for before := uint64(0); ; {
+		page, err := j.journal.Tables().Canaries(before, tokenPage)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, page...)
+		if len(page) < tokenPage {
+			break
+		}
+		before = page[len(page)-1].Seq
+	}
+	for _, c := range slices.Backward(rows) {
+		j.tokens.Learn(c.Canary, honeytoken.Origin{Session: c.Session, Actor: c.Actor, IP: c.IP, Event: c.EventID, Time: c.Time})
+	}
+	return j.learnSince(ctx, from)
+}
+
+// learnSince learns from events behind a place, the oldest first.
+func (j *judge) learnSince(ctx context.Context, place uint64) error {
+	var late []*sdk.Event
+	for q := (journal.Query{Kind: sdk.KindCanary, Limit: tokenPage}); ; {
+		page, err := j.journal.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		late = append(late, page.Events...)
+		if q.Before = page.Next; q.Before <= place+1 {
+			break
+		}
+	}
+	for _, ev := range slices.Backward(late) {
+		j.minted(ev)
+	}
+	return nil
+}
+
+// minted learns a honeytoken from its event.
+func (j *judge) minted(ev *sdk.Event) {
+	if ev.Canary != nil {
+		j.tokens.Learn(*ev.Canary, honeytoken.Origin{Session: ev.Session, Actor: ev.Actor, IP: ev.IP, Event: ev.ID, Time: ev.Time})
+	}
+}
+
+// examined is an event with the honeytokens that its request carries. The
+// journal's own stays as it was recorded.
+func (j *judge) examined(ev *sdk.Event) *sdk.Event {
+	seen := j.tokens.Seen(ev)
+	if seen == nil {
+		return ev
+	}
+	with := *ev
+	with.CanariesSeen = seen
+	return &with
+}
+
+// recordDescribed records the honeytokens that personas describe, which nobody
+// has to ask for, unless an earlier start did.
+func (s *Sensor) recordDescribed() {
+	now := time.Now().UTC()
+	for _, c := range s.personas.Canaries() {
+		if _, err := s.journal.Tables().Canary(c.Value); err == nil {
+			continue
+		}
+		s.writer.Record(&sdk.Event{
+			V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindCanary, Time: now,
+			Sensor: s.cfg.Sensor.Name, Canary: &c,
+		})
+	}
+}
