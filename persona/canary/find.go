@@ -63,9 +63,6 @@ func Needles(kind, value string) []Needle {
 	return needles(Needle{Text: value}) // passwords, secrets, tokens
 }
 
-// Exact is a needle that is a text as it stands, of 8 bytes at least.
-func Exact(text string) Needle { return Needle{Text: text, anchor: (len(text) - anchor) / 2, whole: true} }
-
 // needles leaves out what is too short to be told from other text.
 func needles(n Needle) []Needle {
 	if len(n.Text) < minToken && !n.name || n.anchor < 0 || len(n.Text) < n.anchor+anchor {

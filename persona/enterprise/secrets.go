@@ -1,8 +1,6 @@
 package enterprise
 
 import (
-	"slices"
-
 	"github.com/killdeer-mcp/killdeer/persona/canary"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -14,49 +12,40 @@ import (
 // their own, which searches and queries work on like on any text; what a query
 // made of one (a part, another case) is shown as it is.
 type secrets struct {
-	finder *canary.Finder
-	of     []world.Secret
+	texts *canary.Texts
+	of    []world.Secret
 }
 
 func newSecrets(w *world.World) *secrets {
-	all := w.Secrets()
-	s := &secrets{finder: canary.NewFinder(len(all)), of: all}
-	for i, secret := range all {
-		// Parts of a key that all keys have, and values of several lines, which
-		// no text of the world holds, tell nothing.
-		if !canary.Multiline(secret.Kind) && len(canary.Needles(secret.Kind, secret.Value)) > 0 {
-			s.finder.Add(canary.Exact(secret.Value), i)
-		}
+	s := &secrets{of: w.Secrets()}
+	values := make([]string, len(s.of))
+	for i := range s.of {
+		values[i] = s.of[i].Value
 	}
+	s.texts = canary.NewTexts(values)
 	return s
 }
 
 // mark returns a copy of an output in which credentials are placeholders.
 func (s *secrets) mark(out []byte, c *sdk.Call) []byte {
 	text := string(out)
-	var found []canary.Match
-	s.finder.Find(text, func(m canary.Match) bool {
-		found = append(found, m)
-		return true
+	type place struct{ i, start int }
+	var found []place
+	s.texts.Find(text, func(i, start int) {
+		found = append(found, place{i, start})
+		for n := len(found) - 1; n > 0 && found[n].start < found[n-1].start; n-- {
+			found[n], found[n-1] = found[n-1], found[n]
+		}
 	})
 	if found == nil {
-		return append([]byte(nil), out...)
+		return []byte(text)
 	}
-	// The whole comes before its parts, which begin later or end earlier.
-	slices.SortFunc(found, func(a, b canary.Match) int {
-		if a.Start != b.Start {
-			return a.Start - b.Start
-		}
-		return b.End - a.End
-	})
 	marked, at := make([]byte, 0, len(out)+len(found)*64), 0
-	for _, m := range found {
-		if m.Start < at {
-			continue
+	for _, f := range found {
+		if of := &s.of[f.i]; f.start >= at {
+			marked = append(append(marked, text[at:f.start]...), guest.Canary(c, of.Kind, of.Label)...)
+			at = f.start + len(of.Value)
 		}
-		of := &s.of[m.Ref]
-		marked = append(append(marked, text[at:m.Start]...), guest.Canary(c, of.Kind, of.Label)...)
-		at = m.End
 	}
 	return append(marked, text[at:]...)
 }

@@ -47,8 +47,9 @@ type World struct {
 type cache struct {
 	dice      map[string]dice
 	crmPod    string
-	secrets   map[[2]string]string // by kind and label
-	internal  string // domain
+	secrets   []Secret
+	leaks     map[string][]leak // by kind
+	internal  string            // domain
 	incidents []*Incident
 	slots     int // of the incidents' stream that were looked at
 	calendars map[string]*calendar
