@@ -7,9 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -54,7 +52,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	v.await(sdk.KindGap)
+	v.await(journal.Query{Kind: sdk.KindGap})
 	ask(hello)
 	v.stop()
 	if log := v.log(); strings.Count(log, full) != 1 || strings.Count(log, "journal takes events again") != 1 {
@@ -94,24 +92,4 @@ func smallDisk(t *testing.T, dir string) (ballast string) {
 		t.Fatal(err)
 	}
 	return ballast
-}
-
-// await waits until the sensor has recorded an event of a kind.
-func (v *victim) await(kind sdk.Kind) {
-	v.t.Helper()
-	log, err := agent.OpenLog(v.t.Context(), v.state())
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	defer log.Close()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		page, err := log.Query(v.t.Context(), journal.Query{Kind: kind, Limit: 1})
-		if err != nil {
-			v.t.Fatal(err)
-		}
-		if len(page.Events) > 0 {
-			return
-		}
-	}
-	v.t.Fatalf("no event of kind %s after %v\n%s", kind, patience, v.log())
 }

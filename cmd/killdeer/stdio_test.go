@@ -22,7 +22,7 @@ func TestClientsOverStdio(t *testing.T) {
 		for _, mode := range c.StdioModes {
 			t.Run(c.Name+"/"+mode, func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "agent.toml")
-				text := fmt.Sprintf("[sensor]\ncache_dir = %q\n[decoy]\npersonas = [%q]\n[rules]\npacks = [%q]\n", shared.cache, shared.enterprise, shared.core)
+				text := fmt.Sprintf("[sensor]\ncache_dir = %q\n[decoy]\npersonas = [%q]\nlatency = \"off\"\nfriction = \"off\"\n[rules]\npacks = [%q]\n", shared.cache, shared.enterprise, shared.core)
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -25,7 +26,7 @@ type victim struct {
 func newVictim(t *testing.T, more string) *victim {
 	t.Helper()
 	v := &victim{t: t, dir: t.TempDir()}
-	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndecoy.personas = [%q]\nrules.packs = [%q]\n%s",
+	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndecoy.latency = \"off\"\ndecoy.friction = \"off\"\ndecoy.personas = [%q]\nrules.packs = [%q]\n%s",
 		shared.cache, shared.enterprise, shared.core, more)
 	if err := os.WriteFile(v.config(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -109,4 +110,26 @@ func (v *victim) recorded() []*sdk.Event {
 		}
 		all = append(all, events...)
 	}
+}
+
+// await returns the newest event of a query once there is one.
+func (v *victim) await(q journal.Query) *sdk.Event {
+	v.t.Helper()
+	log, err := agent.OpenLog(v.t.Context(), v.state())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer log.Close()
+	q.Limit = 1
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		page, err := log.Query(v.t.Context(), q)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if len(page.Events) > 0 {
+			return page.Events[0]
+		}
+	}
+	v.t.Fatalf("no event of %+v after %v\n%s", q, patience, v.log())
+	return nil
 }
