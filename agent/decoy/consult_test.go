@@ -3,7 +3,9 @@ package decoy
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,4 +118,68 @@ func TestStateExpires(t *testing.T) {
 			t.Errorf("after its end: %s %s", o.Code, o.Detail)
 		}
 	})
+}
+
+// A call that waits for its delay ends with its request, and an address may have
+// so many of them and no more.
+func TestDelayIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestServer(func(*sdk.Call) *sdk.Answer { return &sdk.Answer{Result: sdk.RawJSON(done), Delay: time.Hour} })
+		ask := func(ctx context.Context, ip string) (took time.Duration, note string) {
+			m := parseMessage([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}`))
+			x := &exchange{arrival: time.Now(), era: profile.Legacy, event: s.newEvent(time.Now(), "http")}
+			x.event.IP = ip
+			start := time.Now()
+			s.engine.serve(ctx, x, m)
+			return time.Since(start), x.event.Notes["delay"]
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		for range maxWaiting {
+			waiting.Go(func() {
+				if took, note := ask(ctx, "192.0.2.1"); took != time.Second || note != "" {
+					t.Errorf("it took %v, %q", took, note)
+				}
+			})
+		}
+		synctest.Wait()
+		if took, note := ask(ctx, "192.0.2.1"); took != 0 || note == "" {
+			t.Errorf("one call too many took %v, %q", took, note)
+		}
+		waiting.Go(func() {
+			if took, _ := ask(ctx, "192.0.2.2"); took != time.Second {
+				t.Errorf("another address waited %v", took)
+			}
+		})
+		time.Sleep(time.Second)
+		cancel()
+		waiting.Wait()
+		if took, note := ask(t.Context(), "192.0.2.1"); took != time.Hour || note != "" {
+			t.Errorf("after all of that it took %v, %q", took, note)
+		}
+	})
+}
+
+// A repeated read is recorded again after a while only, and by client.
+func TestHanded(t *testing.T) {
+	var h handed
+	now := time.Now()
+	for i, tt := range []struct {
+		id, holder string
+		at         time.Duration
+		want       bool
+	}{
+		{"a", "s", 0, true}, {"a", "s", time.Second, false}, {"b", "s", 0, true}, {"a", "t", 0, true},
+		{"a", "s", recordAgain, true}, {"a", "s", recordAgain + time.Second, false},
+	} {
+		if got := h.due(tt.id, tt.holder, now.Add(tt.at)); got != tt.want {
+			t.Errorf("%d: due is %v", i, got)
+		}
+	}
+	for i := range 3 * maxHanded {
+		h.due("x", strconv.Itoa(i), now)
+		if len(h.at) > maxHanded {
+			t.Fatal("it grows without end")
+		}
+	}
 }

@@ -63,6 +63,11 @@ type description struct {
 	Routes   map[string]any                                       `json:"routes"`
 	Tools    []tool                                               `json:"tools"`
 	Info     map[string]struct{ Service, Class, Category string } `json:"tool_info"`
+
+	Upstreams map[string]struct {
+		LatencyMS int `json:"latency_ms"`
+		PerMinute int `json:"per_minute"`
+	} `json:"upstreams"`
 }
 
 type tool struct {
