@@ -139,7 +139,7 @@ func TestJudgeCore(t *testing.T) {
 	}
 	want := []rules.PackInfo{{Name: "pack0", ID: "core", Version: core.Version, Rules: []string{
 		"MCP_TOOL_ENUMERATION", "MCP_MULTI_TOOL_RECON", "MCP_UNKNOWN_TOOL_PROBE", "MCP_SECRET_HUNTING_ARGS",
-		"MCP_DATASTORE_RECON", "MCP_SOURCE_CODE_RECON", "MCP_IDENTITY_RECON",
+		"MCP_DATASTORE_RECON", "MCP_SOURCE_CODE_RECON", "MCP_IDENTITY_RECON", "MCP_HONEYTOKEN_REPLAY",
 	}}}
 	if diff := cmp.Diff(want, e.Packs()); diff != "" {
 		t.Errorf("packs (-want +got):\n%s", diff)

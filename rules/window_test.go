@@ -318,3 +318,18 @@ func BenchmarkWindow(b *testing.B) {
 		})
 	}
 }
+
+// A filter of "*" wants a field to be there.
+func TestFilterAnything(t *testing.T) {
+	f, err := newFilter(map[string]string{"canaries_seen": "*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := &sdk.Event{CanariesSeen: []sdk.CanarySeen{{Position: "path"}}}
+	if !f.match(with) || f.match(&sdk.Event{CanariesMinted: []sdk.CanaryRef{{ID: "c"}}}) {
+		t.Error("it does not tell an event with tokens from one without")
+	}
+	if f, _ := newFilter(map[string]string{"tool": "a|*"}); !f.match(&sdk.Event{Tool: "b"}) || f.match(&sdk.Event{}) {
+		t.Error("among other values it is no wildcard, or takes none for one")
+	}
+}

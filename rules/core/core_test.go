@@ -245,8 +245,8 @@ func TestInfo(t *testing.T) {
 			t.Errorf("rule %s: dedup = %v, want ip over 5m", i.ID, i.Dedup)
 		}
 	}
-	if len(seen) != 7 {
-		t.Errorf("%d rules, want 7", len(seen))
+	if len(seen) != 8 {
+		t.Errorf("%d rules, want 8", len(seen))
 	}
 }
 
