@@ -3,7 +3,6 @@ package agent_test
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,12 +18,6 @@ var (
 	awsID     = regexp.MustCompile(`AKIA[A-Z2-7]{16}`)
 	awsSecret = regexp.MustCompile(`AWS secret: ([A-Za-z0-9+/]{40})`)
 )
-
-// from is a client of another address, which has the sensor to itself.
-func from(ip string) *http.Client {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
-	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
-}
 
 // stolen reads a credential in a session, which it returns.
 func stolen(t *testing.T, r *running) (session, id, secret string) {
@@ -96,7 +89,7 @@ func replayed(t *testing.T, r *running, session, id, secret string) {
 			t.Fatal(err)
 		}
 		req.URL = url
-		resp, err := from(use.ip).Do(req.WithContext(t.Context()))
+		resp, err := from(t, use.ip).Do(req.WithContext(t.Context()))
 		if err != nil {
 			t.Fatal(err)
 		}
