@@ -32,8 +32,12 @@ var mayImport = map[string][]string{
 	"persona/enterprise/pgsql": {},
 	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql"},
 	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
-	"rules/core":               {"sdk", "sdk/guest"},
+	"rules/fold":               {},
+	"rules/match":              {"sdk"},
+	"rules/core":               {"sdk", "sdk/guest", "rules/fold"},
 	"rules/core/wasm":          {"sdk", "sdk/guest", "rules/core"},
+	"rules/toml":               {"sdk", "sdk/guest", "rules/match"},
+	"rules/toml/wasm":          {"sdk", "sdk/guest", "rules/toml"},
 
 	"internal/conformance":      {"sdk", "sdk/guest"},
 	"internal/conformance/wasm": {"sdk", "sdk/guest", "internal/conformance"},
@@ -53,7 +57,7 @@ var mayImport = map[string][]string{
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
-	"rules":            {"sdk", "sdk/guest", "internal/wasm"},
+	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match"},
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
@@ -66,7 +70,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "internal/conformance"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm"}

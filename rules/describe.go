@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -16,13 +18,14 @@ import (
 const (
 	maxDescribe   = 1 << 20
 	maxRules      = 256
-	maxWindows    = 32
+	maxWindows    = 64
 	maxFilter     = 8 // conditions of one filter
 	maxTitle      = 256
 	maxText       = 4096
 	maxTechniques = 32
 	maxTechnique  = 64
 	maxFaults     = 16 // faults that one error tells of
+	maxThresholds = 8  // of a rule
 	maxSpan       = 24 * time.Hour
 	defaultDedup  = 5 * time.Minute
 )
@@ -40,29 +43,56 @@ type description struct {
 	Kind    string          `json:"kind"`
 	ID      string          `json:"id"`
 	Version string          `json:"version"`
-	Rules   []sdk.RuleInfo  `json:"rules"`
+	Rules   []describedRule `json:"rules"`
 	Windows []sdk.Window    `json:"windows"`
 	State   json.RawMessage `json:"state"`
+}
+
+// describedRule names the windows that the rule reads; without the list it reads
+// all of the pack's.
+type describedRule struct {
+	sdk.RuleInfo
+	Windows *[]string `json:"windows"`
 }
 
 // pack is a loaded rules module.
 type pack struct {
 	info    PackInfo
 	guest   Guest
+	config  []byte
 	rules   map[string]*rule
-	when    []filter // an event that matches none is of no interest; empty: all are
-	fields  []field  // of an event, that the guest is sent
+	order   []*rule // by number
 	windows []*window
-	// timeless says that every rule names its fields and none is time: then the
-	// guest is not told the moment either, and equal inputs recur.
-	timeless bool
+	filters *filterset
+
+	classes  []class
+	terms    *terms  // nil: no rule has any
+	worded   ruleset // rules that have terms
+	bounded  ruleset // rules that have thresholds
+	plans    map[ruleset]*plan
 	verdicts *verdicts
 }
 
 type rule struct {
-	info sdk.RuleInfo
-	over time.Duration // of the deduplication
+	info    sdk.RuleInfo
+	number  int
+	over    time.Duration // of the deduplication
+	when    filter
+	fields  []column // none: all of the event's
+	windows []int
+	atLeast []threshold
+	at      []threshold
 }
+
+// threshold is what a window, or a number of the event, must have come to.
+type threshold struct {
+	window int // -1: column
+	column column
+	least  float64
+	values []int
+}
+
+func (t *threshold) at(n int) bool { return slices.Contains(t.values, n) }
 
 // parseDescription makes a pack of a describe document. Its error tells all the
 // faults that it found.
@@ -74,11 +104,14 @@ func parseDescription(name string, doc []byte) (*pack, error) {
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return nil, fmt.Errorf("decode describe document: %w", err)
 	}
-	p := &pack{info: PackInfo{Name: name, ID: d.ID, Version: d.Version}, rules: map[string]*rule{}}
+	p := &pack{
+		info: PackInfo{Name: name, ID: d.ID, Version: d.Version}, rules: map[string]*rule{},
+		filters: newFilterset(), plans: map[ruleset]*plan{}, verdicts: newVerdicts(),
+	}
 	faults := d.check()
 	if len(d.Rules) <= maxRules && len(d.Windows) <= maxWindows {
-		faults = append(faults, p.addRules(d.Rules)...)
 		faults = append(faults, p.addWindows(d.Windows)...)
+		faults = append(faults, p.addRules(d.Rules)...)
 	}
 	if len(faults) > maxFaults {
 		faults = append(faults[:maxFaults], fmt.Errorf("and %d more", len(faults)-maxFaults))
@@ -102,43 +135,118 @@ func (d *description) check() (faults []error) {
 	return faults
 }
 
-// addRules checks the rules and works out what the pack has to be sent.
-func (p *pack) addRules(infos []sdk.RuleInfo) (faults []error) {
-	wanted, all := map[string]bool{}, false
-	for i, info := range infos {
-		if !ruleID.MatchString(info.ID) {
-			faults = append(faults, fmt.Errorf("rule %d: id %q does not match %s", i, cut(info.ID, maxTitle), ruleID))
+// addRules checks the rules and sorts them by what spares them.
+func (p *pack) addRules(infos []describedRule) (faults []error) {
+	var lists []termList
+	for i, d := range infos {
+		if !ruleID.MatchString(d.ID) {
+			faults = append(faults, fmt.Errorf("rule %d: id %q does not match %s", i, cut(d.ID, maxTitle), ruleID))
 			continue
 		}
-		if p.rules[info.ID] != nil {
-			faults = append(faults, fmt.Errorf("rule %s: declared twice", info.ID))
+		if p.rules[d.ID] != nil {
+			faults = append(faults, fmt.Errorf("rule %s: declared twice", d.ID))
 			continue
 		}
-		r, when, err := newRule(info)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("rule %s: %w", info.ID, err))
+		r, err := newRule(d.RuleInfo)
+		if err = errors.Join(err, p.bind(r, d)); err != nil {
+			faults = append(faults, fmt.Errorf("rule %s: %w", d.ID, err))
 		}
-		p.rules[info.ID] = r
-		p.info.Rules = append(p.info.Rules, info.ID)
-		p.when = append(p.when, when)
-		all = all || len(info.Fields) == 0
-		for _, f := range info.Fields {
-			wanted[f] = true
-		}
-	}
-	if slices.ContainsFunc(p.when, func(f filter) bool { return len(f) == 0 }) {
-		p.when = nil
-	}
-	for _, f := range fields {
-		if all || wanted[f.name] {
-			p.fields = append(p.fields, f)
+		r.number = i
+		p.rules[d.ID], p.order = r, append(p.order, r)
+		p.info.Rules = append(p.info.Rules, d.ID)
+		if len(d.Terms) > 0 {
+			lists = append(lists, termList{i, d.Terms})
 		}
 	}
-	p.timeless, p.verdicts = !all && !wanted["time"], newVerdicts()
+	if err := checkAllTerms(lists); err != nil {
+		return append(faults, err)
+	}
+	if len(faults) == 0 {
+		p.classify(lists)
+	}
 	return faults
 }
 
-func newRule(info sdk.RuleInfo) (*rule, filter, error) {
+// classify builds what finds the candidates among the rules.
+func (p *pack) classify(lists []termList) {
+	byFilter := map[int]int{}
+	for _, r := range p.order {
+		f := p.filters.add(r.when)
+		if _, ok := byFilter[f]; !ok {
+			byFilter[f] = len(p.classes)
+			p.classes = append(p.classes, class{filter: f})
+		}
+		p.classes[byFilter[f]].rules.set(r.number)
+		if len(r.at)+len(r.atLeast) > 0 {
+			p.bounded.set(r.number)
+		}
+	}
+	if len(lists) == 0 {
+		return
+	}
+	p.terms = newTerms(lists)
+	for _, l := range lists {
+		p.worded.set(l.rule)
+	}
+}
+
+// bind resolves the names that a rule uses.
+func (p *pack) bind(r *rule, d describedRule) error {
+	var faults []error
+	for _, f := range d.Fields {
+		c, ok := sendableColumn(f)
+		if !ok {
+			faults = append(faults, fmt.Errorf("fields: %w", unknownField(f)))
+			continue
+		}
+		r.fields = append(r.fields, c)
+	}
+	switch {
+	case d.Windows == nil:
+		for i := range p.windows {
+			r.windows = append(r.windows, i)
+		}
+	default:
+		for _, name := range *d.Windows {
+			i := p.window(name)
+			if i < 0 {
+				faults = append(faults, fmt.Errorf("windows: the pack has no window %q", cut(name, maxTitle)))
+			}
+			r.windows = append(r.windows, i)
+		}
+	}
+	return errors.Join(errors.Join(faults...), p.bindThresholds(r, d))
+}
+
+func (p *pack) window(name string) int {
+	return slices.IndexFunc(p.windows, func(w *window) bool { return w.name == name })
+}
+
+func (p *pack) bindThresholds(r *rule, d describedRule) error {
+	if len(d.AtLeast)+len(d.At) > maxThresholds {
+		return fmt.Errorf("%d thresholds, at most %d", len(d.AtLeast)+len(d.At), maxThresholds)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.AtLeast)) {
+		t := threshold{window: p.window(name), least: d.AtLeast[name]}
+		if t.window < 0 {
+			var ok bool
+			if t.column, ok = sendableColumn(name); !ok || t.column.shape != shapeNumber {
+				return fmt.Errorf("at_least: %q is neither a window of the pack nor a number field", cut(name, maxTitle))
+			}
+		}
+		r.atLeast = append(r.atLeast, t)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.At)) {
+		t := threshold{window: p.window(name), values: d.At[name]}
+		if t.window < 0 || len(t.values) == 0 || len(t.values) > maxValues {
+			return fmt.Errorf("at: %q is no window of the pack with 1 to %d values", cut(name, maxTitle), maxValues)
+		}
+		r.at = append(r.at, t)
+	}
+	return nil
+}
+
+func newRule(info sdk.RuleInfo) (*rule, error) {
 	r := &rule{info: info, over: defaultDedup}
 	faults := checkTexts(info)
 	if _, err := severityRank(info.Severity); err != nil {
@@ -161,16 +269,11 @@ func newRule(info sdk.RuleInfo) (*rule, filter, error) {
 		faults = append(faults, fmt.Errorf("dedup: %w", err))
 	}
 	r.over = over
-	when, err := checkFilter(info.When)
-	if err != nil {
+	if r.when, err = newFilter(info.When, info.Match); err != nil {
 		faults = append(faults, fmt.Errorf("when: %w", err))
 	}
-	for _, f := range info.Fields {
-		if _, ok := lookup(f); !ok {
-			faults = append(faults, fmt.Errorf("fields: %w", unknownField(f)))
-		}
-	}
-	return r, when, errors.Join(faults...)
+	faults = append(faults, checkTerms(info.Terms))
+	return r, errors.Join(faults...)
 }
 
 func checkTexts(info sdk.RuleInfo) (faults []error) {
@@ -179,6 +282,9 @@ func checkTexts(info sdk.RuleInfo) (faults []error) {
 	}
 	if len(info.Description) > maxText {
 		faults = append(faults, fmt.Errorf("description of %d bytes, at most %d", len(info.Description), maxText))
+	}
+	if len(info.FalsePositives) > maxText {
+		faults = append(faults, fmt.Errorf("false_positives of %d bytes, at most %d", len(info.FalsePositives), maxText))
 	}
 	for name, ids := range map[string][]string{"attack": info.Attack, "atlas": info.Atlas, "owasp": info.OWASP} {
 		bad := slices.ContainsFunc(ids, func(s string) bool { return s == "" || len(s) > maxTechnique })
@@ -201,7 +307,7 @@ func (p *pack) addWindows(specs []sdk.Window) (faults []error) {
 			continue
 		}
 		seen[s.Name] = true
-		w, err := parseWindow(s)
+		w, err := parseWindow(s, p.filters)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("window %s: %w", s.Name, err))
 			continue
@@ -211,31 +317,36 @@ func (p *pack) addWindows(specs []sdk.Window) (faults []error) {
 	return faults
 }
 
-func parseWindow(s sdk.Window) (*window, error) {
+func parseWindow(s sdk.Window, filters *filterset) (*window, error) {
+	w := &window{
+		name: s.Name, by: grouping(s.By), filters: filters, keep: s.Keep,
+		groups: newLRU[string, group](), limit: windowLimit{maxGroups, maxEntries}, seed: maphash.MakeSeed(),
+	}
 	var faults []error
-	if groupings[s.By] == nil {
-		faults = append(faults, fmt.Errorf("by is %q, want ip, actor, session, client, tool or all", cut(s.By, maxTitle)))
+	if w.by == nil {
+		faults = append(faults, fmt.Errorf("by is %q, want ip, actor, session, client, tool, all or a text field", cut(s.By, maxTitle)))
 	}
-	over, err := parseSpan(s.Over)
-	if err != nil {
+	switch {
+	case s.Keep == 0:
+		w.keep = maxValues
+	case s.Keep < -1 || s.Keep > maxValues:
+		faults = append(faults, fmt.Errorf("keep is %d, want -1 (none) to %d", s.Keep, maxValues))
+	}
+	var err error
+	if w.over, err = parseSpan(s.Over); err != nil {
 		faults = append(faults, err)
 	}
-	agg, value, err := parseAggregate(s)
-	if err != nil {
-		faults = append(faults, err)
-	}
-	where, err := checkFilter(s.Where)
+	faults = append(faults, w.aggregates(s))
+	where, err := newFilter(s.Where, s.Match)
 	if err != nil {
 		faults = append(faults, fmt.Errorf("where: %w", err))
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return newWindow(s, over, where, agg, value), nil
+	w.where = filters.add(where)
+	return w, errors.Join(faults...)
 }
 
-// parseAggregate returns what the window computes and the field it computes it of.
-func parseAggregate(s sdk.Window) (agg aggregate, value func(*sdk.Event) string, err error) {
+// aggregates sets what the window computes and of what.
+func (w *window) aggregates(s sdk.Window) (err error) {
 	name, n := "", 0
 	for _, c := range []struct {
 		agg   aggregate
@@ -246,33 +357,32 @@ func parseAggregate(s sdk.Window) (agg aggregate, value func(*sdk.Event) string,
 		{aggregateDistinct, s.Distinct, s.Distinct != ""},
 		{aggregateSum, s.Sum, s.Sum != ""},
 		{aggregateLast, s.Last, s.Last != ""},
+		{aggregateFirst, s.First, s.First != ""},
+		{aggregateSteps, "", len(s.Steps) > 0},
 	} {
 		if c.set {
-			agg, name = c.agg, c.field
+			w.aggregate, name = c.agg, c.field
 			n++
 		}
 	}
 	if n != 1 {
-		return 0, nil, fmt.Errorf("%d of count, distinct, sum and last are set, want exactly one", n)
+		return fmt.Errorf("%d of count, distinct, sum, last, first and steps are set, want exactly one", n)
 	}
-	if agg == aggregateCount {
-		return agg, nil, nil
+	switch w.aggregate {
+	case aggregateCount:
+		return nil
+	case aggregateSteps:
+		w.steps, err = newSteps(s.Steps)
+		return err
 	}
-	f, ok := lookup(name)
-	if !ok {
-		return 0, nil, unknownField(name)
+	var ok bool
+	if w.value, ok = lookup(name); !ok {
+		return unknownField(name)
 	}
-	if agg == aggregateSum && f.shape != shapeNumber {
-		return 0, nil, fmt.Errorf("sum: field %s is no number", name)
+	if w.aggregate == aggregateSum && w.value.shape != shapeNumber {
+		return fmt.Errorf("sum: field %s is no number", name)
 	}
-	return agg, f.value, nil
-}
-
-func checkFilter(where map[string]string) (filter, error) {
-	if len(where) > maxFilter {
-		return nil, fmt.Errorf("%d conditions, at most %d", len(where), maxFilter)
-	}
-	return newFilter(where)
+	return nil
 }
 
 func parseSpan(s string) (time.Duration, error) {

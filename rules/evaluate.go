@@ -9,39 +9,34 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
-// observe counts the event in every window of the pack and returns its groups.
-func (p *pack) observe(ev *sdk.Event) []group {
-	groups := make([]group, len(p.windows))
-	for i, w := range p.windows {
-		groups[i] = w.observe(ev)
+// observe counts the event in every window of the pack.
+func (p *pack) observe(v *view) {
+	p.filters.begin()
+	for _, w := range p.windows {
+		w.observe(v)
 	}
-	return groups
 }
 
-// interested reports whether some rule of the pack could fire on the event.
-func (p *pack) interested(ev *sdk.Event) bool {
-	return len(p.when) == 0 || slices.ContainsFunc(p.when, func(f filter) bool { return f.match(ev) })
-}
-
-// evaluate asks the guest, unless it was asked the same before.
-func (p *pack) evaluate(ctx context.Context, w *guest.Writer, ev *sdk.Event, groups []group) ([]sdk.Hit, error) {
-	p.envelope(w, ev, groups)
-	if !p.timeless {
-		return p.call(ctx, w.Bytes(), ev)
+// evaluate asks the guest about the rules of a plan, unless it was asked the same
+// before.
+func (p *pack) evaluate(ctx context.Context, w *guest.Writer, v *view, pl *plan) ([]sdk.Hit, error) {
+	p.envelope(w, v, pl)
+	if !pl.timeless {
+		return p.call(ctx, w.Bytes(), v.ev, pl)
 	}
 	key, hits, ok := p.verdicts.recall(w.Bytes())
 	if ok {
 		return hits, nil
 	}
-	hits, err := p.call(ctx, w.Bytes(), ev)
+	hits, err := p.call(ctx, w.Bytes(), v.ev, pl)
 	if err == nil {
 		p.verdicts.remember(key, hits)
 	}
 	return hits, err
 }
 
-func (p *pack) call(ctx context.Context, input []byte, ev *sdk.Event) ([]sdk.Hit, error) {
-	out, err := p.guest.Call(ctx, input, p.moment(ev))
+func (p *pack) call(ctx context.Context, input []byte, ev *sdk.Event, pl *plan) ([]sdk.Hit, error) {
+	out, err := p.guest.Call(ctx, input, pl.moment(ev))
 	if err != nil {
 		return nil, err
 	}
@@ -49,31 +44,39 @@ func (p *pack) call(ctx context.Context, input []byte, ev *sdk.Event) ([]sdk.Hit
 	if err != nil {
 		return nil, &replyError{err}
 	}
-	return hits, nil
+	return slices.DeleteFunc(hits, func(h sdk.Hit) bool { return !slices.Contains(pl.asked, p.rules[h.Rule].number) }), nil
 }
 
 // envelope writes the input document of one evaluation.
-func (p *pack) envelope(w *guest.Writer, ev *sdk.Event, groups []group) {
+func (p *pack) envelope(w *guest.Writer, v *view, pl *plan) {
 	w.Reset()
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str("evaluate")
-	if !p.timeless {
-		w.Key("now").Str(ev.Time.UTC().Format(time.RFC3339Nano))
+	if !pl.timeless {
+		w.Key("now").Str(v.ev.Time.UTC().Format(time.RFC3339Nano))
 	}
-	w.Key("event").Obj()
-	for _, f := range p.fields {
-		f.write(w, ev)
+	w.Key("rules").Arr()
+	for _, i := range pl.asked {
+		w.Int(int64(i))
+	}
+	w.End().Key("event").Obj()
+	for _, c := range pl.columns {
+		writeMember(w, c.name, c.shape, v.get(c))
 	}
 	w.End().Key("windows").Obj()
-	for i, win := range p.windows {
-		win.write(w, groups[i])
+	for _, i := range pl.windows {
+		p.windows[i].write(w, v)
 	}
-	w.End().End()
+	w.End()
+	if len(p.config) > 0 {
+		w.Key("config").Raw(p.config)
+	}
+	w.End()
 }
 
 // moment is the guest's wall clock. One that is not told the time must not read
 // it there either.
-func (p *pack) moment(ev *sdk.Event) time.Time {
-	if p.timeless {
+func (pl *plan) moment(ev *sdk.Event) time.Time {
+	if pl.timeless {
 		return time.Time{}
 	}
 	return ev.Time

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -79,13 +78,9 @@ var fields = []field{
 	{"canaries_seen", shapeJSON, func(e *sdk.Event) string { return listJSON(e.CanariesSeen) }},
 }
 
-// lookup returns the named field.
-func lookup(name string) (field, bool) {
-	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return field{}, false
-	}
-	return fields[i], true
+// fieldNamed returns the named field's number.
+func fieldNamed(name string) int {
+	return slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 }
 
 func integer(n int) string {
@@ -150,17 +145,16 @@ func object(v any) string {
 	return string(b)
 }
 
-// write writes the field as a member of an object, nothing when it is absent.
-func (f field) write(w *guest.Writer, ev *sdk.Event) {
-	v := f.value(ev)
+// writeMember writes a value as a member of an object, nothing when it is absent.
+func writeMember(w *guest.Writer, name string, s shape, v string) {
 	if v == "" {
 		return
 	}
-	w.Key(f.name)
+	w.Key(name)
 	switch {
-	case f.shape == shapeText:
+	case s == shapeText:
 		w.Str(v)
-	case f.shape == shapeNumber || sendable(v):
+	case s == shapeNumber || sendable(v):
 		w.Raw([]byte(v))
 	default:
 		w.Str(cut(v, maxArgs))
@@ -191,41 +185,6 @@ func depth(v string) int {
 		}
 	}
 	return deepest
-}
-
-// anything is the value of a filter that wants a field to be there.
-const anything = "*"
-
-// filter says which events count: every field must have one of its values.
-type filter []condition
-
-type condition struct {
-	value  func(*sdk.Event) string
-	oneOf  []string
-	nameOf string
-}
-
-func newFilter(where map[string]string) (filter, error) {
-	var f filter
-	for name, values := range where {
-		fd, ok := lookup(name)
-		if !ok {
-			return nil, unknownField(name)
-		}
-		f = append(f, condition{value: fd.value, oneOf: strings.Split(values, "|"), nameOf: name})
-	}
-	// A fixed order, for equal cost and equal tests.
-	slices.SortFunc(f, func(a, b condition) int { return strings.Compare(a.nameOf, b.nameOf) })
-	return f, nil
-}
-
-func (f filter) match(ev *sdk.Event) bool {
-	for _, c := range f {
-		if v := c.value(ev); !slices.Contains(c.oneOf, v) && (v == "" || !slices.Contains(c.oneOf, anything)) {
-			return false
-		}
-	}
-	return true
 }
 
 // cut shortens s to at most n bytes without breaking a character.

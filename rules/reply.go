@@ -47,6 +47,9 @@ func (p *pack) parseReply(b []byte) ([]sdk.Hit, error) {
 	if len(b) > maxReply {
 		return nil, fmt.Errorf("reply of %d bytes, at most %d", len(b), maxReply)
 	}
+	if string(b) == `{"hits":[]}` {
+		return nil, nil // nearly always
+	}
 	var reply struct {
 		Hits  *[]sdk.Hit `json:"hits"`
 		Error *struct {
@@ -97,7 +100,7 @@ func (p *pack) complete(h *sdk.Hit) error {
 	h.Count = max(h.Count, 1)
 	h.Subject, h.Reason = clean(h.Subject, maxSubject), clean(h.Reason, maxReason)
 	if h.Evidence != nil {
-		h.Evidence.Path, h.Evidence.Snippet = clean(h.Evidence.Path, maxPath), clean(h.Evidence.Snippet, maxSnippet)
+		h.Evidence.Path, h.Evidence.Snippet = clean(h.Evidence.Path, maxPath), clean(redact(h.Evidence.Snippet), maxSnippet)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ type Engine struct {
 	owner map[string]*pack // by rule id
 	dedup *dedup
 	w     guest.Writer
+	view  view
 	stats counters
 }
 
@@ -86,7 +87,14 @@ func New(log *slog.Logger) *Engine {
 // Add loads a pack from its guest: it runs describe twice, compares the two, and
 // checks everything the pack declares. The error is a [*PackError].
 func (e *Engine) Add(ctx context.Context, name string, g Guest) error {
-	p, err := load(ctx, name, g)
+	return e.AddConfigured(ctx, name, g, nil)
+}
+
+// AddConfigured is as [Engine.Add] for a pack whose module takes a configuration,
+// one JSON value, as that for rules written in TOML does. The module is given it
+// with every call.
+func (e *Engine) AddConfigured(ctx context.Context, name string, g Guest, config []byte) error {
+	p, err := load(ctx, name, g, config)
 	if err != nil {
 		return err
 	}
@@ -102,10 +110,14 @@ func (e *Engine) Add(ctx context.Context, name string, g Guest) error {
 	return nil
 }
 
-func load(ctx context.Context, name string, g Guest) (*pack, error) {
+func load(ctx context.Context, name string, g Guest, config []byte) (*pack, error) {
+	question := []byte(`{"abi":1,"op":"describe"}`)
+	if len(config) > 0 {
+		question = fmt.Appendf(nil, `{"abi":1,"op":"describe","config":%s}`, config)
+	}
 	var docs [2][]byte
 	for i := range docs {
-		out, err := g.Call(ctx, []byte(`{"abi":1,"op":"describe"}`), time.Time{})
+		out, err := g.Call(ctx, question, time.Time{})
 		if err != nil {
 			return nil, &PackError{Name: name, Code: failureCode(err), Err: fmt.Errorf("describe: %w", err)}
 		}
@@ -118,7 +130,7 @@ func load(ctx context.Context, name string, g Guest) (*pack, error) {
 	if err != nil {
 		return nil, &PackError{Name: name, Code: "describe", Err: err}
 	}
-	p.guest = g
+	p.guest, p.config = g, config
 	return p, nil
 }
 
@@ -159,23 +171,26 @@ func (e *Engine) Stats() Stats {
 
 // Judge counts the event in the windows, asks the packs about it, and returns the
 // detections it gives rise to, and a guest_error event for each pack that failed.
-// Only access events are judged. The error is ctx's, when it ended the work early;
+// Only access events are judged, and none of the operator's own. The error is ctx's, when it ended the work early;
 // the events returned with it stand.
 func (e *Engine) Judge(ctx context.Context, ev *sdk.Event) ([]*sdk.Event, error) {
-	if ev == nil || ev.Kind != sdk.KindAccess {
+	if !judged(ev) {
 		return nil, nil
 	}
 	e.stats.judged.Add(1)
+	e.view.reset(ev)
 	var out []*sdk.Event
 	var ended error
 	for _, p := range e.packs {
-		groups := p.observe(ev)
-		if ended != nil || !p.interested(ev) {
+		p.observe(&e.view)
+		if ended != nil {
 			continue
 		}
-		var found []*sdk.Event
-		found, ended = e.ask(ctx, p, ev, groups)
-		out = append(out, found...)
+		if set := p.candidates(&e.view); !set.empty() {
+			var found []*sdk.Event
+			found, ended = e.ask(ctx, p, p.plan(set))
+			out = append(out, found...)
+		}
 	}
 	e.countEvictions()
 	if ended != nil {
@@ -184,14 +199,18 @@ func (e *Engine) Judge(ctx context.Context, ev *sdk.Event) ([]*sdk.Event, error)
 	return out, nil
 }
 
+// judged reports whether an event is the rules' business.
+func judged(ev *sdk.Event) bool { return ev != nil && ev.Kind == sdk.KindAccess && ev.Operator == "" }
+
 // Observe counts the event in the windows and judges nothing, to rebuild them from
 // the journal.
 func (e *Engine) Observe(ev *sdk.Event) {
-	if ev == nil || ev.Kind != sdk.KindAccess {
+	if !judged(ev) {
 		return
 	}
+	e.view.reset(ev)
 	for _, p := range e.packs {
-		p.observe(ev)
+		p.observe(&e.view)
 	}
 	e.countEvictions()
 }
@@ -213,13 +232,14 @@ func (e *Engine) Seen(det *sdk.Event) {
 
 // ask calls the guest and turns its hits, or its failure, into events. Its error
 // is ctx's: a guest that was not let finish has not failed.
-func (e *Engine) ask(ctx context.Context, p *pack, ev *sdk.Event, groups []group) ([]*sdk.Event, error) {
+func (e *Engine) ask(ctx context.Context, p *pack, pl *plan) ([]*sdk.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	e.stats.calls.Add(1)
-	hits, err := p.evaluate(ctx, &e.w, ev, groups)
+	ev := e.view.ev
+	hits, err := p.evaluate(ctx, &e.w, &e.view, pl)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -17,12 +17,14 @@ import (
 const (
 	maxGroups     = 1 << 16 // keys
 	maxEntries    = 1 << 18 // entries of all keys together
-	maxDistinct   = 256     // values that a distinct tells apart for one key
+	maxDistinct   = 256     // values that a distinct or first tells apart for one key
 	maxValues     = 32      // values that a rule is shown
-	maxBuckets    = 64      // entries of one key's count or sum
-	mergeFraction = 32      // of Over: what a full count or sum is coarsened to
+	exactEntries  = 64      // newest events of a count or sum that leave exactly on time
+	mergeFraction = 32      // of Over: what older ones are coarsened to
 	maxValueBytes = 128     // of one value; longer ones are told apart, but shown cut
 	maxKeyBytes   = 128     // of a group's key; longer ones are hashed
+	maxSteps      = 16      // of a sequence
+	maxRuns       = 64      // of equal steps in a row that a sequence remembers
 )
 
 // allKey is the one group of a window by "all".
@@ -44,6 +46,18 @@ var groupings = map[string]func(*sdk.Event) string{
 	},
 }
 
+// grouping is what a window groups by: one of the above, or any text column.
+func grouping(by string) func(*view) string {
+	if f := groupings[by]; f != nil {
+		return func(v *view) string { return f(v.ev) }
+	}
+	c, ok := lookup(by)
+	if !ok || c.shape != shapeText {
+		return nil
+	}
+	return func(v *view) string { return v.get(c) }
+}
+
 type aggregate int
 
 const (
@@ -51,18 +65,25 @@ const (
 	aggregateDistinct
 	aggregateSum
 	aggregateLast
+	aggregateFirst
+	aggregateSteps
 )
 
 // window is the memory behind one [sdk.Window]: per key, the entries of the last
 // span. All times are those of the events; the wall clock is never read, so that
-// a replay sees what the sensor saw.
+// a replay sees what the sensor saw. What it shows is a function of the events of
+// the last span and a thirty-second of it, so that one rebuilt from those shows
+// the same.
 type window struct {
 	name      string
-	by        func(*sdk.Event) string
-	where     filter
+	by        func(*view) string
+	filters   *filterset
+	where     int
 	aggregate aggregate
-	value     func(*sdk.Event) string
+	value     column
+	steps     *steps
 	over      time.Duration
+	keep      int
 
 	groups  *lru[string, group]
 	entries int // of all groups
@@ -85,67 +106,99 @@ type entry struct {
 	sum  float64
 }
 
-func newWindow(s sdk.Window, over time.Duration, where filter, agg aggregate, value func(*sdk.Event) string) *window {
-	return &window{
-		name: s.Name, by: groupings[s.By], where: where, aggregate: agg, value: value, over: over,
-		groups: newLRU[string, group](), limit: windowLimit{maxGroups, maxEntries}, seed: maphash.MakeSeed(),
+// observe counts the event if it matches.
+func (w *window) observe(v *view) {
+	if !w.filters.holds(w.where, v) {
+		return
 	}
-}
-
-// observe counts the event if it matches, and returns the entries of its group.
-func (w *window) observe(ev *sdk.Event) group {
-	key := groupKey(w.by(ev))
+	value := ""
+	switch w.aggregate {
+	case aggregateCount, aggregateSteps:
+	default:
+		if value = v.get(w.value); value == "" {
+			return
+		}
+	}
+	var passed []int
+	if w.aggregate == aggregateSteps {
+		if passed = w.steps.passed(v); len(passed) == 0 {
+			return
+		}
+	}
+	key := groupKey(w.by(v))
 	if key == "" {
-		return nil
+		return
 	}
-	now := ev.Time.UnixNano()
-	value, ok := "", w.where.match(ev)
-	if w.value != nil {
-		value = w.value(ev)
-		ok = ok && value != ""
-	}
-	if !ok {
-		return w.read(key, now)
-	}
+	now := v.ev.Time.UnixNano()
 	g := w.groups.use(key)
 	before := len(*g)
 	g.expire(now - int64(w.over))
-	w.add(g, now, value)
+	w.add(g, now, value, passed)
 	w.entries += len(*g) - before
 	w.bound(now)
-	return *g
 }
 
-// read returns the group without using it.
-func (w *window) read(key string, now int64) group {
+// look returns the entries of the event's group.
+func (w *window) look(v *view) group {
+	key := groupKey(w.by(v))
+	if key == "" {
+		return nil
+	}
 	g := w.groups.peek(key)
 	if g == nil {
 		return nil
 	}
 	before := len(*g)
-	g.expire(now - int64(w.over))
+	g.expire(v.ev.Time.UnixNano() - int64(w.over))
 	w.entries += len(*g) - before
 	return *g
 }
 
+// sums returns n, and of a sum the sum, for the event's group.
+func (w *window) sums(v *view) (n int, sum float64) { return w.total(w.look(v)) }
+
+func (w *window) total(g group) (n int, sum float64) {
+	switch w.aggregate {
+	case aggregateCount, aggregateSum:
+		for _, e := range g {
+			n += e.n
+			sum += e.sum
+		}
+	case aggregateDistinct, aggregateLast:
+		n = len(g)
+	case aggregateFirst:
+		n = len(g.inOrder())
+	case aggregateSteps:
+		n = len(w.steps.chain(g))
+	}
+	return n, sum
+}
+
 // add appends an entry. Time does not run backwards inside a group.
-func (w *window) add(g *group, now int64, value string) {
+func (w *window) add(g *group, now int64, value string, passed []int) {
 	if n := len(*g); n > 0 {
 		now = max(now, (*g)[n-1].at)
 	}
 	e := entry{at: now, n: 1}
 	switch w.aggregate {
 	case aggregateCount:
-		g.append(e, maxBuckets, w.over/mergeFraction)
+		g.append(e, int64(w.over/mergeFraction))
 	case aggregateSum:
 		e.sum = parseNumber(value)
-		g.append(e, maxBuckets, w.over/mergeFraction)
+		g.append(e, int64(w.over/mergeFraction))
 	case aggregateDistinct:
 		e.hash, e.text = maphash.String(w.seed, value), keep(value)
 		g.renew(e)
 	case aggregateLast:
 		e.text = keep(value)
 		g.push(e, maxValues)
+	case aggregateFirst:
+		e.hash, e.text = maphash.String(w.seed, value), keep(value)
+		g.run(e, maxDistinct)
+	case aggregateSteps:
+		for _, step := range passed {
+			g.run(entry{at: now, n: 1, hash: uint64(step)}, maxRuns)
+		}
 	}
 }
 
@@ -168,25 +221,40 @@ func (w *window) drop(o *lruEntry[string, group]) {
 	w.groups.remove(o)
 }
 
-// write writes what a rule is shown of the group.
-func (w *window) write(out *guest.Writer, g group) {
-	n, sum := 0, 0.0
-	for _, e := range g {
-		n += e.n
-		sum += e.sum
-	}
+// write writes what a rule is shown of the event's group.
+func (w *window) write(out *guest.Writer, v *view) {
+	g := w.look(v)
+	n, sum := w.total(g)
 	out.Key(w.name).Obj().Key("n").Int(int64(n))
-	switch w.aggregate {
-	case aggregateSum:
+	if w.aggregate == aggregateSum {
 		out.Key("sum").Float(finite(sum), -1)
-	case aggregateDistinct, aggregateLast:
+	}
+	if values := w.values(g); w.keep > 0 && w.aggregate != aggregateCount && w.aggregate != aggregateSum {
 		out.Key("values").Arr()
-		for _, e := range g[max(0, len(g)-maxValues):] {
-			out.Str(e.text)
+		for _, s := range values {
+			out.Str(s)
 		}
 		out.End()
 	}
 	out.End()
+}
+
+// values are the texts that a rule is shown.
+func (w *window) values(g group) (out []string) {
+	switch w.aggregate {
+	case aggregateFirst:
+		out = g.inOrder()
+		return out[:min(len(out), w.keep)]
+	case aggregateSteps:
+		for _, name := range w.steps.chain(g) {
+			out = append(out, w.steps.names[name])
+		}
+		return out[:min(len(out), w.keep)]
+	}
+	for _, e := range g[max(0, len(g)-w.keep):] {
+		out = append(out, e.text)
+	}
+	return out
 }
 
 // expire drops what happened at the cutoff or before.
@@ -208,26 +276,41 @@ func (g *group) cut(k int) {
 	*g = (*g)[:n]
 }
 
-// append adds a number. When the group is full, entries that share a slice of
-// time become one, which lives as long as its youngest: up to then the window is
-// exact, from then on an event may leave it one slice late.
-func (g *group) append(e entry, most int, slice time.Duration) {
-	if len(*g) >= most {
-		g.merge(int64(max(slice, 1)))
+// append adds a number. The newest leave one by one; an older one becomes one
+// with those of its slice of time, which live as long as the youngest of them.
+func (g *group) append(e entry, slice int64) {
+	*g = append(*g, e)
+	slice = max(slice, 1)
+	if i := len(*g) - exactEntries - 1; i > 0 {
+		old, before := (*g)[i], &(*g)[i-1]
+		if old.at/slice == before.at/slice {
+			before.n, before.sum, before.at = before.n+old.n, before.sum+old.sum, old.at
+			copy((*g)[i:], (*g)[i+1:])
+			*g = (*g)[:len(*g)-1]
+		}
+	}
+}
+
+// run adds a value, or makes it the newest if it is the one before: then it only
+// lives longer, since nothing has come between.
+func (g *group) run(e entry, most int) {
+	if n := len(*g); n > 0 && (*g)[n-1].hash == e.hash {
+		(*g)[n-1].at = e.at
+		return
 	}
 	g.push(e, most)
 }
 
-func (g *group) merge(slice int64) {
-	out := (*g)[:1]
-	for _, e := range (*g)[1:] {
-		if last := &out[len(out)-1]; e.at/slice == last.at/slice {
-			last.n, last.sum, last.at = last.n+e.n, last.sum+e.sum, e.at
-			continue
+// inOrder are the distinct values in the order in which they first came.
+func (g group) inOrder() (out []string) {
+	seen := make(map[uint64]bool, len(g))
+	for _, e := range g {
+		if !seen[e.hash] {
+			seen[e.hash] = true
+			out = append(out, e.text)
 		}
-		out = append(out, e)
 	}
-	*g = out
+	return out
 }
 
 // renew adds a value or makes it the newest.

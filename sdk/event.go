@@ -60,6 +60,10 @@ type Event struct {
 	Prompt    string      `json:"prompt,omitempty"`   // that is asked for or referred to
 	Client    *ClientInfo `json:"client,omitempty"`
 
+	// Operator says which entry of the sensor's list of its operator's own traffic
+	// the request fits. Rules, statistics and alerts leave such events out.
+	Operator string `json:"operator,omitempty"`
+
 	Persona     string            `json:"persona,omitempty"`
 	Profile     string            `json:"profile,omitempty"`
 	Outcome     string            `json:"outcome,omitempty"` // what the decoy made of it: result, tool_error, parse_error, ...

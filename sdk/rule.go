@@ -17,19 +17,43 @@ type RuleInfo struct {
 	Severity    Severity   `json:"severity"`
 	Confidence  Confidence `json:"confidence,omitempty"` // of a hit that names none; medium when empty
 	Description string     `json:"description,omitempty"`
-	Attack      []string   `json:"attack,omitempty"`
-	Atlas       []string   `json:"atlas,omitempty"`
-	OWASP       []string   `json:"owasp,omitempty"`
-	Dedup       *Dedup     `json:"dedup,omitempty"` // nil: by actor over 5 minutes
-	Windows     []Window   `json:"-"`               // what the rule reads; the pack declares their union
+	// FalsePositives says what harmless behaviour looks the same.
+	FalsePositives string   `json:"false_positives,omitempty"`
+	Attack         []string `json:"attack,omitempty"`
+	Atlas          []string `json:"atlas,omitempty"`
+	OWASP          []string `json:"owasp,omitempty"`
+	Dedup          *Dedup   `json:"dedup,omitempty"` // nil: by actor over 5 minutes
+	Windows        []Window `json:"-"`               // what the rule reads; the pack declares their union
 
-	// When and Fields spare the host work. The host need not ask the pack about
-	// an event that matches no rule's When, and sends no event field that none of
-	// the rules lists. Both are optional: a rule without When is asked about every
-	// event, a rule without Fields is given every field. Windows count all events
-	// in either case, and a rule still checks what it needs.
+	// What follows spares the host work: it asks a rule only about events for
+	// which all of it holds, sends only what the rules that it asks have named,
+	// and drops hits of rules that it did not ask. Windows count all events in
+	// either case.
+
 	When   map[string]string `json:"when,omitempty"`   // as [Window.Where]
-	Fields []string          `json:"fields,omitempty"` // event fields that Evaluate reads
+	Match  map[string]Match  `json:"match,omitempty"`  // as [Window.Match]
+	Fields []string          `json:"fields,omitempty"` // event fields that Evaluate reads; none: all
+	// Terms: one of them must occur in what the client wrote: args, client, ua,
+	// tool, uri, prompt or path. Letters match in either case, JSON escapes are
+	// read, look-alikes count and invisible characters do not.
+	Terms []string `json:"terms,omitempty"`
+	// AtLeast: one of the windows (its n, of a sum its sum) or number fields must
+	// have reached its value.
+	AtLeast map[string]float64 `json:"at_least,omitempty"`
+	// At: each of the windows must have one of the values of n.
+	At map[string][]int `json:"at,omitempty"`
+}
+
+// Match is a condition on the text of one event field: one of the entries of one
+// of its forms must fit. A field that is absent fits nothing but Not.
+type Match struct {
+	Is       []string `json:"is,omitempty"`       // the whole value
+	Prefix   []string `json:"prefix,omitempty"`   //
+	Contains []string `json:"contains,omitempty"` //
+	Regex    []string `json:"regex,omitempty"`    // RE2, anywhere in the value
+	CIDR     []string `json:"cidr,omitempty"`     // of an address: prefixes, or single addresses
+	Min      float64  `json:"min,omitempty"`      // of a number: at least
+	Not      bool     `json:"not,omitempty"`      // none of it may fit
 }
 
 // Dedup says which hits are one detection: those of one rule and subject, from
@@ -40,33 +64,79 @@ type Dedup struct {
 }
 
 // Window is a bounded memory that the host keeps for a pack: events of the last
-// Over, grouped by By. Exactly one of Count, Distinct, Sum and Last is set.
+// Over, grouped by By. Exactly one of Count, Distinct, Sum, Last, First and Steps
+// is set. Field names may be paths into the arguments, as args.query.
 type Window struct {
 	Name     string `json:"name"`
-	By       string `json:"by"`   // ip, actor, session, client, tool or all
+	By       string `json:"by"`   // ip, actor, session, client, tool, all, or a text field
 	Over     string `json:"over"` // a Go duration, at most 24h
 	Count    bool   `json:"count,omitempty"`
 	Distinct string `json:"distinct,omitempty"` // event field
 	Sum      string `json:"sum,omitempty"`      // numeric event field
 	Last     string `json:"last,omitempty"`     // event field
+	First    string `json:"first,omitempty"`    // event field
+	Steps    []Step `json:"steps,omitempty"`    // at most 16
+	Keep     int    `json:"keep,omitempty"`     // values shown, at most and by default 32
 	// Where says which events count: event field -> exact value, or several
 	// separated by "|"; "*" is any value but none.
 	Where map[string]string `json:"where,omitempty"`
+	Match map[string]Match  `json:"match,omitempty"` // event field -> condition
+}
+
+// Step is one stage of a sequence. Steps of one name are alternatives; the order
+// of the names is the order of the sequence.
+type Step struct {
+	Name  string           `json:"name"`
+	Match map[string]Match `json:"match"`
 }
 
 // WindowValue is what a window holds for the group of the event at hand, that
 // event included.
+//
+//   - count: N. It may count an event up to a thirty-second of Over too long when
+//     there are more than 64.
+//   - sum: N and Sum, likewise.
+//   - distinct: N saturates at 256, Values are the newest.
+//   - last: N saturates at 32, Values are the newest, oldest first.
+//   - first: N saturates at 256, Values are distinct and in the order in which they
+//     first came.
+//   - steps: N is the length of the longest run of steps in their order, not
+//     necessarily one after the other; Values are their names.
 type WindowValue struct {
-	N      int      `json:"n"`                // count or distinct (saturates at 256)
-	Sum    float64  `json:"sum,omitempty"`    //
-	Values []string `json:"values,omitempty"` // distinct: newest 32; last: 32, oldest first
+	N      int      `json:"n"`
+	Sum    float64  `json:"sum,omitempty"`
+	Values []string `json:"values,omitempty"`
 }
 
 // Evaluation is the input of a rule.
 type Evaluation struct {
-	Now     time.Time // of the event; zero if no rule of the pack reads time
+	Now     time.Time // of the event; zero if no rule that is asked reads time
 	Event   *Event    // without head and body
+	Facts   Facts     // what the host worked out
 	Windows map[string]WindowValue
+	// Config is what the pack was loaded with, as JSON; empty for most packs.
+	Config RawJSON
+	// Shared is for the rules of a pack: what one of them worked out about this
+	// event and others need too. It is nil for the first.
+	Shared any `json:"-"`
+}
+
+// Facts are what the host works out about an event for rules that ask for it by
+// the name that stands as the JSON key. All of it rests on what a client chose.
+type Facts struct {
+	Host       string `json:"host,omitempty"`        // Host header
+	Origin     string `json:"origin,omitempty"`      // Origin header
+	Headers    string `json:"headers,omitempty"`     // digest of the header names, in their order and case
+	AuthScheme string `json:"auth_scheme,omitempty"` // of the Authorization header, in lower case
+	AuthUser   string `json:"auth_user,omitempty"`   // of basic authentication
+	AuthSecret string `json:"auth_secret,omitempty"` // digest of the password or token
+	Fault      string `json:"fault,omitempty"`       // the outcome, if the protocol was broken
+	Call       string `json:"call,omitempty"`        // digest of tool and arguments
+	Key        string `json:"key,omitempty"`         // of a call for a numbered thing: "tool/argument/prefix#number"
+	Page       string `json:"page,omitempty"`        // of a call for one of many pages: "tool/value"
+	Pace       string `json:"pace,omitempty"`        // of a call, see docs/rules.md: time, duration, outcome, wording, tool
+	OddChars   int    `json:"odd_chars,omitempty"`   // characters that show as nothing or as others, in what the client wrote
+	LongestRun int    `json:"longest_run,omitempty"` // longest run of base64 or hex characters in args
 }
 
 // Hit is one rule's match on one event. Empty fields take the rule's defaults.

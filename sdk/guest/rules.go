@@ -13,28 +13,62 @@ import (
 // rule must not keep what Evaluate is given.
 func RulesHandler(id, version string, rules ...sdk.Rule) func(in []byte) []byte {
 	describe := describeRules(id, version, rules)
+	ids := make([]string, len(rules))
+	for i, r := range rules {
+		ids[i] = r.Info().ID
+	}
 	var w Writer
-	e := &sdk.Evaluation{Event: &sdk.Event{}, Windows: map[string]sdk.WindowValue{}}
+	e := &envelope{Evaluation: sdk.Evaluation{Event: &sdk.Event{}, Windows: map[string]sdk.WindowValue{}}}
 	return func(in []byte) []byte {
-		op, err := decodeEvaluation(in, e)
-		if err != nil {
+		if err := e.decode(in, len(rules)); err != nil {
 			return Error("internal", "bad envelope")
 		}
-		if op == "describe" {
+		if e.op == "describe" {
 			return describe
 		}
 		w.Reset()
 		w.Obj().Key("hits").Arr()
-		for _, r := range rules {
-			for _, h := range r.Evaluate(e) {
+		for _, i := range e.asked {
+			for _, h := range rules[i].Evaluate(&e.Evaluation) {
 				if h.Rule == "" {
-					h.Rule = r.Info().ID
+					h.Rule = ids[i]
 				}
 				writeHit(&w, h)
 			}
 		}
 		return w.End().End().Bytes()
 	}
+}
+
+// ConfiguredHandler is as [RulesHandler] for a pack whose rules follow from the
+// configuration that the host hands it. It makes them anew when the configuration
+// changes, which for one pack it never does.
+func ConfiguredHandler(configure func(config []byte) (id, version string, rules []sdk.Rule, err error)) func(in []byte) []byte {
+	var config []byte
+	var answer func(in []byte) []byte
+	return func(in []byte) []byte {
+		given := configOf(in)
+		if answer == nil || string(given) != string(config) {
+			config = append([]byte(nil), given...)
+			id, version, rules, err := configure(config)
+			if err != nil {
+				answer = nil
+				return Error("internal", err.Error())
+			}
+			answer = RulesHandler(id, version, rules...)
+		}
+		return answer(in)
+	}
+}
+
+// configOf finds the configuration without reading the rest.
+func configOf(in []byte) (config []byte) {
+	_ = members(in, func(k, v []byte) {
+		if string(name(k)) == "config" {
+			config = v
+		}
+	})
+	return config
 }
 
 func describeRules(id, version string, rules []sdk.Rule) []byte {
@@ -61,6 +95,7 @@ func writeRuleInfo(w *Writer, i sdk.RuleInfo) {
 	w.Obj().Key("id").Str(i.ID).Key("title").Str(i.Title).Key("severity").Str(string(i.Severity))
 	optional(w, "confidence", string(i.Confidence))
 	optional(w, "description", i.Description)
+	optional(w, "false_positives", i.FalsePositives)
 	list(w, "attack", i.Attack)
 	list(w, "atlas", i.Atlas)
 	list(w, "owasp", i.OWASP)
@@ -68,7 +103,55 @@ func writeRuleInfo(w *Writer, i sdk.RuleInfo) {
 		w.Key("dedup").Obj().Key("by").Str(i.Dedup.By).Key("over").Str(i.Dedup.Over).End()
 	}
 	filter(w, "when", i.When)
+	conditions(w, "match", i.Match)
 	list(w, "fields", i.Fields)
+	list(w, "terms", i.Terms)
+	if len(i.AtLeast) > 0 {
+		w.Key("at_least").Obj()
+		for _, k := range sortedKeys(i.AtLeast) {
+			w.Key(k).Float(i.AtLeast[k], -1)
+		}
+		w.End()
+	}
+	if len(i.At) > 0 {
+		w.Key("at").Obj()
+		for _, k := range sortedKeys(i.At) {
+			w.Key(k).Arr()
+			for _, n := range i.At[k] {
+				w.Int(int64(n))
+			}
+			w.End()
+		}
+		w.End()
+	}
+	w.Key("windows").Arr()
+	for _, win := range i.Windows {
+		w.Str(win.Name)
+	}
+	w.End().End()
+}
+
+func conditions(w *Writer, key string, all map[string]sdk.Match) {
+	if len(all) == 0 {
+		return
+	}
+	w.Key(key).Obj()
+	for _, k := range sortedKeys(all) {
+		m := all[k]
+		w.Key(k).Obj()
+		list(w, "is", m.Is)
+		list(w, "prefix", m.Prefix)
+		list(w, "contains", m.Contains)
+		list(w, "regex", m.Regex)
+		list(w, "cidr", m.CIDR)
+		if m.Min != 0 {
+			w.Key("min").Float(m.Min, -1)
+		}
+		if m.Not {
+			w.Key("not").Bool(true)
+		}
+		w.End()
+	}
 	w.End()
 }
 
@@ -80,7 +163,21 @@ func writeWindow(w *Writer, win sdk.Window) {
 	optional(w, "distinct", win.Distinct)
 	optional(w, "sum", win.Sum)
 	optional(w, "last", win.Last)
+	optional(w, "first", win.First)
+	if len(win.Steps) > 0 {
+		w.Key("steps").Arr()
+		for _, step := range win.Steps {
+			w.Obj().Key("name").Str(step.Name)
+			conditions(w, "match", step.Match)
+			w.End()
+		}
+		w.End()
+	}
+	if win.Keep != 0 {
+		w.Key("keep").Int(int64(win.Keep))
+	}
 	filter(w, "where", win.Where)
+	conditions(w, "match", win.Match)
 	w.End()
 }
 
@@ -127,7 +224,7 @@ func list(w *Writer, key string, values []string) {
 	w.End()
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		i := len(keys)
@@ -143,11 +240,21 @@ func sortedKeys(m map[string]string) []string {
 // maxWindowValues is how many values the host shows of a window.
 const maxWindowValues = 32
 
-// decodeEvaluation overwrites e, whose memory is used again for every event.
-func decodeEvaluation(in []byte, e *sdk.Evaluation) (op string, err error) {
+// envelope is the input of a rules module. Its memory is used again for every
+// event.
+type envelope struct {
+	sdk.Evaluation
+	op    string
+	asked []int // rules by number
+}
+
+// decode overwrites e. Without a list of rules all of them are asked.
+func (e *envelope) decode(in []byte, rules int) error {
 	*e.Event = sdk.Event{}
 	clear(e.Windows)
-	*e = sdk.Evaluation{Event: e.Event, Windows: e.Windows}
+	e.Evaluation = sdk.Evaluation{Event: e.Event, Windows: e.Windows}
+	e.op, e.asked = "", e.asked[:0]
+	listed := false
 	i, err := walk(in, space(in, 0), func(k []byte, i int) (int, error) {
 		k = name(k)
 		switch string(k) {
@@ -155,7 +262,7 @@ func decodeEvaluation(in []byte, e *sdk.Evaluation) (op string, err error) {
 			return walk(in, i, func(k []byte, i int) (int, error) {
 				j, err := skip(in, i, 2)
 				if err == nil {
-					decodeField(e.Event, name(k), in[i:j])
+					e.field(name(k), in[i:j])
 				}
 				return j, err
 			})
@@ -174,16 +281,74 @@ func decodeEvaluation(in []byte, e *sdk.Evaluation) (op string, err error) {
 		}
 		switch string(k) {
 		case "op":
-			op = view(in[i:j])
+			e.op = view(in[i:j])
 		case "now":
 			e.Now, _ = time.Parse(time.RFC3339Nano, view(in[i:j]))
+		case "config":
+			e.Config = in[i:j]
+		case "rules":
+			listed = true
+			_ = Elements(in[i:j], func(v []byte) { e.ask(int(integer(v, -1)), rules) })
 		}
 		return j, nil
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	return op, end(in, i)
+	for i := 0; !listed && i < rules; i++ {
+		e.asked = append(e.asked, i)
+	}
+	return end(in, i)
+}
+
+func (e *envelope) ask(i, rules int) {
+	if i >= 0 && i < rules {
+		e.asked = append(e.asked, i)
+	}
+}
+
+// field reads a member of the event: one of its own fields, or a fact.
+func (e *envelope) field(key, v []byte) {
+	if s := factField(&e.Facts, key); s != nil {
+		*s = view(v)
+		return
+	}
+	switch string(key) {
+	case "odd_chars":
+		e.Facts.OddChars = int(integer(v, 0))
+	case "longest_run":
+		e.Facts.LongestRun = int(integer(v, 0))
+	default:
+		decodeField(e.Event, key, v)
+	}
+}
+
+func factField(f *sdk.Facts, key []byte) *string {
+	switch string(key) {
+	case "host":
+		return &f.Host
+	case "origin":
+		return &f.Origin
+	case "headers":
+		return &f.Headers
+	case "auth_scheme":
+		return &f.AuthScheme
+	case "auth_user":
+		return &f.AuthUser
+	case "auth_secret":
+		return &f.AuthSecret
+	case "fault":
+		return &f.Fault
+	case "call":
+		return &f.Call
+	case "key":
+		return &f.Key
+	case "page":
+		return &f.Page
+	case "pace":
+		return &f.Pace
+	}
+	return nil
 }
 
 func decodeWindow(b []byte) (v sdk.WindowValue) {

@@ -22,6 +22,12 @@ func Rules(id, version string, rules ...sdk.Rule) {
 	handle = RulesHandler(id, version, rules...)
 }
 
+// ConfiguredRules makes the guest a rules module whose rules follow from a
+// configuration, as [ConfiguredHandler] has it. It is called once, from init.
+func ConfiguredRules(configure func(config []byte) (id, version string, rules []sdk.Rule, err error)) {
+	handle = ConfiguredHandler(configure)
+}
+
 // PersonaHandler returns the function that answers envelopes for a persona
 // module, for tests that need no WebAssembly.
 func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte) []byte {

@@ -1,0 +1,120 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// maxFields is how many fields and facts there may be, see [view].
+const maxFields = 128
+
+// view is an event as windows and rules see it. What costs something to work out
+// is worked out once, and only if somebody asks. One view serves event after
+// event.
+type view struct {
+	ev    *sdk.Event
+	have  [maxFields / 64]uint64
+	value [maxFields]string
+
+	head     headFacts
+	headRead bool
+	text     textFacts
+	textRead bool
+}
+
+func (v *view) reset(ev *sdk.Event) {
+	v.ev, v.have, v.headRead, v.textRead = ev, [maxFields / 64]uint64{}, false, false
+}
+
+// column is a field of an event, a fact, or a path into the arguments.
+type column struct {
+	name  string
+	shape shape
+	at    int    // number of the field or fact, -1 for a path
+	path  string // below args
+}
+
+// lookup returns the column of a name. Paths have the form args.NAME or deeper.
+func lookup(name string) (column, bool) {
+	if path, ok := strings.CutPrefix(name, "args."); ok && path != "" && len(name) <= maxTitle {
+		return column{name: name, shape: shapeText, at: -1, path: path}, true
+	}
+	return sendableColumn(name)
+}
+
+// sendableColumn returns the column of a name that a guest can be sent.
+func sendableColumn(name string) (column, bool) {
+	if i := fieldNamed(name); i >= 0 {
+		return column{name: name, shape: fields[i].shape, at: i}, true
+	}
+	if i := factNamed(name); i >= 0 {
+		return column{name: name, shape: facts[i].shape, at: len(fields) + i}, true
+	}
+	return column{}, false
+}
+
+// columns returns all that a guest can be sent, in the order in which it is.
+func columns() []column {
+	var out []column
+	for i, f := range fields {
+		out = append(out, column{name: f.name, shape: f.shape, at: i})
+	}
+	for i, f := range facts {
+		out = append(out, column{name: f.name, shape: f.shape, at: len(fields) + i})
+	}
+	return out
+}
+
+// get returns a column's value as text, "" when it is absent.
+func (v *view) get(c column) string {
+	if c.at < 0 {
+		return argument(v.ev.Args, c.path)
+	}
+	word, bit := c.at/64, uint64(1)<<(c.at%64)
+	if v.have[word]&bit == 0 {
+		v.have[word] |= bit
+		if c.at < len(fields) {
+			v.value[c.at] = fields[c.at].value(v.ev)
+		} else {
+			v.value[c.at] = facts[c.at-len(fields)].value(v)
+		}
+	}
+	return v.value[c.at]
+}
+
+// argument returns the member of the arguments at a dotted path: a string
+// decoded, anything else as it is spelled. Numbers in a path count elements.
+func argument(args sdk.RawJSON, path string) string {
+	raw := []byte(args)
+	for name := range strings.SplitSeq(path, ".") {
+		if len(raw) == 0 {
+			return ""
+		}
+		raw = member(raw, name)
+	}
+	if len(raw) > 0 && raw[0] == '"' {
+		return guest.String(raw)
+	}
+	return string(raw)
+}
+
+func member(raw []byte, name string) (found []byte) {
+	if raw[0] == '[' {
+		i := 0
+		_ = guest.Elements(raw, func(v []byte) {
+			if integer(i) == name || i == 0 && name == "0" {
+				found = v
+			}
+			i++
+		})
+		return found
+	}
+	_ = guest.Members(raw, func(k string, v []byte) {
+		if k == name {
+			found = v
+		}
+	})
+	return found
+}
