@@ -65,21 +65,28 @@ type pack struct {
 	windows []*window
 	filters *filterset
 
-	classes  []class
-	terms    *terms  // nil: no rule has any
-	worded   ruleset // rules that have terms
-	bounded  ruleset // rules that have thresholds
-	plans    map[ruleset]*plan
-	verdicts *verdicts
+	gates       []*gate
+	classes     []class
+	terms       *terms // of requests; nil: no rule has any
+	clientTerms *terms
+	worded      ruleset // gates that have terms
+	bounded     ruleset // gates that have thresholds
+	plans       map[ruleset]*plan
+	verdicts    *verdicts
 }
 
 type rule struct {
 	info    sdk.RuleInfo
 	number  int
 	over    time.Duration // of the deduplication
-	when    filter
-	fields  []column // none: all of the event's
+	fields  []column      // none: all of the event's
 	windows []int
+}
+
+// gate is one of a rule's gates.
+type gate struct {
+	rule    int
+	when    filter
 	atLeast []threshold
 	at      []threshold
 }
@@ -135,9 +142,9 @@ func (d *description) check() (faults []error) {
 	return faults
 }
 
-// addRules checks the rules and sorts them by what spares them.
+// addRules checks the rules and sorts their gates by what they look at.
 func (p *pack) addRules(infos []describedRule) (faults []error) {
-	var lists []termList
+	var lists, clients []termList
 	for i, d := range infos {
 		if !ruleID.MatchString(d.ID) {
 			faults = append(faults, fmt.Errorf("rule %d: id %q does not match %s", i, cut(d.ID, maxTitle), ruleID))
@@ -154,39 +161,61 @@ func (p *pack) addRules(infos []describedRule) (faults []error) {
 		r.number = i
 		p.rules[d.ID], p.order = r, append(p.order, r)
 		p.info.Rules = append(p.info.Rules, d.ID)
-		if len(d.Terms) > 0 {
-			lists = append(lists, termList{i, d.Terms})
+		for _, g := range append([]sdk.Gate{d.Gate}, d.Also...) {
+			made, err := p.newGate(i, g)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("rule %s: %w", d.ID, err))
+				continue
+			}
+			if len(g.Terms)+len(g.ClientTerms) > 0 {
+				lists, clients = append(lists, termList{len(p.gates), g.Terms}), append(clients, termList{len(p.gates), g.ClientTerms})
+			}
+			p.gates = append(p.gates, made)
 		}
 	}
-	if err := checkAllTerms(lists); err != nil {
-		return append(faults, err)
+	if len(p.gates) > maxRules {
+		faults = append(faults, fmt.Errorf("%d gates of all rules together, at most %d", len(p.gates), maxRules))
+	}
+	if err := errors.Join(checkAllTerms(lists), checkAllTerms(clients)); err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) == 0 {
-		p.classify(lists)
+		p.classify(lists, clients)
 	}
 	return faults
 }
 
-// classify builds what finds the candidates among the rules.
-func (p *pack) classify(lists []termList) {
+func (p *pack) newGate(number int, g sdk.Gate) (made *gate, err error) {
+	made = &gate{rule: number}
+	if made.when, err = newFilter(g.When, g.Match); err != nil {
+		return nil, fmt.Errorf("when: %w", err)
+	}
+	if err := errors.Join(checkTerms(g.Terms), checkTerms(g.ClientTerms)); err != nil {
+		return nil, err
+	}
+	return made, p.bindThresholds(made, g)
+}
+
+// classify builds what finds the gates that an event passes.
+func (p *pack) classify(lists, clients []termList) {
 	byFilter := map[int]int{}
-	for _, r := range p.order {
-		f := p.filters.add(r.when)
+	for i, g := range p.gates {
+		f := p.filters.add(g.when)
 		if _, ok := byFilter[f]; !ok {
 			byFilter[f] = len(p.classes)
 			p.classes = append(p.classes, class{filter: f})
 		}
-		p.classes[byFilter[f]].rules.set(r.number)
-		if len(r.at)+len(r.atLeast) > 0 {
-			p.bounded.set(r.number)
+		p.classes[byFilter[f]].gates.set(i)
+		if len(g.at)+len(g.atLeast) > 0 {
+			p.bounded.set(i)
 		}
 	}
 	if len(lists) == 0 {
 		return
 	}
-	p.terms = newTerms(lists)
+	p.terms, p.clientTerms = newTerms(lists), newTerms(clients)
 	for _, l := range lists {
-		p.worded.set(l.rule)
+		p.worded.set(l.gate)
 	}
 }
 
@@ -215,14 +244,14 @@ func (p *pack) bind(r *rule, d describedRule) error {
 			r.windows = append(r.windows, i)
 		}
 	}
-	return errors.Join(errors.Join(faults...), p.bindThresholds(r, d))
+	return errors.Join(faults...)
 }
 
 func (p *pack) window(name string) int {
 	return slices.IndexFunc(p.windows, func(w *window) bool { return w.name == name })
 }
 
-func (p *pack) bindThresholds(r *rule, d describedRule) error {
+func (p *pack) bindThresholds(g *gate, d sdk.Gate) error {
 	if len(d.AtLeast)+len(d.At) > maxThresholds {
 		return fmt.Errorf("%d thresholds, at most %d", len(d.AtLeast)+len(d.At), maxThresholds)
 	}
@@ -234,14 +263,14 @@ func (p *pack) bindThresholds(r *rule, d describedRule) error {
 				return fmt.Errorf("at_least: %q is neither a window of the pack nor a number field", cut(name, maxTitle))
 			}
 		}
-		r.atLeast = append(r.atLeast, t)
+		g.atLeast = append(g.atLeast, t)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.At)) {
 		t := threshold{window: p.window(name), values: d.At[name]}
 		if t.window < 0 || len(t.values) == 0 || len(t.values) > maxValues {
 			return fmt.Errorf("at: %q is no window of the pack with 1 to %d values", cut(name, maxTitle), maxValues)
 		}
-		r.at = append(r.at, t)
+		g.at = append(g.at, t)
 	}
 	return nil
 }
@@ -269,10 +298,6 @@ func newRule(info sdk.RuleInfo) (*rule, error) {
 		faults = append(faults, fmt.Errorf("dedup: %w", err))
 	}
 	r.over = over
-	if r.when, err = newFilter(info.When, info.Match); err != nil {
-		faults = append(faults, fmt.Errorf("when: %w", err))
-	}
-	faults = append(faults, checkTerms(info.Terms))
 	return r, errors.Join(faults...)
 }
 

@@ -2,12 +2,10 @@ package rules
 
 import "math/bits"
 
-// ruleset is a set of a pack's rules by number.
+// ruleset is a set of a pack's rules, or of their gates, by number.
 type ruleset [maxRules / 64]uint64
 
 func (s *ruleset) set(i int) { s[i/64] |= 1 << (i % 64) }
-
-func (s *ruleset) drop(i int) { s[i/64] &^= 1 << (i % 64) }
 
 func (s *ruleset) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 
@@ -33,10 +31,10 @@ func (s *ruleset) each(f func(i int)) {
 	}
 }
 
-// class are the rules that one filter decides about.
+// class are the gates that one filter decides about.
 type class struct {
 	filter int
-	rules  ruleset
+	gates  ruleset
 }
 
 // maxPlans bounds how many plans a pack keeps. There are few in practice, but a
@@ -54,47 +52,44 @@ type plan struct {
 }
 
 // candidates are the rules that could fire on the event.
-func (p *pack) candidates(v *view) (set ruleset) {
+func (p *pack) candidates(v *view) (asked ruleset) {
+	var open ruleset
 	for i := range p.classes {
 		if p.filters.holds(p.classes[i].filter, v) {
-			set.add(p.classes[i].rules)
+			open.add(p.classes[i].gates)
 		}
 	}
-	if set.empty() {
-		return set
-	}
-	if worth := set; p.terms != nil {
+	if worth := open; p.terms != nil {
 		worth.and(p.worded)
 		if !worth.empty() {
 			found := p.terms.scan(v)
-			for w := range set {
-				set[w] &^= p.worded[w] &^ found[w]
+			found.add(p.clientTerms.scanClient(v.ev))
+			for w := range open {
+				open[w] &^= p.worded[w] &^ found[w]
 			}
 		}
 	}
-	narrow := set
-	narrow.and(p.bounded)
-	narrow.each(func(i int) {
-		if !p.reached(p.order[i], v) {
-			set.drop(i)
+	open.each(func(i int) {
+		if g := p.gates[i]; !asked.has(g.rule) && (!p.bounded.has(i) || p.reached(g, v)) {
+			asked.set(g.rule)
 		}
 	})
-	return set
+	return asked
 }
 
-// reached reports whether the windows and numbers that a rule names are where it
+// reached reports whether the windows and numbers that a gate names are where it
 // wants them.
-func (p *pack) reached(r *rule, v *view) bool {
-	for _, t := range r.at {
+func (p *pack) reached(g *gate, v *view) bool {
+	for _, t := range g.at {
 		n, _ := p.windows[t.window].sums(v)
 		if !t.at(n) {
 			return false
 		}
 	}
-	if len(r.atLeast) == 0 {
+	if len(g.atLeast) == 0 {
 		return true
 	}
-	for _, t := range r.atLeast {
+	for _, t := range g.atLeast {
 		if t.window < 0 {
 			if parseNumber(v.get(t.column)) >= t.least {
 				return true

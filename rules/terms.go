@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/killdeer-mcp/killdeer/rules/fold"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // Limits on the terms of a pack. They bound the automaton, which has a row for
@@ -18,15 +19,13 @@ const (
 // textFacts are what one pass over a text tells.
 type textFacts struct {
 	odd, run int
-	rules    ruleset // whose terms occur
+	gates    ruleset // whose terms occur
 }
 
 // terms finds the terms of all rules of a pack in one pass over what a client
-// wrote: an Aho-Corasick automaton over folded characters.
+// wrote.
 type terms struct {
-	class [256]uint8
-	width int
-	next  []uint16
+	words *fold.Words
 	out   []ruleset // of a state
 	fires []bool    // whether out is not empty
 }
@@ -34,81 +33,30 @@ type terms struct {
 // noTerms is for a look at the characters alone.
 var noTerms = newTerms(nil)
 
-// termList is a rule's terms, for building.
+// termList is a gate's terms, for building.
 type termList struct {
-	rule  int
+	gate  int
 	words []string
 }
 
 // newTerms builds the automaton of checked terms.
 func newTerms(lists []termList) *terms {
-	t := &terms{width: 1}
+	var words []string
+	var owner []int
 	for _, l := range lists {
 		for _, w := range l.words {
-			for i := range len(w) {
-				if c := fold.ASCII(w[i]); t.class[c] == 0 {
-					t.class[c] = uint8(t.width)
-					t.width++
-				}
-			}
+			words, owner = append(words, w), append(owner, l.gate)
 		}
 	}
-	for c := range t.class {
-		t.class[c] = t.class[fold.ASCII(byte(c))]
+	t := &terms{words: fold.NewWords(words)}
+	t.out, t.fires = make([]ruleset, t.words.States()), make([]bool, t.words.States())
+	for state := range t.out {
+		for _, word := range t.words.Ends(uint16(state)) {
+			t.out[state].set(owner[word])
+			t.fires[state] = true
+		}
 	}
-	t.grow(lists)
-	t.link()
 	return t
-}
-
-// grow builds the tree of terms; next holds it until link completes it.
-func (t *terms) grow(lists []termList) {
-	t.addState()
-	for _, l := range lists {
-		for _, w := range l.words {
-			s := 0
-			for i := range len(w) {
-				at := s*t.width + int(t.class[w[i]])
-				if t.next[at] == 0 {
-					t.next[at] = uint16(t.addState())
-				}
-				s = int(t.next[at])
-			}
-			t.out[s].set(l.rule)
-			t.fires[s] = true
-		}
-	}
-}
-
-func (t *terms) addState() int {
-	t.next = append(t.next, make([]uint16, t.width)...)
-	t.out, t.fires = append(t.out, ruleset{}), append(t.fires, false)
-	return len(t.out) - 1
-}
-
-// link gives every state all its transitions, breadth first, so that the state to
-// fall back to is complete when it is read.
-func (t *terms) link() {
-	back := make([]uint16, len(t.out))
-	queue := []uint16{0}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
-		for c := range t.width {
-			at, fall := int(s)*t.width+c, t.next[int(back[s])*t.width+c]
-			child := t.next[at]
-			if child == 0 {
-				t.next[at] = fall
-				continue
-			}
-			if s != 0 {
-				back[child] = fall
-				t.out[child].add(t.out[fall])
-				t.fires[child] = t.fires[child] || t.fires[fall]
-			}
-			queue = append(queue, child)
-		}
-	}
 }
 
 // checkTerms says what is wrong with a rule's terms.
@@ -140,24 +88,33 @@ func checkAllTerms(lists []termList) error {
 	return nil
 }
 
-// scan looks at what the client wrote, and remembers in the view what it saw.
+// scan looks at what the client asks for, and remembers in the view what
+// characters it saw.
 func (t *terms) scan(v *view) ruleset {
 	var f textFacts
 	ev := v.ev
-	for _, s := range [...]string{ev.UA, ev.Tool, ev.URI, ev.Prompt, ev.Path} {
+	for _, s := range [...]string{ev.Tool, ev.URI, ev.Prompt} {
 		t.read(s, false, &f)
-	}
-	if c := ev.Client; c != nil {
-		t.read(c.Name, false, &f)
-		t.read(c.Version, false, &f)
-		t.read(c.Title, false, &f)
 	}
 	f.run = 0 // of the arguments only
 	if args := ev.Args; len(args) > 0 {
 		t.read(unsafe.String(unsafe.SliceData(args), len(args)), true, &f) // a look, no copy
 	}
 	v.text, v.textRead = f, true
-	return f.rules
+	return f.gates
+}
+
+// scanClient looks at how the client presents itself.
+func (t *terms) scanClient(ev *sdk.Event) ruleset {
+	var f textFacts
+	t.read(ev.UA, false, &f)
+	t.read(ev.Path, false, &f)
+	if c := ev.Client; c != nil {
+		t.read(c.Name, false, &f)
+		t.read(c.Version, false, &f)
+		t.read(c.Title, false, &f)
+	}
+	return f.gates
 }
 
 // chars are how many odd characters, and how long a run, the event has.
@@ -178,7 +135,7 @@ var encoded = func() (set [256]bool) {
 
 // read takes in one text: JSON as it is spelled, with its escapes, or plain.
 func (t *terms) read(s string, json bool, f *textFacts) {
-	state, run := 0, 0
+	state, run := uint16(0), 0
 	for i := 0; i < len(s); {
 		c, n := s[i], 1
 		if c >= utf8.RuneSelf || c == '\\' && json {
@@ -191,7 +148,7 @@ func (t *terms) read(s string, json bool, f *textFacts) {
 			if skip || r == '\n' || r == '\r' && json {
 				i += n
 				if !skip {
-					state = int(t.next[state*t.width+int(t.class[' '])])
+					state = t.words.Next(state, ' ')
 					f.note(t, state)
 				}
 				continue
@@ -204,17 +161,15 @@ func (t *terms) read(s string, json bool, f *textFacts) {
 		} else {
 			f.run, run = max(f.run, run), 0
 		}
-		state = int(t.next[state*t.width+int(t.class[c])])
-		if t.fires[state] {
-			f.rules.add(t.out[state])
-		}
+		state = t.words.Next(state, c)
+		f.note(t, state)
 	}
 	f.run = max(f.run, run)
 }
 
-func (f *textFacts) note(t *terms, state int) {
+func (f *textFacts) note(t *terms, state uint16) {
 	if t.fires[state] {
-		f.rules.add(t.out[state])
+		f.gates.add(t.out[state])
 	}
 }
 

@@ -25,18 +25,27 @@ type RuleInfo struct {
 	Dedup          *Dedup   `json:"dedup,omitempty"` // nil: by actor over 5 minutes
 	Windows        []Window `json:"-"`               // what the rule reads; the pack declares their union
 
-	// What follows spares the host work: it asks a rule only about events for
-	// which all of it holds, sends only what the rules that it asks have named,
-	// and drops hits of rules that it did not ask. Windows count all events in
-	// either case.
+	Fields []string `json:"fields,omitempty"` // event fields that Evaluate reads; none: all
 
-	When   map[string]string `json:"when,omitempty"`   // as [Window.Where]
-	Match  map[string]Match  `json:"match,omitempty"`  // as [Window.Match]
-	Fields []string          `json:"fields,omitempty"` // event fields that Evaluate reads; none: all
-	// Terms: one of them must occur in what the client wrote: args, client, ua,
-	// tool, uri, prompt or path. Letters match in either case, JSON escapes are
-	// read, look-alikes count and invisible characters do not.
-	Terms []string `json:"terms,omitempty"`
+	// Gate spares the host work, and Also are further ones: the host asks the rule
+	// only about events that pass one of them, sends only what the rules that it
+	// asks have named, and drops hits of rules that it did not ask. Windows count
+	// all events in either case.
+	Gate
+	Also []Gate `json:"also,omitempty"`
+}
+
+// Gate says for which events a rule is asked: those for which all of it holds. An
+// empty one lets every event through.
+type Gate struct {
+	When  map[string]string `json:"when,omitempty"`  // as [Window.Where]
+	Match map[string]Match  `json:"match,omitempty"` // as [Window.Match]
+	// Terms: one of them must occur in what the client asks for (args, tool, uri,
+	// prompt), or one of ClientTerms in how it presents itself (client, ua, path).
+	// Letters match in either case, JSON escapes are read, look-alikes count and
+	// invisible characters do not.
+	Terms       []string `json:"terms,omitempty"`
+	ClientTerms []string `json:"client_terms,omitempty"`
 	// AtLeast: one of the windows (its n, of a sum its sum) or number fields must
 	// have reached its value.
 	AtLeast map[string]float64 `json:"at_least,omitempty"`

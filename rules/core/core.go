@@ -2,15 +2,14 @@
 // with, as ordinary Go. The guest main in the folder wasm makes a module of it.
 //
 // The rules are pure functions of one event and of the windows they declare.
-// They judge what a client asked for, not what it got: calls that reached a
-// known tool, the tool list, and calls of tools that do not exist. A request
-// that was refused before that (no session, not JSON, a bad header) raises
-// nothing here. The package keeps no memory, names no tool (it reads the
-// category that the persona gave it), and does not decide what is one detection
-// and what is a repetition: the host does.
+// They judge what a client asked for, how, and how often. The package keeps no
+// memory, names no tool of a persona (it reads the category and the class that
+// the persona gave it), and does not decide what is one detection and what is a
+// repetition: the host does.
 //
-// The code runs in WebAssembly under a deadline, where each turn of a loop
-// costs many times its native price; hence no fmt, regexp or encoding/json.
+// The code runs in WebAssembly under a deadline, on bytes that a client chose;
+// hence no fmt, regexp or encoding/json, and no look at a text that costs more
+// than the text is long.
 package core
 
 import "github.com/killdeer-mcp/killdeer/sdk"
@@ -18,7 +17,7 @@ import "github.com/killdeer-mcp/killdeer/sdk"
 // ID and Version identify the pack in its describe document.
 const (
 	ID      = "core"
-	Version = "1.0.0"
+	Version = "1.1.0"
 )
 
 const (
@@ -36,6 +35,10 @@ func All() []sdk.Rule {
 	return []sdk.Rule{
 		toolEnumeration, multiToolRecon, unknownToolProbe, secretHunting,
 		datastoreRecon, sourceCodeRecon, identityRecon, honeytokenReplay,
+		killchain, sqlInjection, sqlWrite, commandInjection, pathTraversal, ssrf, templateInjection, promptInjection,
+		unicodeSmuggle, encodedBlob, dataVolume, rapidEnum, sequentialIDs, authStuffing, protoFuzz,
+		scannerFingerprint, listThenLeave, shadowName, agentClassified, lureFollowed, destructiveCall,
+		dnsRebind, sessionHijack, decoyProbe,
 	}
 }
 

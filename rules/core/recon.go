@@ -22,8 +22,10 @@ var toolEnumeration = &rule{
 		Attack:      []string{"T1046"},
 		Atlas:       []string{"AML.T0084.001"},
 		Dedup:       onSource(),
-		When:        map[string]string{"mcp_method": methodList, "outcome": "result"},
 		Fields:      []string{"kind", "mcp_method", "outcome"},
+		Gate: sdk.Gate{
+			When: map[string]string{"mcp_method": methodList, "outcome": "result"},
+		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		if in.Event.MCPMethod != methodList || in.Event.Outcome != "result" {
@@ -43,11 +45,14 @@ var multiToolRecon = &rule{
 		Attack:      []string{"T1213", "T1087"},
 		Dedup:       onSource(),
 		Windows: []sdk.Window{{
-			Name: toolsWindow, By: "ip", Over: "5m", Distinct: "tool",
+			Name: toolsWindow, By: "ip", Over: "5m", Distinct: "tool", Keep: -1,
 			Where: map[string]string{"mcp_method": methodCall, "outcome": reached},
 		}},
-		When:   map[string]string{"mcp_method": methodCall, "outcome": reached},
 		Fields: []string{"kind", "mcp_method", "outcome", "tool"},
+		Gate: sdk.Gate{
+			When:    map[string]string{"mcp_method": methodCall, "outcome": reached},
+			AtLeast: map[string]float64{toolsWindow: toolsForRecon},
+		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		n := in.Windows[toolsWindow].N
@@ -70,8 +75,10 @@ var unknownToolProbe = &rule{
 		Description: "A client called a tool that the decoy does not offer.",
 		Attack:      []string{"T1595.003"},
 		Dedup:       onSource(),
-		When:        map[string]string{"mcp_method": methodCall, "outcome": unknownTool},
 		Fields:      []string{"kind", "mcp_method", "outcome", "tool"},
+		Gate: sdk.Gate{
+			When: map[string]string{"mcp_method": methodCall, "outcome": unknownTool},
+		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		if in.Event.MCPMethod != methodCall || in.Event.Outcome != unknownTool {
@@ -111,7 +118,7 @@ var identityRecon = categoryRule(sdk.RuleInfo{
 // categoryRule fires on each call of a known tool of the given categories.
 func categoryRule(info sdk.RuleInfo, reason string, categories ...string) *rule {
 	info.Dedup = onSource()
-	info.When = map[string]string{"mcp_method": methodCall, "outcome": reached}
+	info.Gate.When = map[string]string{"mcp_method": methodCall, "outcome": reached}
 	info.Fields = []string{"kind", "mcp_method", "outcome", "tool", "category"}
 	return &rule{info: info, evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		if !reachedTool(in.Event) {

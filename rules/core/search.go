@@ -3,6 +3,7 @@ package core
 import (
 	"unicode/utf8"
 
+	"github.com/killdeer-mcp/killdeer/rules/fold"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -22,7 +23,7 @@ func (t *text) reset(s string) {
 		if c >= utf8.RuneSelf {
 			var r rune
 			r, n = utf8.DecodeRuneInString(s[i:])
-			c, skip = fold(r)
+			c, skip = fold.Rune(r)
 		}
 		if !skip {
 			t.folded = append(t.folded, foldASCII(c))

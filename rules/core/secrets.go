@@ -1,6 +1,10 @@
 package core
 
-import "github.com/killdeer-mcp/killdeer/sdk"
+import (
+	"strings"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
 
 var secretHunting = &rule{
 	info: sdk.RuleInfo{
@@ -15,10 +19,25 @@ var secretHunting = &rule{
 		Atlas:  []string{"AML.T0098"},
 		OWASP:  []string{"MCP01"},
 		Dedup:  onSource(),
-		When:   map[string]string{"mcp_method": methodCall, "outcome": reached + "|" + unknownTool},
 		Fields: []string{"kind", "mcp_method", "outcome", "tool", "args"},
+		Gate: sdk.Gate{
+			When:  map[string]string{"mcp_method": methodCall, "outcome": reached + "|" + unknownTool},
+			Terms: secretTerms(),
+		},
 	},
 	evaluate: huntSecrets,
+}
+
+// secretTerms are the terms in each spelling, for the host's first look.
+func secretTerms() (list []string) {
+	for _, t := range terms {
+		if before, after, ok := strings.Cut(t.text, "_"); ok {
+			list = append(list, before+"_"+after, before+"-"+after, before+" "+after)
+			continue
+		}
+		list = append(list, t.text)
+	}
+	return list
 }
 
 func huntSecrets(in *sdk.Evaluation) []sdk.Hit {

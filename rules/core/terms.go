@@ -1,6 +1,10 @@
 package core
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/killdeer-mcp/killdeer/rules/fold"
+)
 
 // term is one expression that people type who look for secrets. In the text '_'
 // stands for an underscore, a hyphen or a space.
@@ -116,6 +120,7 @@ func (a *automaton) step(state, class uint8) uint8 {
 	return a.next[int(state)<<classBits|int(class&(maxClasses-1))]
 }
 
+// foldASCII is as [fold.ASCII], with one character for the three that part words.
 func foldASCII(c byte) byte {
 	switch {
 	case c >= 'A' && c <= 'Z':
@@ -124,26 +129,6 @@ func foldASCII(c byte) byte {
 		return '_'
 	}
 	return c
-}
-
-// fold maps a character beyond ASCII to the ASCII one that it can pass for: 0 for
-// none, skip when the character is invisible.
-func fold(r rune) (c byte, skip bool) {
-	switch {
-	case r < utf8.RuneSelf:
-		return byte(r), false
-	case r >= 0xFF01 && r <= 0xFF5E: // fullwidth forms
-		return byte(r - 0xFF01 + '!'), false
-	case r == 0x00AD, r >= 0x200B && r <= 0x200F, r >= 0x2060 && r <= 0x2064, r == 0xFEFF:
-		return 0, true
-	case r == 0x017F: // long s
-		return 's', false
-	case r == 0x212A: // kelvin sign
-		return 'k', false
-	case r == 0x00A0, r >= 0x2000 && r <= 0x200A, r >= 0x2010 && r <= 0x2015:
-		return '_', false
-	}
-	return 0, false
 }
 
 // firstTerm returns an index shortly after the first term in a JSON text, escapes
@@ -193,7 +178,7 @@ func (a *automaton) few(s uint8, b []byte) (state uint8, n int) {
 			var r rune
 			var skip bool
 			r, size = character(b[n:])
-			if c, skip = fold(r); skip {
+			if c, skip = fold.Rune(r); skip {
 				n += size
 				continue
 			}

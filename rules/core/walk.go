@@ -136,8 +136,9 @@ func (w *walker) key(token []byte) {
 }
 
 // path names the place of the walk inside the event, as args.filter.0.name.
-func (w *walker) path() string {
-	p := "args"
+func (w *walker) path() string { return w.pathIn("args") }
+
+func (w *walker) pathIn(p string) string {
 	for _, l := range w.stack[:w.depth] {
 		if l.object {
 			p += "." + cut(guest.String(l.key), maxKey)

@@ -101,7 +101,7 @@ func Prefix(s string) (netip.Prefix, error) {
 // Holds reports whether the condition holds for a value, "" for an absent one.
 func (v *Value) Holds(s string) bool {
 	if s == "" {
-		return v.not || slices.Contains(v.is, "")
+		return slices.Contains(v.is, "") != v.not
 	}
 	_, _, ok := v.Find(s)
 	return ok != v.not

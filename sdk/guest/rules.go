@@ -102,24 +102,13 @@ func writeRuleInfo(w *Writer, i sdk.RuleInfo) {
 	if i.Dedup != nil {
 		w.Key("dedup").Obj().Key("by").Str(i.Dedup.By).Key("over").Str(i.Dedup.Over).End()
 	}
-	filter(w, "when", i.When)
-	conditions(w, "match", i.Match)
 	list(w, "fields", i.Fields)
-	list(w, "terms", i.Terms)
-	if len(i.AtLeast) > 0 {
-		w.Key("at_least").Obj()
-		for _, k := range sortedKeys(i.AtLeast) {
-			w.Key(k).Float(i.AtLeast[k], -1)
-		}
-		w.End()
-	}
-	if len(i.At) > 0 {
-		w.Key("at").Obj()
-		for _, k := range sortedKeys(i.At) {
-			w.Key(k).Arr()
-			for _, n := range i.At[k] {
-				w.Int(int64(n))
-			}
+	writeGate(w, i.Gate)
+	if len(i.Also) > 0 {
+		w.Key("also").Arr()
+		for _, g := range i.Also {
+			w.Obj()
+			writeGate(w, g)
 			w.End()
 		}
 		w.End()
@@ -129,6 +118,31 @@ func writeRuleInfo(w *Writer, i sdk.RuleInfo) {
 		w.Str(win.Name)
 	}
 	w.End().End()
+}
+
+func writeGate(w *Writer, g sdk.Gate) {
+	filter(w, "when", g.When)
+	conditions(w, "match", g.Match)
+	list(w, "terms", g.Terms)
+	list(w, "client_terms", g.ClientTerms)
+	if len(g.AtLeast) > 0 {
+		w.Key("at_least").Obj()
+		for _, k := range sortedKeys(g.AtLeast) {
+			w.Key(k).Float(g.AtLeast[k], -1)
+		}
+		w.End()
+	}
+	if len(g.At) > 0 {
+		w.Key("at").Obj()
+		for _, k := range sortedKeys(g.At) {
+			w.Key(k).Arr()
+			for _, n := range g.At[k] {
+				w.Int(int64(n))
+			}
+			w.End()
+		}
+		w.End()
+	}
 }
 
 func conditions(w *Writer, key string, all map[string]sdk.Match) {
@@ -490,6 +504,8 @@ func stringField(ev *sdk.Event, key []byte) *string {
 		return &ev.Class
 	case "category":
 		return &ev.Category
+	case "justification":
+		return &ev.Justification
 	case "persona":
 		return &ev.Persona
 	case "profile":
