@@ -229,9 +229,9 @@ func (w *window) write(out *guest.Writer, v *view) {
 	if w.aggregate == aggregateSum {
 		out.Key("sum").Float(finite(sum), -1)
 	}
-	if values := w.values(g); w.keep > 0 && w.aggregate != aggregateCount && w.aggregate != aggregateSum {
+	if w.keep > 0 && w.aggregate != aggregateCount && w.aggregate != aggregateSum {
 		out.Key("values").Arr()
-		for _, s := range values {
+		for _, s := range w.values(g) {
 			out.Str(s)
 		}
 		out.End()

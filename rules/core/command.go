@@ -94,8 +94,8 @@ func commandWord(t string, i int) (string, int) {
 func judgeCommand(p part, start, end int) (string, sdk.Confidence) {
 	t := p.text
 	meta := t[start]
-	if meta == '\n' && !p.spelled(start) {
-		return "", "" // lines of text; one that is spelled %0a is no line of text
+	if meta == ' ' || meta == '\n' && !p.spelled(start) {
+		return "", "" // the matcher takes every blank for one; a line end that is spelled %0a is no line of text
 	}
 	for end < len(t) && end < start+4 && (t[end] == '&' || t[end] == '|' || t[end] == ';') {
 		end++
@@ -105,6 +105,8 @@ func judgeCommand(p part, start, end int) (string, sdk.Confidence) {
 	switch {
 	case !known || i < len(t) && (isWordByte(t[i]) || t[i] == '=' || t[i] == ':'):
 		return "", ""
+	case meta == '|' && after(t, i) < len(t) && t[after(t, i)] == '|':
+		return "", "" // a table
 	case meta == '$' || meta == '<':
 		return t[start:end] + name, sdk.ConfidenceHigh
 	case meta == '`':

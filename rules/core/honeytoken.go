@@ -11,17 +11,18 @@ const maxTokenHits = 8
 // value is being used.
 var honeytokenReplay = &rule{
 	info: sdk.RuleInfo{
-		ID:          "MCP_HONEYTOKEN_REPLAY",
-		Title:       "Honeytoken came back",
-		Severity:    sdk.SeverityCritical,
-		Confidence:  sdk.ConfidenceHigh,
-		Description: "A request carries a credential, host or user name that the decoy had handed out to one client only: used as a credential, or by another session, client or address. Within its own session and in plain text it is reported as information.",
-		Attack:      []string{"T1078", "T1550.001"},
-		Atlas:       []string{"AML.T0091.000"},
-		OWASP:       []string{"MCP01"},
-		Dedup:       onSource(),
-		When:        map[string]string{"canaries_seen": "*"},
-		Fields:      []string{"kind", "canaries_seen"},
+		ID:             "MCP_HONEYTOKEN_REPLAY",
+		Title:          "Honeytoken came back",
+		Severity:       sdk.SeverityCritical,
+		Confidence:     sdk.ConfidenceHigh,
+		Description:    "A request carries a credential, host or user name that the decoy had handed out to one client only: used as a credential, or by another session, client or address. Within its own session and in plain text it is reported as information.",
+		FalsePositives: "An analyst or a scanner of the owner's that tries a credential found in the decoy; list its address in [rules] operator.",
+		Attack:         []string{"T1078", "T1550.001"},
+		Atlas:          []string{"AML.T0091.000"},
+		OWASP:          []string{"MCP01"},
+		Dedup:          onSource(),
+		When:           map[string]string{"canaries_seen": "*"},
+		Fields:         []string{"kind", "canaries_seen"},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		var hits []sdk.Hit

@@ -57,7 +57,7 @@ func judgeOverride(p part, start, end int) (string, sdk.Confidence) {
 		return "", ""
 	}
 	rest := t[end:min(len(t), end+80)]
-	if i := strings.IndexAny(rest, ".;!?\n"); i >= 0 {
+	if i := strings.IndexAny(rest, ".;!?"); i >= 0 {
 		rest = rest[:i]
 	}
 	if !contains(rest, meant) || !contains(rest, orders) {

@@ -14,15 +14,16 @@ const (
 
 var toolEnumeration = &rule{
 	info: sdk.RuleInfo{
-		ID:          "MCP_TOOL_ENUMERATION",
-		Title:       "Tool list requested",
-		Severity:    sdk.SeverityMedium,
-		Confidence:  sdk.ConfidenceHigh,
-		Description: "A client asked the decoy which tools it offers.",
-		Attack:      []string{"T1046"},
-		Atlas:       []string{"AML.T0084.001"},
-		Dedup:       onSource(),
-		Fields:      []string{"kind", "mcp_method", "outcome"},
+		ID:             "MCP_TOOL_ENUMERATION",
+		Title:          "Tool list requested",
+		Severity:       sdk.SeverityMedium,
+		Confidence:     sdk.ConfidenceHigh,
+		Description:    "A client asked the decoy which tools it offers.",
+		FalsePositives: "Every client lists tools first; on a decoy there is none that should.",
+		Attack:         []string{"T1046"},
+		Atlas:          []string{"AML.T0084.001"},
+		Dedup:          onSource(),
+		Fields:         []string{"kind", "mcp_method", "outcome"},
 		Gate: sdk.Gate{
 			When: map[string]string{"mcp_method": methodList, "outcome": "result"},
 		},
@@ -37,13 +38,14 @@ var toolEnumeration = &rule{
 
 var multiToolRecon = &rule{
 	info: sdk.RuleInfo{
-		ID:          "MCP_MULTI_TOOL_RECON",
-		Title:       "Many tools tried from one source",
-		Severity:    sdk.SeverityHigh,
-		Confidence:  sdk.ConfidenceHigh,
-		Description: "One source address called three or more distinct tools within five minutes.",
-		Attack:      []string{"T1213", "T1087"},
-		Dedup:       onSource(),
+		ID:             "MCP_MULTI_TOOL_RECON",
+		Title:          "Many tools tried from one source",
+		Severity:       sdk.SeverityHigh,
+		Confidence:     sdk.ConfidenceHigh,
+		Description:    "One source address called three or more distinct tools within five minutes.",
+		FalsePositives: "Test suites and agents with a broad task.",
+		Attack:         []string{"T1213", "T1087"},
+		Dedup:          onSource(),
 		Windows: []sdk.Window{{
 			Name: toolsWindow, By: "ip", Over: "5m", Distinct: "tool", Keep: -1,
 			Where: map[string]string{"mcp_method": methodCall, "outcome": reached},
@@ -68,14 +70,15 @@ var multiToolRecon = &rule{
 
 var unknownToolProbe = &rule{
 	info: sdk.RuleInfo{
-		ID:          "MCP_UNKNOWN_TOOL_PROBE",
-		Title:       "Unknown tool called",
-		Severity:    sdk.SeverityMedium,
-		Confidence:  sdk.ConfidenceMedium,
-		Description: "A client called a tool that the decoy does not offer.",
-		Attack:      []string{"T1595.003"},
-		Dedup:       onSource(),
-		Fields:      []string{"kind", "mcp_method", "outcome", "tool"},
+		ID:             "MCP_UNKNOWN_TOOL_PROBE",
+		Title:          "Unknown tool called",
+		Severity:       sdk.SeverityMedium,
+		Confidence:     sdk.ConfidenceMedium,
+		Description:    "A client called a tool that the decoy does not offer.",
+		FalsePositives: "An agent that has several servers configured and mixes them up.",
+		Attack:         []string{"T1595.003"},
+		Dedup:          onSource(),
+		Fields:         []string{"kind", "mcp_method", "outcome", "tool"},
 		Gate: sdk.Gate{
 			When: map[string]string{"mcp_method": methodCall, "outcome": unknownTool},
 		},
@@ -89,30 +92,33 @@ var unknownToolProbe = &rule{
 }
 
 var datastoreRecon = categoryRule(sdk.RuleInfo{
-	ID:          "MCP_DATASTORE_RECON",
-	Title:       "Data store queried",
-	Severity:    sdk.SeverityHigh,
-	Confidence:  sdk.ConfidenceHigh,
-	Description: "A client called a tool that reads a database or a search cluster.",
-	Attack:      []string{"T1213.006"},
+	ID:             "MCP_DATASTORE_RECON",
+	Title:          "Data store queried",
+	Severity:       sdk.SeverityHigh,
+	Confidence:     sdk.ConfidenceHigh,
+	Description:    "A client called a tool that reads a database or a search cluster.",
+	FalsePositives: "None on a decoy that nobody has work on.",
+	Attack:         []string{"T1213.006"},
 }, "a data store tool was called", "datastore")
 
 var sourceCodeRecon = categoryRule(sdk.RuleInfo{
-	ID:          "MCP_SOURCE_CODE_RECON",
-	Title:       "Source code or build system searched",
-	Severity:    sdk.SeverityMedium,
-	Confidence:  sdk.ConfidenceHigh,
-	Description: "A client called a tool that reads source code or a build system.",
-	Attack:      []string{"T1213.003"},
+	ID:             "MCP_SOURCE_CODE_RECON",
+	Title:          "Source code or build system searched",
+	Severity:       sdk.SeverityMedium,
+	Confidence:     sdk.ConfidenceHigh,
+	Description:    "A client called a tool that reads source code or a build system.",
+	FalsePositives: "None on a decoy that nobody has work on.",
+	Attack:         []string{"T1213.003"},
 }, "a source code or build tool was called", "source", "ci")
 
 var identityRecon = categoryRule(sdk.RuleInfo{
-	ID:          "MCP_IDENTITY_RECON",
-	Title:       "People and conversations looked up",
-	Severity:    sdk.SeverityMedium,
-	Confidence:  sdk.ConfidenceHigh,
-	Description: "A client called a tool that reads identities or their conversations.",
-	Attack:      []string{"T1087", "T1213.005"},
+	ID:             "MCP_IDENTITY_RECON",
+	Title:          "People and conversations looked up",
+	Severity:       sdk.SeverityMedium,
+	Confidence:     sdk.ConfidenceHigh,
+	Description:    "A client called a tool that reads identities or their conversations.",
+	FalsePositives: "None on a decoy that nobody has work on.",
+	Attack:         []string{"T1087", "T1213.005"},
 }, "an identity or collaboration tool was called", "identity")
 
 // categoryRule fires on each call of a known tool of the given categories.

@@ -15,11 +15,12 @@ var secretHunting = &rule{
 		Description: "The arguments of a tool call hold a term that people use who look for secrets. Confidence is high " +
 			"for a specific term that stands as a word (password, api_key, credential, private_key, access_key, .env), " +
 			"medium for token and secret, and for a specific term inside a longer word.",
-		Attack: []string{"T1552"},
-		Atlas:  []string{"AML.T0098"},
-		OWASP:  []string{"MCP01"},
-		Dedup:  onSource(),
-		Fields: []string{"kind", "mcp_method", "outcome", "tool", "args"},
+		FalsePositives: "Searches for manuals about such things, and for tokens of a parser.",
+		Attack:         []string{"T1552"},
+		Atlas:          []string{"AML.T0098"},
+		OWASP:          []string{"MCP01"},
+		Dedup:          onSource(),
+		Fields:         []string{"kind", "mcp_method", "outcome", "tool", "args"},
 		Gate: sdk.Gate{
 			When:  map[string]string{"mcp_method": methodCall, "outcome": reached + "|" + unknownTool},
 			Terms: secretTerms(),

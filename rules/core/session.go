@@ -126,7 +126,7 @@ var killchain = &rule{
 				}
 			}
 		}
-		h := sdk.Hit{Subject: strings.Join(w.Values, ">"), Count: w.N, Reason: "one actor " + strings.Join(passed, ", then ") + " (" + strconv.Itoa(score) + " points)"}
+		h := sdk.Hit{Subject: cut(strings.Join(w.Values, ">"), maxSubject), Count: w.N, Reason: "one actor " + strings.Join(passed, ", then ") + " (" + strconv.Itoa(score) + " points)"}
 		if score >= criticalScore {
 			h.Severity = sdk.SeverityCritical
 		}

@@ -12,7 +12,7 @@ const near = 200
 func sqlAnchors() []anchor {
 	return concat(
 		on(kindSQL, judgeUnion, "union"),
-		on(kindSQL, judgeTautology, "or ", "or\n", "or(", "or'", `or"`, "and ", "and\n", "and(", "and'", "||", "&&"),
+		on(kindSQL, judgeTautology, "or ", "or(", "or'", `or"`, "and ", "and(", "and'", "||", "&&"),
 		on(kindSQL, judgeQuoteComment, "--", "#"),
 		on(kindSQL, judgeStacked, ";"),
 		on(kindSQL, judgeSQLFunction, "pg_sleep", "benchmark", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_stat_file",

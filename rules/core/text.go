@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/killdeer-mcp/killdeer/rules/fold"
@@ -94,10 +95,11 @@ var encodings = []string{
 // termsOf are the words of a kind, for the host's first look at a request.
 func termsOf(kind wordKind) []string { return append(wordsOf(kind), encodings...) }
 
-// wordsOf are the words of a kind.
+// wordsOf are the words of a kind. The host's look takes the end of a line for a
+// blank.
 func wordsOf(kind wordKind) (out []string) {
 	for _, a := range anchors {
-		if a.kind == kind {
+		if a.kind == kind && !strings.Contains(a.word, "\n") {
 			out = append(out, a.word)
 		}
 	}

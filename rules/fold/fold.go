@@ -82,7 +82,7 @@ func Invisible(r rune) bool {
 // Odd reports whether a character is worth a close look: it shows as nothing, or
 // it is a letter that passes for an ASCII one.
 func Odd(r rune) bool {
-	if r < utf8.RuneSelf || r >= 0x2010 && r <= 0x2044 || r >= 0xFE00 && r <= 0xFE0F {
+	if r < utf8.RuneSelf || r >= 0xFE00 && r <= 0xFE0F {
 		return false
 	}
 	c, skip := Rune(r)
