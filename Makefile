@@ -12,7 +12,7 @@ BENCHTIME ?= 1s
 GUESTS      := internal/guests/bin
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid='
 SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
-GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./internal/conformance/wasm ./internal/bench/echo
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
 LINT_VERSION := v2.15.0
@@ -35,7 +35,8 @@ build: guests ## build dist/killdeer with the built-in guests
 guests: needs ## compile the built-in persona and rules to WebAssembly
 	$(GUEST_BUILD) -o $(GUESTS)/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/core.wasm ./rules/core/wasm
-	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm
+	$(GUEST_BUILD) -o $(GUESTS)/rules-toml.wasm ./rules/toml/wasm
+	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm $(GUESTS)/rules-toml.wasm
 
 .PHONY: run
 run: build ## build, then run the sensor with agent.toml
@@ -111,9 +112,11 @@ reproducible: guests
 	mkdir -p dist/again
 	$(GUEST_BUILD) -a -o dist/again/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -a -o dist/again/core.wasm ./rules/core/wasm
-	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm
+	$(GUEST_BUILD) -a -o dist/again/rules-toml.wasm ./rules/toml/wasm
+	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm dist/again/rules-toml.wasm
 	cmp dist/again/enterprise.wasm $(GUESTS)/enterprise.wasm
 	cmp dist/again/core.wasm $(GUESTS)/core.wasm
+	cmp dist/again/rules-toml.wasm $(GUESTS)/rules-toml.wasm
 
 .PHONY: needs
 needs:

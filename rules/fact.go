@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/killdeer-mcp/killdeer/rules/fold"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -81,14 +82,31 @@ func callDigest(ev *sdk.Event) string {
 }
 
 // paging are the names of arguments that page through a list, and bounding those
-// that say how much of it is wanted.
+// that say how much of it is wanted, in lower case and without what parts words.
 var (
-	paging   = []string{"page", "cursor", "offset", "startat", "start", "next", "after", "pagetoken", "nextpagetoken", "skip", "from", "pagingstate", "nextcursor"}
-	bounding = []string{"limit", "perpage", "pagesize", "size", "count", "max", "maxresults", "top", "first", "last", "per", "n", "days", "hours"}
+	paging   = nameSet("page cursor offset startat start next after pagetoken nextpagetoken skip from pagingstate nextcursor")
+	bounding = nameSet("limit perpage pagesize size count max maxresults top first last per n days hours")
 )
 
-func bareName(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(cut(name, maxTerm)))
+func nameSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for name := range strings.FieldsSeq(list) {
+		set[name] = true
+	}
+	return set
+}
+
+// isNamed reports whether a name is in a set, however it is spelled.
+func isNamed(set map[string]bool, name string) bool {
+	var bare [maxTerm]byte
+	n := 0
+	for i := 0; i < len(name) && n < len(bare); i++ {
+		if c := name[i]; c != '_' && c != '-' && c != '.' {
+			bare[n] = fold.ASCII(c)
+			n++
+		}
+	}
+	return set[string(bare[:n])]
 }
 
 // keyOf is "tool/argument/prefix#number" of the first argument that ends in a
@@ -98,7 +116,7 @@ func keyOf(ev *sdk.Event) (key string) {
 		return ""
 	}
 	_ = guest.Members(ev.Args, func(name string, raw []byte) {
-		if key != "" || len(raw) == 0 || slices.Contains(paging, bareName(name)) || slices.Contains(bounding, bareName(name)) {
+		if key != "" || len(raw) == 0 || isNamed(paging, name) || isNamed(bounding, name) {
 			return
 		}
 		text := string(raw)
@@ -130,7 +148,7 @@ func pageOf(ev *sdk.Event) (page string) {
 		return ""
 	}
 	_ = guest.Members(ev.Args, func(name string, raw []byte) {
-		if page == "" && len(raw) > 0 && slices.Contains(paging, bareName(name)) {
+		if page == "" && len(raw) > 0 && isNamed(paging, name) {
 			page = cut(ev.Tool, maxTerm) + "/" + cut(string(raw), maxPageText)
 		}
 	})

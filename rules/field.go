@@ -105,19 +105,9 @@ func number(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-func clientJSON(e *sdk.Event) string {
-	if e.Client == nil {
-		return ""
-	}
-	return object(e.Client)
-}
+func clientJSON(e *sdk.Event) string { return guest.FieldText(&sdk.Evaluation{Event: e}, "client") }
 
-func notesJSON(e *sdk.Event) string {
-	if len(e.Notes) == 0 {
-		return ""
-	}
-	return object(e.Notes)
-}
+func notesJSON(e *sdk.Event) string { return guest.FieldText(&sdk.Evaluation{Event: e}, "notes") }
 
 func listJSON[T any](list []T) string {
 	if len(list) == 0 {

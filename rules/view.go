@@ -70,7 +70,7 @@ func columns() []column {
 // get returns a column's value as text, "" when it is absent.
 func (v *view) get(c column) string {
 	if c.at < 0 {
-		return argument(v.ev.Args, c.path)
+		return guest.Lookup(v.ev.Args, c.path)
 	}
 	word, bit := c.at/64, uint64(1)<<(c.at%64)
 	if v.have[word]&bit == 0 {
@@ -82,39 +82,4 @@ func (v *view) get(c column) string {
 		}
 	}
 	return v.value[c.at]
-}
-
-// argument returns the member of the arguments at a dotted path: a string
-// decoded, anything else as it is spelled. Numbers in a path count elements.
-func argument(args sdk.RawJSON, path string) string {
-	raw := []byte(args)
-	for name := range strings.SplitSeq(path, ".") {
-		if len(raw) == 0 {
-			return ""
-		}
-		raw = member(raw, name)
-	}
-	if len(raw) > 0 && raw[0] == '"' {
-		return guest.String(raw)
-	}
-	return string(raw)
-}
-
-func member(raw []byte, name string) (found []byte) {
-	if raw[0] == '[' {
-		i := 0
-		_ = guest.Elements(raw, func(v []byte) {
-			if integer(i) == name || i == 0 && name == "0" {
-				found = v
-			}
-			i++
-		})
-		return found
-	}
-	_ = guest.Members(raw, func(k string, v []byte) {
-		if k == name {
-			found = v
-		}
-	})
-	return found
 }

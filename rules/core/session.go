@@ -91,7 +91,10 @@ const (
 )
 
 // secretWords are what the third stage is known by in arguments.
-var secretWords = `(?i)passw(or)?d|credential|api[_ -]?key|private[_ -]?key|access[_ -]?key|secret|\.env\b|id_rsa|/etc/shadow`
+var secretWords = []string{
+	"assword", "ASSWORD", "passwd", "redential", "REDENTIAL", "api_key", "API_KEY", "apikey", "apiKey", "api-key", "api key",
+	"private_key", "PRIVATE_KEY", "PRIVATE KEY", "access_key", "ACCESS_KEY", "secret", "SECRET", "Secret", ".env", "id_rsa", "/etc/shadow",
+}
 
 var killchain = &rule{
 	info: sdk.RuleInfo{
@@ -142,7 +145,7 @@ func stageSteps() []sdk.Step {
 		{Name: "recon", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "outcome": is(unknownTool)}},
 		{Name: "data", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "class": is("read"), "outcome": done}},
 		{Name: "secrets", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "class": is("secret"), "outcome": done}},
-		{Name: "secrets", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "args": {Regex: []string{secretWords}}}},
+		{Name: "secrets", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "args": {Contains: secretWords}}},
 		{Name: "write", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "class": is("write", "exec")}},
 		{Name: "exfil", Match: map[string]sdk.Match{"mcp_method": is(methodCall), "result_bytes": {Min: 256 << 10}}},
 	}
