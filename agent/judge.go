@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -20,6 +22,11 @@ const (
 	// Where events come as fast as they are judged, judging rests this many times
 	// as long as it works: a flood delays verdicts, not answers.
 	paceFactor = 3
+	// Beyond so many events that wait for judgement the oldest are only counted in
+	// the windows, until half as many wait; the count is recorded.
+	maxUnjudged = 1 << 18
+	// reasonUnjudged is the reason of the gap that says so.
+	reasonUnjudged = "not_judged"
 )
 
 // rulebook judges events; *rules.Engine is one.
@@ -40,6 +47,7 @@ type judge struct {
 	tokens  *honeytoken.Set
 	log     *slog.Logger
 	marked  time.Time
+	limit   uint64 // of events that wait, maxUnjudged when 0
 }
 
 // run judges until ctx ends.
@@ -62,6 +70,12 @@ func (j *judge) run(ctx context.Context) error {
 			}
 			continue
 		}
+		if j.journal.Last()-end > j.waiting() {
+			if at, err = j.shed(ctx, at); err != nil {
+				return stopped(ctx, err)
+			}
+			continue
+		}
 		began, newest := time.Now(), j.journal.Last()
 		found, judged := j.verdicts(ctx, events, end)
 		if judged == 0 {
@@ -73,6 +87,42 @@ func (j *judge) run(ctx context.Context) error {
 		}
 		pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), max(1, len(events))))
 	}
+}
+
+func (j *judge) waiting() uint64 {
+	if j.limit == 0 {
+		return maxUnjudged
+	}
+	return j.limit
+}
+
+// shed counts events in the windows without judging them, until half of what may
+// wait is left, and records how many there were.
+func (j *judge) shed(ctx context.Context, at uint64) (uint64, error) {
+	gap := sdk.Gap{Reason: reasonUnjudged}
+	for j.journal.Last()-at > j.waiting()/2 {
+		events, end, err := readOn(ctx, j.journal, at, judgeBatch, j.log)
+		if err != nil || end == at {
+			return at, err
+		}
+		at = end
+		for _, ev := range events {
+			if ev.Kind != sdk.KindAccess {
+				continue
+			}
+			j.rules.Observe(ev)
+			if gap.Lost++; gap.Lost == 1 {
+				gap.From = ev.Time
+			}
+			gap.To = ev.Time
+		}
+	}
+	if gap.Lost == 0 {
+		return at, j.commit(ctx, nil, at)
+	}
+	j.log.Error("events come faster than they are judged: the oldest were not", "events", gap.Lost)
+	ev := &sdk.Event{V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindGap, Time: time.Now().UTC(), Gap: &gap}
+	return at, j.commit(ctx, []*sdk.Event{ev}, at)
 }
 
 // rest is how long to leave the processor to those who answer, after judging n
@@ -171,6 +221,18 @@ func hopeless(err error) bool {
 	return errors.Is(err, journal.ErrEvent) || errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrReadOnly)
 }
 
+// resumed is the time at which judging goes on: that of the last event that was
+// judged. What waited since is judged as of its own time, however long the sensor
+// was down.
+func (j *judge) resumed(ctx context.Context, at uint64) time.Time {
+	now := time.Now()
+	events, err := j.journal.Read(ctx, at-1, 1)
+	if err == nil && len(events) == 1 && events[0].Time.Before(now) {
+		return events[0].Time
+	}
+	return now
+}
+
 // restore rebuilds windows and deduplication from what was judged before, and
 // returns the place to go on from.
 func (j *judge) restore(ctx context.Context) (uint64, error) {
@@ -178,7 +240,7 @@ func (j *judge) restore(ctx context.Context) (uint64, error) {
 	if err != nil || at == 0 {
 		return 0, err
 	}
-	from, err := j.journal.Since(ctx, time.Now().Add(-j.rules.Horizon()))
+	from, err := j.journal.Since(ctx, j.resumed(ctx, at).Add(-j.rules.Horizon()))
 	if err != nil {
 		return 0, err
 	}

@@ -223,7 +223,7 @@ func (s *Sensor) startDecoy(seed []byte) {
 	c := s.cfg.Decoy
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: s.recorder(), Limits: decoyLimits(c.Limits), Secret: seed,
+		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic()), Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
@@ -301,11 +301,7 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 		return err
 	}
 	for _, name := range s.cfg.Rules.Packs {
-		m, err := loadGuest(ctx, rt, name, limits.Module)
-		if err == nil {
-			err = s.rules.Add(ctx, name, rules.FromModule(m))
-		}
-		if err != nil {
+		if err := addPack(ctx, rt, s.rules, name, limits.Module); err != nil {
 			return fmt.Errorf("rule pack %q: %w", name, err)
 		}
 	}

@@ -65,7 +65,6 @@ var fields = []field{
 	{"uri", shapeText, func(e *sdk.Event) string { return e.URI }},
 	{"prompt", shapeText, func(e *sdk.Event) string { return e.Prompt }},
 	{"client", shapeJSON, clientJSON},
-	{"justification", shapeText, func(e *sdk.Event) string { return e.Justification }},
 	{"persona", shapeText, func(e *sdk.Event) string { return e.Persona }},
 	{"profile", shapeText, func(e *sdk.Event) string { return e.Profile }},
 	{"outcome", shapeText, func(e *sdk.Event) string { return e.Outcome }},

@@ -60,8 +60,6 @@ type Event struct {
 	Prompt    string      `json:"prompt,omitempty"`   // that is asked for or referred to
 	Client    *ClientInfo `json:"client,omitempty"`
 
-	Justification string `json:"justification,omitempty"` // what the client gave as its reason for the call, where a tool asks for one
-
 	// Operator says which entry of the sensor's list of its operator's own traffic
 	// the request fits. Rules, statistics and alerts leave such events out.
 	Operator string `json:"operator,omitempty"`

@@ -64,7 +64,7 @@ func check(cfg *Config, c *collector) {
 	checkDecoy(&cfg.Decoy, c)
 	checkLimits(&cfg.Decoy.Limits, c)
 	checkJournal(&cfg.Journal, c)
-	checkGuests(c, "rules.packs", cfg.Rules.Packs, BuiltInPacks, 0, maxPacks)
+	checkPacks(&cfg.Rules, c)
 	oneOf(c, "wasm.engine", cfg.WASM.Engine, "compiler", "interpreter")
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)

@@ -166,9 +166,13 @@ type Journal struct {
 
 // Rules says which rule packs judge the events.
 type Rules struct {
-	// Packs are built-in names or paths that end in ".wasm", at most 64. An
-	// empty list records without judging. Default ["core"].
+	// Packs are built-in names or paths that end in ".wasm" or ".toml", at most
+	// 64. An empty list records without judging. Default ["core"].
 	Packs []string `toml:"packs"`
+	// Operator says which requests are the operator's own: addresses or CIDR
+	// prefixes, "ua:PREFIX" of the user agent, or "header:NAME: VALUE". They are
+	// recorded and tagged, but neither judged nor counted. Default none.
+	Operator []string `toml:"operator"`
 }
 
 // WASM bounds the guests: personas and rule packs.
@@ -210,7 +214,7 @@ func blank() *Config {
 			Limits:         defaultLimits(),
 		},
 		Journal: defaultJournal(),
-		Rules:   Rules{Packs: []string{"core"}},
+		Rules:   Rules{Packs: []string{"core"}, Operator: []string{}},
 		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
 	}
 }
@@ -289,7 +293,7 @@ func resolve(dir, path string) string {
 // resolveGuests resolves those of names that are paths, in place.
 func resolveGuests(dir string, names []string) {
 	for i, name := range names {
-		if isGuestFile(name) {
+		if isGuestFile(name) || isRuleFile(name) {
 			names[i] = resolve(dir, name)
 		}
 	}
@@ -297,3 +301,6 @@ func resolveGuests(dir string, names []string) {
 
 // isGuestFile reports whether a persona or pack is named by a path.
 func isGuestFile(name string) bool { return strings.HasSuffix(name, ".wasm") }
+
+// isRuleFile reports whether a pack is named by the path of rules in TOML.
+func isRuleFile(name string) bool { return strings.HasSuffix(name, ".toml") }

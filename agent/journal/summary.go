@@ -55,14 +55,16 @@ func (s *summary) add(ev *sdk.Event) {
 	count(s.Kinds, string(ev.Kind), 1)
 	s.spread(writable(ev.Time))
 	switch {
+	case ev.Operator != "":
+		// the operator's own traffic is in no statistic but the number of events
 	case ev.Kind == sdk.KindAccess:
 		s.addAccess(ev)
 	case ev.Detection != nil:
 		count(s.Severities, asStored(string(ev.Detection.Severity)), 1)
 		s.Rules.add(ev.Detection.RuleID, 1)
 		s.tick(ev.Time, minute{0, 1})
-	case ev.Gap != nil:
-		s.Lost += ev.Gap.Lost
+	case ev.Gap != nil && ev.Gap.Reason != "not_judged":
+		s.Lost += ev.Gap.Lost // those that were not judged are there
 	}
 }
 

@@ -23,7 +23,7 @@ var files embed.FS
 var ErrNotBuilt = errors.New(`this binary was built without the built-in guests: build one that has them with "make build"`)
 
 // builtIn are the names that the configuration may use.
-var builtIn = []string{"core", "enterprise"}
+var builtIn = []string{"core", "enterprise", "rules-toml"}
 
 // Known reports whether name is that of a built-in guest.
 func Known(name string) bool { return slices.Contains(builtIn, name) }

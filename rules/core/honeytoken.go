@@ -21,7 +21,7 @@ var honeytokenReplay = &rule{
 		Atlas:          []string{"AML.T0091.000"},
 		OWASP:          []string{"MCP01"},
 		Dedup:          onSource(),
-		When:           map[string]string{"canaries_seen": "*"},
+		Gate:           sdk.Gate{When: map[string]string{"canaries_seen": "*"}},
 		Fields:         []string{"kind", "canaries_seen"},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {

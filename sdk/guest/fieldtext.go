@@ -80,6 +80,10 @@ func FieldText(in *sdk.Evaluation, name string) string {
 		return clientText(ev.Client)
 	case "notes":
 		return notesText(ev.Notes)
+	case "canaries_minted":
+		return refsText(ev.CanariesMinted)
+	case "canaries_seen":
+		return seenText(ev.CanariesSeen)
 	}
 	return ""
 }
@@ -114,4 +118,60 @@ func notesText(notes map[string]string) string {
 		w.Key(k).Str(notes[k])
 	}
 	return string(w.End().Bytes())
+}
+
+func refsText(list []sdk.CanaryRef) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var w Writer
+	w.Arr()
+	for i := range list {
+		writeRef(w.Obj(), &list[i])
+		w.End()
+	}
+	return string(w.End().Bytes())
+}
+
+func writeRef(w *Writer, r *sdk.CanaryRef) {
+	w.Key("id").Str(r.ID).Key("kind").Str(r.Kind)
+	optional(w, "label", r.Label)
+}
+
+func seenText(list []sdk.CanarySeen) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var w Writer
+	w.Arr()
+	for i := range list {
+		c := &list[i]
+		writeRef(w.Obj(), &c.CanaryRef)
+		for _, m := range [...]struct{ key, text string }{
+			{"scope", c.Scope}, {"origin_session", c.OriginSession}, {"origin_actor", c.OriginActor},
+			{"origin_ip", c.OriginIP}, {"origin_event", c.OriginEvent}, {"origin_time", stamp(c.OriginTime)},
+		} {
+			optional(&w, m.key, m.text)
+		}
+		w.Key("position").Str(c.Position)
+		optional(&w, "encoding", c.Encoding)
+		for _, m := range [...]struct {
+			key string
+			yes bool
+		}{{"credential", c.Credential}, {"partial", c.Partial}} {
+			if m.yes {
+				w.Key(m.key).Bool(true)
+			}
+		}
+		w.Key("same_session").Bool(c.SameSession).Key("same_actor").Bool(c.SameActor).Key("same_ip").Bool(c.SameIP)
+		w.End()
+	}
+	return string(w.End().Bytes())
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
 }

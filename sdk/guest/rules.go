@@ -504,8 +504,6 @@ func stringField(ev *sdk.Event, key []byte) *string {
 		return &ev.Class
 	case "category":
 		return &ev.Category
-	case "justification":
-		return &ev.Justification
 	case "persona":
 		return &ev.Persona
 	case "profile":

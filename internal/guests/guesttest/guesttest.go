@@ -19,6 +19,7 @@ import (
 const (
 	Enterprise = "github.com/killdeer-mcp/killdeer/persona/enterprise/wasm"
 	Core       = "github.com/killdeer-mcp/killdeer/rules/core/wasm"
+	RulesTOML  = "github.com/killdeer-mcp/killdeer/rules/toml/wasm"
 )
 
 // Build compiles the guest main of a package to name.wasm in dir, as make does, and

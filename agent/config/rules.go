@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+const (
+	maxOperator    = 256  // entries
+	maxOperatorLen = 1024 // bytes of one
+	minOwnHeader   = 16   // bytes of a header's value: shorter ones are guessed
+)
+
+func checkPacks(r *Rules, c *collector) {
+	var guests []string
+	for i, name := range r.Packs {
+		if !isRuleFile(name) {
+			guests = append(guests, name)
+			continue
+		}
+		if slices.Index(r.Packs, name) < i {
+			c.addEntry("rules.packs", i, "%s is there already", shown(name))
+		} else if err := checkReadable(name); err != nil {
+			c.addEntry("rules.packs", i, "%v", err)
+		}
+	}
+	if len(guests) < len(r.Packs) && len(r.Packs) > maxPacks {
+		c.add("rules.packs", "has %d entries, want 0 to %d", len(r.Packs), maxPacks)
+	}
+	checkGuests(c, "rules.packs", guests, BuiltInPacks, 0, maxPacks)
+	if len(r.Operator) > maxOperator {
+		c.add("rules.operator", "has %d entries, want at most %d", len(r.Operator), maxOperator)
+		return
+	}
+	for i, text := range r.Operator {
+		if _, err := ParseOwn(text); err != nil {
+			c.addEntry("rules.operator", i, "%v", err)
+		}
+	}
+}
+
+// Own is one entry of rules.operator: what marks a request as the operator's. One
+// of Prefix, UA and Header is set.
+type Own struct {
+	Prefix        netip.Prefix
+	UA            string // how the user agent begins
+	Header, Value string // of a request header
+}
+
+// ParseOwn reads an entry of rules.operator.
+func ParseOwn(text string) (Own, error) {
+	if len(text) > maxOperatorLen {
+		return Own{}, fmt.Errorf("want at most %d bytes, got %d", maxOperatorLen, len(text))
+	}
+	if ua, ok := strings.CutPrefix(text, "ua:"); ok {
+		if ua == "" {
+			return Own{}, fmt.Errorf("want the beginning of a user agent after \"ua:\"")
+		}
+		return Own{UA: ua}, nil
+	}
+	if header, ok := strings.CutPrefix(text, "header:"); ok {
+		name, value, ok := strings.Cut(header, ":")
+		value = strings.TrimSpace(value)
+		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || len(value) < minOwnHeader {
+			return Own{}, fmt.Errorf("want \"header:NAME: VALUE\" with a value of at least %d bytes, got %s", minOwnHeader, shown(text))
+		}
+		return Own{Header: name, Value: value}, nil
+	}
+	p, err := parseProxy(text)
+	return Own{Prefix: p}, err
+}
+
+// OwnTraffic returns the entries of rules.operator by their text. A loaded
+// configuration has none that cannot be read.
+func (r *Rules) OwnTraffic() map[string]Own {
+	all := map[string]Own{}
+	for _, text := range r.Operator {
+		if o, err := ParseOwn(text); err == nil {
+			all[text] = o
+		}
+	}
+	return all
+}
