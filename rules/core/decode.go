@@ -15,35 +15,63 @@ const (
 // view is a string of bytes that do not change while it is used.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// plain maps a byte of a JSON string that stands for itself to what is put for it:
+// in lower case, and every blank a space. 0 is for what needs a closer look.
+var plain = func() (t [256]byte) {
+	for c := byte(' ') + 1; c < utf8.RuneSelf; c++ {
+		if c != '\\' && c != '%' && c != '&' && c != '/' {
+			t[c] = fold.ASCII(c)
+		}
+	}
+	return t
+}()
+
 // fold reads the inside of a JSON string into norm: escapes decoded, folded,
 // characters that are spelled by number decoded, comments and runs of blanks one
 // blank.
 func (r *reading) fold(i, end int) {
+	if n := end - i; cap(r.norm) < n {
+		r.norm, r.at = make([]byte, 0, n), make([]int32, 0, n)
+	}
 	r.norm, r.at = r.norm[:0], r.at[:0]
 	encoded := false
 	for i < end {
-		c, n := r.raw[i], 1
-		switch {
-		case c == '\\':
-			var ch rune
-			ch, n = character(r.raw[i:end])
-			if n == 2 && i+1 < end {
-				ch = plainEscape(r.raw[i+1])
-			}
-			r.put(ch, i)
-			encoded = encoded || ch == '\\' || ch == '%' || ch == '&'
-		case c >= utf8.RuneSelf:
-			var ch rune
-			ch, n = utf8.DecodeRune(r.raw[i:end])
-			r.put(ch, i)
-		default:
-			encoded = encoded || c == '%' || c == '&' || c == '/'
-			r.put(rune(c), i)
+		c := r.raw[i]
+		if f := plain[c]; f != 0 {
+			r.norm, r.at = append(r.norm, f), append(r.at, int32(i))
+			i++
+			continue
+		}
+		n := r.close(i, end)
+		if k := len(r.norm); k > 0 {
+			last := r.norm[k-1]
+			encoded = encoded || last == '\\' || last == '%' || last == '&' || last == '/'
 		}
 		i += n
 	}
 	for round := 0; encoded && round < maxRounds; round++ {
 		encoded = r.decode()
+	}
+}
+
+// close reads one character that does not stand for itself, and returns how many
+// bytes it takes.
+func (r *reading) close(i, end int) int {
+	switch c := r.raw[i]; {
+	case c == '\\':
+		ch, n := character(r.raw[i:end])
+		if n == 2 && i+1 < end {
+			ch = plainEscape(r.raw[i+1])
+		}
+		r.put(ch, i)
+		return n
+	case c >= utf8.RuneSelf:
+		ch, n := utf8.DecodeRune(r.raw[i:end])
+		r.put(ch, i)
+		return n
+	default:
+		r.put(rune(c), i)
+		return 1
 	}
 }
 

@@ -166,7 +166,9 @@ func (r *reading) string(start, end int) {
 	p := part{r, view(r.norm)}
 	m, state := words(), uint16(0)
 	for i, c := range r.norm {
-		state = m.Next(state, c)
+		if state = m.Next(state, c); !m.Fires(state) {
+			continue
+		}
 		for _, n := range m.Ends(state) {
 			a := &anchors[n]
 			if r.named && a.kind < kindPrompt || r.seen[a.kind] && r.found[a.kind].confidence == sdk.ConfidenceHigh {

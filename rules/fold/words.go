@@ -8,6 +8,7 @@ type Words struct {
 	width int
 	next  []uint16
 	ends  [][]uint16
+	fires []bool // whether ends is not empty
 }
 
 // NewWords builds the automaton of ASCII words, together fewer than 65536 bytes.
@@ -27,6 +28,10 @@ func NewWords(words []string) *Words {
 	}
 	w.grow(words)
 	w.link()
+	w.fires = make([]bool, len(w.ends))
+	for state, ends := range w.ends {
+		w.fires[state] = len(ends) > 0
+	}
 	return w
 }
 
@@ -37,6 +42,9 @@ func (w *Words) Next(state uint16, c byte) uint16 {
 
 // Ends are the words, by number, that end in a state.
 func (w *Words) Ends(state uint16) []uint16 { return w.ends[state] }
+
+// Fires reports whether some word ends in a state.
+func (w *Words) Fires(state uint16) bool { return w.fires[state] }
 
 // States is how many there are.
 func (w *Words) States() int { return len(w.ends) }
