@@ -38,7 +38,7 @@ func traffic(n int) []*sdk.Event {
 		case i%50 == 7:
 			ev = access(i, at, ip, call, c.tool, c.category, "result", fmt.Sprintf(attacks[i/50%len(attacks)], i))
 		case i%100 == 9:
-			ev = access(i, at, ip, call, fmt.Sprint("guess_", i%40), "", "unknown_tool", `{}`)
+			ev = access(i, at, "10.0.9.9", call, fmt.Sprint("guess_", i/100%40), "", "unknown_tool", `{}`)
 		}
 		ev.Session, ev.ResultBytes, ev.LatencyMS, ev.Class = "s-"+ip, 1500, 40, "read"
 		ev.UA, ev.Head = "Mozilla/5.0 (X11; Linux x86_64) node", "POST /mcp HTTP/1.1\r\nHost: hub.example.com\r\nUser-Agent: node\r\nAccept: application/json, text/event-stream\r\nContent-Type: application/json\r\nMcp-Session-Id: x\r\n\r\n"
