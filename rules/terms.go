@@ -135,7 +135,7 @@ var encoded = func() (set [256]bool) {
 
 // read takes in one text: JSON as it is spelled, with its escapes, or plain.
 func (t *terms) read(s string, json bool, f *textFacts) {
-	state, run := uint16(0), 0
+	state, run, blank := uint16(0), 0, false
 	for i := 0; i < len(s); {
 		c, n := s[i], 1
 		if c >= utf8.RuneSelf || c == '\\' && json {
@@ -147,7 +147,8 @@ func (t *terms) read(s string, json bool, f *textFacts) {
 			folded, skip := fold.Rune(r)
 			if skip || r == '\n' || r == '\r' && json {
 				i += n
-				if !skip {
+				if !skip && !blank {
+					blank = true
 					state = t.words.Next(state, ' ')
 					f.note(t, state)
 				}
@@ -156,6 +157,14 @@ func (t *terms) read(s string, json bool, f *textFacts) {
 			c = folded
 		}
 		i += n
+		// A row of blanks is one.
+		if space := c == ' ' || c >= '\t' && c <= '\r'; !space {
+			blank = false
+		} else if blank {
+			continue
+		} else {
+			blank = true
+		}
 		if encoded[c] {
 			run++
 		} else {

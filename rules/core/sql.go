@@ -24,6 +24,16 @@ func sqlAnchors() []anchor {
 	)
 }
 
+// narrower are what the host looks for in place of words that every query has:
+// what may stand around them when judgeTautology is to find something.
+var narrower = map[string][]string{
+	"or ": {" or ", "'or ", `"or `, ")or ", "(or ", "`or ", ",or ", ";or ", "=or ", "|or ", "-or ", "+or ", "/or "},
+	"and ": {
+		"'and ", `"and `, ")and ", "(and ", "`and ", "and 0", "and 1", "and 2", "and 3", "and 4", "and 5", "and 6", "and 7", "and 8", "and 9",
+		"and '", `and "`, "and (", "and true", "and not",
+	},
+}
+
 var sqlInjection = wordRule(sdk.RuleInfo{
 	ID:         "MCP_SQLI_ARGS",
 	Title:      "SQL injection in arguments",

@@ -99,9 +99,14 @@ func termsOf(kind wordKind) []string { return append(wordsOf(kind), encodings...
 // blank.
 func wordsOf(kind wordKind) (out []string) {
 	for _, a := range anchors {
-		if a.kind == kind && !strings.Contains(a.word, "\n") {
-			out = append(out, a.word)
+		if a.kind != kind || strings.Contains(a.word, "\n") {
+			continue
 		}
+		if narrow := narrower[a.word]; narrow != nil {
+			out = append(out, narrow...)
+			continue
+		}
+		out = append(out, a.word)
 	}
 	return out
 }
