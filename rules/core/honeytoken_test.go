@@ -18,6 +18,17 @@ func seen(change func(*sdk.CanarySeen)) *sdk.Event {
 	return &sdk.Event{Kind: sdk.KindAccess, CanariesSeen: []sdk.CanarySeen{c}}
 }
 
+func tokenRule(t *testing.T) sdk.Rule {
+	t.Helper()
+	for _, r := range core.All() {
+		if r.Info().ID == "MCP_HONEYTOKEN_REPLAY" {
+			return r
+		}
+	}
+	t.Fatal("the pack lacks the rule")
+	return nil
+}
+
 func own(c *sdk.CanarySeen) { c.SameSession, c.SameActor, c.SameIP = true, true, true }
 
 func TestHoneytokenReplay(t *testing.T) {
@@ -71,8 +82,8 @@ func TestHoneytokenNone(t *testing.T) {
 	detection.Kind = sdk.KindDetection
 	minted := &sdk.Event{Kind: sdk.KindAccess, CanariesMinted: []sdk.CanaryRef{{ID: "1", Kind: "uuid"}}}
 	for _, ev := range []*sdk.Event{detection, minted, {Kind: sdk.KindCanary, Canary: &sdk.Canary{Value: "x"}}} {
-		if got := hits(ev, nil); got != nil {
-			t.Errorf("%s: %q", ev.Kind, got)
+		if got := tokenRule(t).Evaluate(&sdk.Evaluation{Event: ev}); got != nil {
+			t.Errorf("%s: %+v", ev.Kind, got)
 		}
 	}
 }
@@ -83,7 +94,7 @@ func TestHoneytokenMany(t *testing.T) {
 	for range 50 {
 		ev.CanariesSeen = append(ev.CanariesSeen, ev.CanariesSeen[0])
 	}
-	if got := hits(ev, nil); len(got) != 8 {
+	if got := tokenRule(t).Evaluate(&sdk.Evaluation{Event: ev}); len(got) != 8 {
 		t.Errorf("%d hits", len(got))
 	}
 }
