@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -75,7 +76,7 @@ func TestJudgeSheds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &counter{}
-	g := &judge{journal: j, rules: c, log: slog.New(slog.DiscardHandler), limit: 1000}
+	g := &judge{journal: j, rules: c, tokens: honeytoken.New(), log: slog.New(slog.DiscardHandler), limit: 1000}
 	done := make(chan error)
 	go func() { done <- g.run(ctx) }()
 	var gap *sdk.Event
@@ -122,7 +123,7 @@ func TestJudgeResumesInThePast(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &counter{}
-	g := &judge{journal: j, rules: c, log: slog.New(slog.DiscardHandler)}
+	g := &judge{journal: j, rules: c, tokens: honeytoken.New(), log: slog.New(slog.DiscardHandler)}
 	at, err := g.restore(t.Context())
 	if err != nil || at != 10 || c.observed != 10 {
 		t.Errorf("restored to %d with %d events, %v; want 10 and 10", at, c.observed, err)
