@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 
 	"internal/wasm":                   {},
 	"internal/schema":                 {},
+	"internal/pack":                   {},
 	"internal/guests":                 {},
 	"internal/guests/guesttest":       {"internal/guests/squeeze"},
 	"internal/guests/squeeze":         {},
@@ -61,10 +62,10 @@ var mayImport = map[string][]string{
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
-		"persona", "rules", "internal/wasm", "internal/guests",
+		"persona", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"cmd/killdeer":   {"agent", "agent/config", "agent/journal", "sdk"},
+	"cmd/killdeer":   {"agent", "agent/config", "agent/journal", "internal/pack", "sdk"},
 	"internal/bench": {},
 }
 
