@@ -22,8 +22,9 @@ import (
 )
 
 // The control socket lets the read commands see the journal of a running sensor,
-// which holds its files alone. It lies in the state directory, so its mode and
-// the directory's decide who may read; there is nothing to write.
+// which holds its files alone, and lets it be told to look at its configuration
+// again. It lies in the state directory, so its mode and the directory's decide
+// who may use it; whoever may can say nothing that the configuration does not.
 const (
 	controlSocket  = "control.sock"
 	controlHost    = "control"
@@ -93,16 +94,17 @@ func (l *fileLog) Follow(ctx context.Context, after uint64, f func(*sdk.Event) e
 type controlServer struct {
 	journal *journal.Journal
 	log     *slog.Logger
+	reload  func() (*Reloaded, error)
 	http    *http.Server
 	done    chan struct{}
 }
 
-func startControl(stateDir string, j *journal.Journal, log *slog.Logger) (*controlServer, error) {
+func startControl(stateDir string, j *journal.Journal, reload func() (*Reloaded, error), log *slog.Logger) (*controlServer, error) {
 	l, err := listenControl(stateDir)
 	if err != nil {
 		return nil, err
 	}
-	s := &controlServer{journal: j, log: log, done: make(chan struct{})}
+	s := &controlServer{journal: j, log: log, reload: reload, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.query)
 	mux.HandleFunc("GET /events/{id}", s.get)
@@ -110,6 +112,7 @@ func startControl(stateDir string, j *journal.Journal, log *slog.Logger) (*contr
 	mux.HandleFunc("GET /last", s.last)
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /stats", s.stats)
+	mux.HandleFunc("POST /reload", s.reloadNow)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: dialTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(s.done)

@@ -2,25 +2,168 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/internal/guests"
+	"github.com/killdeer-mcp/killdeer/internal/pack"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/persona"
+	"github.com/killdeer-mcp/killdeer/rules"
 )
 
-// guestSuffix is how the configuration tells a file from a built-in guest.
-const guestSuffix = ".wasm"
+// guestSuffix and ruleSuffix are how the configuration tells files from built-in
+// guests.
+const (
+	guestSuffix = ".wasm"
+	ruleSuffix  = ".toml"
+	tomlGuest   = "rules-toml" // the built-in guest that runs rules written in TOML
+	maxRuleFile = 1 << 20
+)
 
-// readGuest returns the module that a name of the configuration stands for: a
-// built-in guest, or a file.
-func readGuest(name string, limit int) ([]byte, error) {
-	if !strings.HasSuffix(name, guestSuffix) {
-		return guests.Open(name)
+// A cast is the guests of one configuration. Those that the cast before had
+// are taken over from it, so that only what changed is loaded.
+type cast struct {
+	rt     *wasm.Runtime
+	store  *pack.Store
+	before *cast // nil for the first one, and after [cast.settle]
+	log    *slog.Logger
+	limit  int // bytes of a module
+
+	personas []*member
+	packs    []*member
+	rules    *rules.Engine
+}
+
+// A member is one guest of a cast.
+type member struct {
+	name   string // as the configuration has it
+	digest [sha256.Size]byte
+	module *wasm.Module
+	config []byte          // rules in TOML, as the guest that runs them takes them
+	pack   *pack.Installed // that it came in, or nil
+}
+
+// openCast makes an empty cast for a configuration.
+func (s *Sensor) openCast(c *config.Config, rt *wasm.Runtime) (*cast, error) {
+	next := &cast{rt: rt, before: s.guests.cast, log: s.log, limit: wasm.DefaultLimits().Module, rules: rules.New(s.log)}
+	if !namesPack(c) {
+		return next, nil // a trust directory that nothing needs cannot be at fault
 	}
+	store, err := pack.Open(packOptions(c, s.options.Version, s.log))
+	next.store = store
+	return next, err
+}
+
+func namesPack(c *config.Config) bool {
+	return slices.ContainsFunc(slices.Concat(c.Decoy.Personas, c.Rules.Packs), config.IsPack)
+}
+
+func (s *cast) loadPersonas(ctx context.Context, names []string) error {
+	for _, name := range names {
+		b, err := s.load(ctx, name, pack.KindPersona)
+		if err != nil {
+			return fmt.Errorf("persona %q: %w", name, err)
+		}
+		s.personas = append(s.personas, b)
+	}
+	return nil
+}
+
+func (s *cast) loadRules(ctx context.Context, names []string) error {
+	for _, name := range names {
+		b, err := s.load(ctx, name, pack.KindRules)
+		if err == nil {
+			s.packs = append(s.packs, b)
+			err = addRules(ctx, s.rules, b)
+		}
+		if err != nil {
+			return fmt.Errorf("rule pack %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func addRules(ctx context.Context, e *rules.Engine, b *member) error {
+	if b.config == nil {
+		return e.Add(ctx, b.name, rules.FromModule(b.module))
+	}
+	return e.AddConfigured(ctx, b.name, rules.FromModule(b.module), b.config)
+}
+
+// modules are the personas as their host takes them.
+func (s *cast) modules() []persona.Module {
+	var list []persona.Module
+	for _, b := range s.personas {
+		list = append(list, persona.Module{Name: b.name, Guest: b.module})
+	}
+	return list
+}
+
+// load finds the guest of a name and loads it, unless the cast before has it.
+func (s *cast) load(ctx context.Context, name, kind string) (*member, error) {
+	b, code, err := s.read(name, kind)
+	if err != nil {
+		return nil, err
+	}
+	if s.before != nil {
+		for _, old := range s.before.members() {
+			if old.name == b.name && old.digest == b.digest {
+				b.module = old.module
+				return b, nil
+			}
+		}
+	}
+	b.module, err = s.rt.Load(ctx, filepath.Base(name), code)
+	return b, err
+}
+
+func (s *cast) members() []*member { return slices.Concat(s.personas, s.packs) }
+
+// read returns the module that a name of the configuration stands for: a built-in
+// guest, a file, or the guest of an installed pack. Rules in TOML are run by a
+// built-in one.
+func (s *cast) read(name, kind string) (b *member, code []byte, err error) {
+	b = &member{name: name}
+	file := name
+	switch {
+	case config.IsPack(name):
+		b.pack, file, code, err = readPacked(s.store, name, kind)
+	case strings.HasSuffix(name, ruleSuffix):
+		code, err = readGuestFile(name, maxRuleFile)
+	case strings.HasSuffix(name, guestSuffix):
+		code, err = readGuestFile(name, s.limit)
+	default:
+		code, err = guests.Open(name)
+	}
+	if err == nil {
+		code, b.config, err = asModule(file, code)
+	}
+	b.digest = sha256.Sum256(slices.Concat(b.config, code))
+	return b, code, err
+}
+
+// asModule returns the module that runs what is in a file, and what to hand to it.
+func asModule(file string, text []byte) (code, config []byte, err error) {
+	if !strings.HasSuffix(file, ruleSuffix) {
+		return text, nil, nil
+	}
+	if config, err = rules.ParseTOML(file, text); err != nil {
+		return nil, nil, err
+	}
+	code, err = guests.Open(tomlGuest)
+	return code, config, err
+}
+
+func readGuestFile(name string, limit int) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("open guest: %w", err)
@@ -36,13 +179,32 @@ func readGuest(name string, limit int) ([]byte, error) {
 	return code, nil
 }
 
-// loadGuest compiles a guest, or takes it from the compile cache.
-func loadGuest(ctx context.Context, rt *wasm.Runtime, name string, limit int) (*wasm.Module, error) {
-	code, err := readGuest(name, limit)
-	if err != nil {
-		return nil, err
+// readPacked verifies an installed pack and returns its guest.
+func readPacked(store *pack.Store, id, kind string) (in *pack.Installed, file string, code []byte, err error) {
+	if in, err = store.Current(id); err != nil {
+		return nil, "", nil, err
 	}
-	return rt.Load(ctx, filepath.Base(name), code)
+	f, err := in.Guest(kind)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	code, err = in.ReadFile(f.Path)
+	return in, f.Path, code, err
+}
+
+// abandon closes what was loaded for a cast that is not used.
+func (s *cast) abandon(ctx context.Context) error { return closeMembers(ctx, s.members(), s.before) }
+
+// closeMembers closes the modules of members that another cast does not share.
+func closeMembers(ctx context.Context, members []*member, sharing *cast) error {
+	var errs []error
+	for _, b := range members {
+		shared := sharing != nil && slices.ContainsFunc(sharing.members(), func(o *member) bool { return o.module == b.module })
+		if !shared && b.module != nil {
+			errs = append(errs, b.module.Close(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // CompileGuest is what a compile child does: it compiles the module on in into

@@ -175,9 +175,9 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event, end uint64) (
 		}
 		switch ev.Kind {
 		case sdk.KindCanary:
-			j.minted(ev)
+			learn(j.tokens, ev)
 		case sdk.KindAccess:
-			hits, err := j.rules.Judge(ctx, j.examined(ev))
+			hits, err := j.rules.Judge(ctx, examined(j.tokens, ev))
 			if ctx.Err() != nil {
 				return found, judged // a verdict cut short is none
 			}
@@ -255,7 +255,7 @@ func (j *judge) restore(ctx context.Context) (uint64, error) {
 			case ev.Kind == sdk.KindDetection:
 				j.rules.Seen(ev)
 			case ev.Kind == sdk.KindAccess && ev.Seq <= at:
-				j.rules.Observe(j.examined(ev))
+				j.rules.Observe(examined(j.tokens, ev))
 			}
 		}
 	}

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
+	"github.com/killdeer-mcp/killdeer/internal/pack"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/rules"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -24,22 +27,28 @@ const maxEventLine = 8 << 20
 // them. Close it.
 type RuleKit struct {
 	engine *rules.Engine
+	tokens *honeytoken.Set // that the events of a journal tell of
 	rt     *wasm.Runtime
 }
 
-// OpenRules loads packs: built-in names, modules or rules in TOML. Compiled
-// modules are kept in cacheDir; "" keeps none.
-func OpenRules(ctx context.Context, cacheDir string, packs []string, log *slog.Logger) (_ *RuleKit, err error) {
-	limits := wasm.DefaultLimits()
-	rt, err := wasm.New(ctx, wasm.Options{CacheDir: cacheDir, Limits: limits, Log: log})
-	if err != nil {
+// OpenRules loads packs: built-in names, modules, rules in TOML, and what is
+// installed where a configuration says. Without one nothing is installed, and no
+// compiled module is kept. version is this program's.
+func OpenRules(ctx context.Context, c *config.Config, version string, packs []string, log *slog.Logger) (_ *RuleKit, err error) {
+	o := wasm.Options{Limits: wasm.DefaultLimits(), Log: log}
+	all := &cast{log: log, limit: o.Limits.Module, rules: rules.New(log)}
+	if c != nil {
+		o.CacheDir = c.Sensor.CacheDir
+		if all.store, err = pack.Open(packOptions(c, version, log)); err != nil {
+			return nil, err
+		}
+	}
+	if all.rt, err = wasm.New(ctx, o); err != nil {
 		return nil, err
 	}
-	k := &RuleKit{engine: rules.New(log), rt: rt}
-	for _, name := range packs {
-		if err := addPack(ctx, rt, k.engine, name, limits.Module); err != nil {
-			return nil, errors.Join(fmt.Errorf("rule pack %q: %w", name, err), k.Close(ctx))
-		}
+	k := &RuleKit{engine: all.rules, tokens: honeytoken.New(), rt: all.rt}
+	if err := all.loadRules(ctx, packs); err != nil {
+		return nil, errors.Join(err, k.Close(ctx))
 	}
 	return k, nil
 }
@@ -152,12 +161,14 @@ func (k *RuleKit) replayed(ctx context.Context, ev *sdk.Event, since time.Time, 
 		if d := ev.Detection; d != nil && slices.ContainsFunc(k.engine.Packs(), func(p rules.PackInfo) bool { return p.ID == d.Pack }) {
 			had[ev.ID] = ev
 		}
+	case ev.Kind == sdk.KindCanary:
+		learn(k.tokens, ev)
 	case ev.Kind != sdk.KindAccess || ev.Time.Before(since.Add(-k.engine.Horizon())):
 	case ev.Time.Before(since):
-		k.engine.Observe(ev)
+		k.engine.Observe(examined(k.tokens, ev))
 	default:
 		out.Events++
-		found, err := k.judge(ctx, ev)
+		found, err := k.judge(ctx, examined(k.tokens, ev))
 		out.Found = append(out.Found, found...)
 		return err
 	}

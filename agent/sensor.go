@@ -23,11 +23,9 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
-	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
-	"github.com/killdeer-mcp/killdeer/rules"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -47,6 +45,11 @@ type Options struct {
 	// CompileCommand starts a child that ends in [CompileGuest], so that a
 	// guest's compilation has bounds. Empty: guests compile in this process.
 	CompileCommand []string
+	// Load reads the configuration again, for Reload. Without it the sensor only
+	// looks again at the guests that it has.
+	Load func() (*config.Config, error)
+	// Version is the program's, which packs may require.
+	Version string
 }
 
 // Status says what a sensor is doing, for whoever started it.
@@ -61,7 +64,7 @@ type Status struct {
 
 // Sensor is one running sensor. Start it with [Start] and end it with Stop.
 type Sensor struct {
-	compile  []string
+	options  Options
 	cfg      *config.Config
 	log      *slog.Logger
 	listener net.Listener
@@ -69,13 +72,16 @@ type Sensor struct {
 	writer   *journal.Writer
 	decoy    *decoy.Server
 	personas *persona.Host
-	rules    *rules.Engine
+	guests   guestSet
 
 	stops  []stop // newest first when stopping
 	once   sync.Once
 	err    error // of Stop
 	ready  chan struct{}
 	failed chan error // the first failure of a part, for Wait
+	// life ends with the sensor. It is kept because Reload does its work for the
+	// sensor, whoever asked and whether he waits or not.
+	life   context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
@@ -91,7 +97,7 @@ type stop struct {
 // it fails.
 func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Sensor{compile: o.CompileCommand, cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), cancel: cancel}
+	s := &Sensor{options: o, cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -114,7 +120,6 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
-	s.rules = rules.New(o.Log)
 	s.startDecoy(seed)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
@@ -155,10 +160,12 @@ func (s *Sensor) openState() error {
 	s.onStop("close journal", func(context.Context) error { return j.Close() })
 	s.onStop("stop tasks", func(context.Context) error {
 		s.cancel()
+		s.guests.mu.Lock() // a reload ends first: it starts tasks
+		defer s.guests.mu.Unlock()
 		s.tasks.Wait()
 		return nil
 	})
-	control, err := startControl(c.StateDir, j, s.log)
+	control, err := startControl(c.StateDir, j, s.Reload, s.log)
 	if err != nil {
 		return err
 	}
@@ -275,19 +282,15 @@ func (s *Sensor) load(ctx context.Context) {
 	debug.FreeOSMemory()
 	close(s.ready)
 	s.recordDescribed()
-	j := &judge{journal: s.journal, rules: s.rules, tokens: honeytoken.New(), log: s.log}
-	s.tasks.Go(func() { s.fail(j.run(ctx)) })
+	s.tasks.Go(func() { s.watchPacks(ctx) })
 }
 
+// loadGuests holds the guests' lock from the begin, so that a reload waits for
+// the first load.
 func (s *Sensor) loadGuests(ctx context.Context) error {
-	limits := wasm.DefaultLimits()
-	limits.MemoryPages = uint32(s.cfg.WASM.MemoryMiB) * 16
-	limits.Spares = s.cfg.WASM.Spares
-	limits.IdleMemory = idleMemory
-	rt, err := wasm.New(ctx, wasm.Options{
-		CacheDir: s.cfg.Sensor.CacheDir, Engine: s.cfg.WASM.Engine,
-		CompileCommand: s.compile, Limits: limits, Log: s.log,
-	})
+	s.guests.mu.Lock()
+	defer s.guests.mu.Unlock()
+	rt, err := wasm.New(ctx, wasmOptions(s.cfg, s.cfg.Sensor.CacheDir, s.options.CompileCommand, s.log))
 	if err != nil {
 		return s.personas.Open(ctx, nil, err)
 	}
@@ -297,29 +300,28 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 			s.log.Error("close guest runtime", "error", err)
 		}
 	})
-	if err := s.loadPersonas(ctx, rt, limits.Module); err != nil {
+	next, err := s.openCast(s.cfg, rt)
+	if err == nil {
+		err = next.loadPersonas(ctx, s.cfg.Decoy.Personas)
+	}
+	if err := s.personas.Open(ctx, next.modules(), err); err != nil {
 		return err
 	}
-	for _, name := range s.cfg.Rules.Packs {
-		if err := addPack(ctx, rt, s.rules, name, limits.Module); err != nil {
-			return fmt.Errorf("rule pack %q: %w", name, err)
-		}
+	if err := next.loadRules(ctx, s.cfg.Rules.Packs); err != nil {
+		return err
 	}
+	s.guests.cast = next
+	s.startJudge(ctx)
 	return nil
 }
 
-func (s *Sensor) loadPersonas(ctx context.Context, rt *wasm.Runtime, limit int) error {
-	var modules []persona.Module
-	var err error
-	for _, name := range s.cfg.Decoy.Personas {
-		var m *wasm.Module
-		if m, err = loadGuest(ctx, rt, name, limit); err != nil {
-			err = fmt.Errorf("persona %q: %w", name, err)
-			break
-		}
-		modules = append(modules, persona.Module{Name: name, Guest: m})
-	}
-	return s.personas.Open(ctx, modules, err)
+// wasmOptions are how guests run in this program.
+func wasmOptions(c *config.Config, cacheDir string, compile []string, log *slog.Logger) wasm.Options {
+	limits := wasm.DefaultLimits()
+	limits.MemoryPages = uint32(c.WASM.MemoryMiB) * 16
+	limits.Spares = c.WASM.Spares
+	limits.IdleMemory = idleMemory
+	return wasm.Options{CacheDir: cacheDir, Engine: c.WASM.Engine, CompileCommand: compile, Limits: limits, Log: log}
 }
 
 // Ready waits until all guests are loaded.
@@ -342,7 +344,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 		ServerName: catalog.Server.Name, Tools: len(catalog.Tools),
 		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir,
 	}
-	for _, p := range s.rules.Packs() {
+	for _, p := range s.rulePacks() {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))
 	}
 	if s.listener != nil {

@@ -55,22 +55,22 @@ func (j *judge) learnSince(ctx context.Context, place uint64) error {
 		}
 	}
 	for _, ev := range slices.Backward(late) {
-		j.minted(ev)
+		learn(j.tokens, ev)
 	}
 	return nil
 }
 
-// minted learns a honeytoken from its event.
-func (j *judge) minted(ev *sdk.Event) {
+// learn takes a honeytoken in from its event.
+func learn(tokens *honeytoken.Set, ev *sdk.Event) {
 	if ev.Canary != nil {
-		j.tokens.Learn(*ev.Canary, honeytoken.Origin{Session: ev.Session, Actor: ev.Actor, IP: ev.IP, Event: ev.ID, Time: ev.Time})
+		tokens.Learn(*ev.Canary, honeytoken.Origin{Session: ev.Session, Actor: ev.Actor, IP: ev.IP, Event: ev.ID, Time: ev.Time})
 	}
 }
 
 // examined is an event with the honeytokens that its request carries. The
 // journal's own stays as it was recorded.
-func (j *judge) examined(ev *sdk.Event) *sdk.Event {
-	seen := j.tokens.Seen(ev)
+func examined(tokens *honeytoken.Set, ev *sdk.Event) *sdk.Event {
+	seen := tokens.Seen(ev)
 	if seen == nil {
 		return ev
 	}

@@ -22,6 +22,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
@@ -57,10 +58,13 @@ type Host struct {
 	state *states
 	rates rates
 
-	ready   chan struct{} // closed when catalog and err are final
+	ready chan struct{} // closed when Open is through
+	err   error         // of Open
+
+	mu      sync.RWMutex // of what Swap exchanges together
 	catalog *sdk.Catalog
-	err     error
 	by      map[string]*loaded // persona id
+	calls   *sync.WaitGroup    // of the personas in by
 }
 
 // loaded is one persona and the module it lives in.
@@ -85,7 +89,7 @@ func NewHost(o Options) *Host {
 	}
 	return &Host{
 		Options: o, memo: newMemo(o.MemoBytes), state: newStates(),
-		ready: make(chan struct{}), by: map[string]*loaded{},
+		ready: make(chan struct{}), by: map[string]*loaded{}, calls: &sync.WaitGroup{},
 	}
 }
 
@@ -99,27 +103,65 @@ type Module struct {
 // once; with err, loading the modules has failed already.
 func (h *Host) Open(ctx context.Context, modules []Module, err error) error {
 	defer close(h.ready)
+	if err == nil {
+		_, err = h.exchange(ctx, modules)
+	}
 	h.err = err
+	return err
+}
+
+// Swap replaces the personas by those of other modules, after Open. What sources
+// keep of a persona that stays is kept. When it returns, no call uses a module
+// that is not among them. An error leaves everything as it was.
+func (h *Host) Swap(ctx context.Context, modules []Module) error {
+	if _, err := h.Catalog(ctx); err != nil {
+		return err
+	}
+	old, err := h.exchange(ctx, modules)
+	if err != nil {
+		return err
+	}
+	old.Wait()
+	return nil
+}
+
+// exchange describes the modules and puts them in place, and returns the calls
+// that are under way to what was there before.
+func (h *Host) exchange(ctx context.Context, modules []Module) (*sync.WaitGroup, error) {
 	var all []*loaded
 	for _, m := range modules {
-		if h.err != nil {
-			break
-		}
-		var of []*loaded
-		if of, h.err = h.describe(ctx, m); h.err != nil {
-			h.err = fmt.Errorf("persona %q: %w", m.Name, h.err)
+		of, err := h.describe(ctx, m)
+		if err != nil {
+			return nil, fmt.Errorf("persona %q: %w", m.Name, err)
 		}
 		all = append(all, of...)
 	}
-	if h.err == nil {
-		h.catalog, h.err = h.merge(all)
+	catalog, by, err := h.merge(all)
+	if err != nil {
+		return nil, err
 	}
-	return h.err
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old := h.calls
+	h.catalog, h.by, h.calls = catalog, by, &sync.WaitGroup{}
+	return old, nil
+}
+
+// enter returns a persona, nil if there is none of the id. Until leave is called,
+// its module is in use.
+func (h *Host) enter(id string) (p *loaded, leave func()) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	calls := h.calls
+	calls.Add(1)
+	return h.by[id], calls.Done
 }
 
 // Personas lists the ids of what is loaded, after Open.
 func (h *Host) Personas() []string {
 	<-h.ready
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	return slices.Sorted(maps.Keys(h.by))
 }
 
@@ -138,15 +180,21 @@ func (h *Host) Canaries() []sdk.Canary {
 func (h *Host) Catalog(ctx context.Context) (*sdk.Catalog, error) {
 	select {
 	case <-h.ready:
-		return h.catalog, h.err
+		return h.offered()
 	default:
 	}
 	select {
 	case <-h.ready:
-		return h.catalog, h.err
+		return h.offered()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for personas: %w", ctx.Err())
 	}
+}
+
+func (h *Host) offered() (*sdk.Catalog, error) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.catalog, h.err
 }
 
 // Release forgets a source that will not call again.
@@ -157,6 +205,8 @@ func (h *Host) Release(source string) {
 	default:
 		return
 	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	for _, p := range h.by {
 		p.guest.Release(source)
 	}
@@ -171,7 +221,8 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if _, err := h.Catalog(ctx); err != nil {
 		return nil, err
 	}
-	p := h.by[c.Persona]
+	p, leave := h.enter(c.Persona)
+	defer leave()
 	if p == nil {
 		return nil, fmt.Errorf("%s %s: persona %q is not loaded", c.Op, subject(c), c.Persona)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
@@ -385,5 +386,65 @@ func TestStatesOfOwners(t *testing.T) {
 	unlock()
 	if len(s.turns) != 0 {
 		t.Errorf("%d turns are left", len(s.turns))
+	}
+}
+
+// A call that is under way ends with the module that it began with, and Swap
+// waits for it; the next one meets the new module. State stays.
+func TestSwap(t *testing.T) { synctest.Test(t, testSwap) }
+
+func testSwap(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	before := &fakeGuest{call: func(guest.Object) (string, error) {
+		close(entered)
+		<-release
+		return `{"result":{"content":[{"type":"text","text":"old"}]},"state":{"n":1}}`, nil
+	}}
+	h := open(t, before, nil)
+	answered, swapped := make(chan *sdk.Answer), make(chan error)
+	go func() { answered <- call(t, h, "s", `{}`) }()
+	<-entered
+	state := ""
+	after := &digested{fakeGuest{describe: describeDoc, call: func(in guest.Object) (string, error) {
+		state = string(in.Raw("state"))
+		return `{"result":{"content":[{"type":"text","text":"new"}]}}`, nil
+	}}}
+	go func() { swapped <- h.Swap(t.Context(), []Module{{"t2", after}}) }()
+	synctest.Wait()
+	select {
+	case err := <-swapped:
+		t.Fatalf("Swap returned during a call: %v", err)
+	default:
+	}
+	close(release)
+	if a := <-answered; !strings.Contains(string(a.Result), "old") {
+		t.Errorf("the call under way was answered %s", a.Result)
+	}
+	if err := <-swapped; err != nil {
+		t.Fatal(err)
+	}
+	if a := call(t, h, "s", `{}`); !strings.Contains(string(a.Result), "new") || state != `{"n":1}` {
+		t.Errorf("the next call was answered %s, with state %s", a.Result, state)
+	}
+}
+
+// digested is a guest of another digest, as a new module has.
+type digested struct{ fakeGuest }
+
+func (*digested) Digest() [32]byte { return [32]byte{2} }
+
+func TestBadSwapChangesNothing(t *testing.T) {
+	h := open(t, &fakeGuest{call: echo}, nil)
+	want, _ := h.Catalog(t.Context())
+	for _, doc := range []string{`{}`, `{"abi":1,"kind":"rules"}`, "x"} {
+		if err := h.Swap(t.Context(), []Module{{"bad", &digested{fakeGuest{describe: doc}}}}); err == nil {
+			t.Errorf("Swap to %s succeeded", doc)
+		}
+	}
+	if got, err := h.Catalog(t.Context()); err != nil || got != want {
+		t.Errorf("the catalog changed: %v", err)
+	}
+	if a := call(t, h, "s", `{"text":"still"}`); !strings.Contains(string(a.Result), "still") {
+		t.Errorf("answer = %s", a.Result)
 	}
 }

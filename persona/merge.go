@@ -8,19 +8,19 @@ import (
 
 // merge makes one catalog of all personas: the first one's identity, everyone's
 // offers.
-func (h *Host) merge(all []*loaded) (*sdk.Catalog, error) {
-	c := &sdk.Catalog{Routes: map[string]sdk.RawJSON{}}
+func (h *Host) merge(all []*loaded) (*sdk.Catalog, map[string]*loaded, error) {
+	c, by := &sdk.Catalog{Routes: map[string]sdk.RawJSON{}}, map[string]*loaded{}
 	seen := owners{}
 	for i, p := range all {
-		if h.by[p.id] != nil {
-			return nil, fmt.Errorf("persona id %q is loaded twice", p.id)
+		if by[p.id] != nil {
+			return nil, nil, fmt.Errorf("persona id %q is loaded twice", p.id)
 		}
-		h.by[p.id] = p
+		by[p.id] = p
 		if i == 0 {
 			c.Server, c.Instructions = p.catalog.Server, p.catalog.Instructions
 		}
 		if err := seen.add(&p.catalog, p.id); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		join(c, &p.catalog)
 	}
@@ -30,7 +30,7 @@ func (h *Host) merge(all []*loaded) (*sdk.Catalog, error) {
 	for path, body := range c.Routes {
 		c.Routes[path] = expandServer(body, c.Server)
 	}
-	return c, nil
+	return c, by, nil
 }
 
 // join adds a persona's offers to the catalog.

@@ -17,6 +17,7 @@ const (
 	KindGuest     Kind = "guest_error" // a guest failed; see [Event.Guest]
 	KindClock     Kind = "clock_step"  // the machine's clock was set; see [Event.Clock]
 	KindCanary    Kind = "canary"      // a value was handed out that nobody else has; see [Event.Canary]
+	KindPackStale Kind = "pack_stale"  // a pack in use has expired; see [Event.Pack]
 )
 
 // Event is one thing that happened at the decoy, and what was answered. The
@@ -82,6 +83,7 @@ type Event struct {
 	Guest     *GuestError `json:"guest,omitempty"`
 	Clock     *ClockStep  `json:"clock,omitempty"`
 	Canary    *Canary     `json:"canary,omitempty"`
+	Pack      *PackStale  `json:"pack,omitempty"`
 }
 
 // Body is a request body. Text holds it when it is valid UTF-8, Base64
@@ -108,6 +110,15 @@ type Gap struct {
 	Reason string    `json:"reason"` // queue_full, write_failed, segment_damaged, retention
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
+}
+
+// PackStale names a signed pack that is in use past its expiry. The sensor goes
+// on with it: a clock never disarms it.
+type PackStale struct {
+	ID      string    `json:"id"` // publisher/name
+	Version string    `json:"version"`
+	Serial  uint64    `json:"serial"`
+	Expires time.Time `json:"expires"`
 }
 
 // GuestError reports that a guest failed. The client saw the persona's fallback.

@@ -64,7 +64,8 @@ func check(cfg *Config, c *collector) {
 	checkDecoy(&cfg.Decoy, c)
 	checkLimits(&cfg.Decoy.Limits, c)
 	checkJournal(&cfg.Journal, c)
-	checkPacks(&cfg.Rules, c)
+	checkRules(&cfg.Rules, c)
+	checkPacks(&cfg.Packs, c)
 	oneOf(c, "wasm.engine", cfg.WASM.Engine, "compiler", "interpreter")
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)
@@ -287,11 +288,11 @@ func checkGuest(name string, builtIn []string) error {
 	if isGuestFile(name) {
 		return checkReadable(name)
 	}
-	if slices.Contains(builtIn, name) {
+	if slices.Contains(builtIn, name) || IsPack(name) {
 		return nil
 	}
 	if near := nearest(name, builtIn); near != "" {
 		return fmt.Errorf("%s is not built in, did you mean %q?", shown(name), near)
 	}
-	return fmt.Errorf("want %s or a path that ends in .wasm, got %s", strings.Join(quoteAll(builtIn), " or "), shown(name))
+	return fmt.Errorf("want %s, an installed pack as publisher/name, or a path that ends in .wasm, got %s", strings.Join(quoteAll(builtIn), " or "), shown(name))
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Decoy   Decoy   `toml:"decoy"`
 	Journal Journal `toml:"journal"`
 	Rules   Rules   `toml:"rules"`
+	Packs   Packs   `toml:"packs"`
 	WASM    WASM    `toml:"wasm"`
 }
 
@@ -57,7 +58,8 @@ type Decoy struct {
 	Listen string `toml:"listen"`
 	// Path is where the MCP endpoint is. Default "/mcp".
 	Path string `toml:"path"`
-	// Personas are built-in names or paths that end in ".wasm", 1 to 16.
+	// Personas are built-in names, installed packs as publisher/name, or paths
+	// that end in ".wasm", 1 to 16.
 	// Default ["enterprise"].
 	Personas []string `toml:"personas"`
 	// Profile names the imitated server stack. Default and only value "strict".
@@ -166,8 +168,9 @@ type Journal struct {
 
 // Rules says which rule packs judge the events.
 type Rules struct {
-	// Packs are built-in names or paths that end in ".wasm" or ".toml", at most
-	// 64. An empty list records without judging. Default ["core"].
+	// Packs are built-in names, installed packs as publisher/name, or paths that
+	// end in ".wasm" or ".toml", at most 64. An empty list records without judging.
+	// Default ["core"].
 	Packs []string `toml:"packs"`
 	// Operator says which requests are the operator's own: addresses or CIDR
 	// prefixes, "ua:PREFIX" of the user agent, or "header:NAME: VALUE". They are
@@ -215,6 +218,7 @@ func blank() *Config {
 		},
 		Journal: defaultJournal(),
 		Rules:   Rules{Packs: []string{"core"}, Operator: []string{}},
+		Packs:   Packs{Trust: "trust.d"},
 		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
 	}
 }
@@ -271,6 +275,7 @@ func (c *Config) complete(dir string) {
 	if s.WorldSeedFile == "" {
 		s.WorldSeedFile = filepath.Join(s.StateDir, "world.seed")
 	}
+	c.Packs.complete(dir, s.StateDir)
 	resolveGuests(dir, c.Decoy.Personas)
 	resolveGuests(dir, c.Rules.Packs)
 }

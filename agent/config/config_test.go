@@ -27,7 +27,7 @@ func TestShippedFileIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	for _, p := range []*string{&want.Sensor.StateDir, &want.Sensor.CacheDir, &want.Sensor.WorldSeedFile} {
+	for _, p := range []*string{&want.Sensor.StateDir, &want.Sensor.CacheDir, &want.Sensor.WorldSeedFile, &want.Packs.Dir, &want.Packs.Trust} {
 		*p = filepath.Join(dir, *p)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -153,9 +153,13 @@ func TestFaults(t *testing.T) {
 		{"name", "[sensor]\nname = \"a b\"", `a.toml:2: sensor.name: want 1 to 255 printable ASCII characters without blanks, got "a b"`},
 		{"no persona", "[decoy]\npersonas = []", `a.toml:2: decoy.personas: has 0 entries, want 1 to 16`},
 		{"same persona", "[decoy]\npersonas = [\"enterprise\", \"enterprise\"]", `a.toml:2: decoy.personas: entry 2: "enterprise" is entry 1 already`},
-		{"persona name", "[decoy]\npersonas = [\"../x\"]", `a.toml:2: decoy.personas: entry 1: want "enterprise" or a path that ends in .wasm, got "../x"`},
+		{"persona name", "[decoy]\npersonas = [\"../x\"]", `a.toml:2: decoy.personas: entry 1: want "enterprise", an installed pack as publisher/name, or a path that ends in .wasm, got "../x"`},
 		{"persona misspelt", "[decoy]\npersonas = [\"enterprize\"]", `a.toml:2: decoy.personas: entry 1: "enterprize" is not built in, did you mean "enterprise"?`},
-		{"pack as persona", "[decoy]\npersonas = [\"core\"]", `a.toml:2: decoy.personas: entry 1: want "enterprise" or a path that ends in .wasm, got "core"`},
+		{"pack as persona", "[decoy]\npersonas = [\"core\"]", `a.toml:2: decoy.personas: entry 1: want "enterprise", an installed pack as publisher/name, or a path that ends in .wasm, got "core"`},
+		{"boolean wanted", "[packs]\nallow_unsigned = \"yes\"", `a.toml:2: packs.allow_unsigned: want true or false, got a string`},
+		{"trust", "[packs]\ntrust = \"\"", `a.toml:2: packs.trust: must not be empty: name a folder, which need not exist`},
+		{"trust is a file", "[packs]\ntrust = \"file\"", `a.toml:2: packs.trust: "DIR/file" is not a folder`},
+		{"packs dir is a file", "[packs]\ndir = \"file\"", `a.toml:2: packs.dir: "DIR/file" is not a folder`},
 		{"no pack file", "[rules]\npacks = [\"no.wasm\"]", `a.toml:2: rules.packs: entry 1: "DIR/no.wasm": no such file or directory`},
 		{"pack is a folder", "[rules]\npacks = [\"folder.wasm\"]", `a.toml:2: rules.packs: entry 1: "DIR/folder.wasm" is not a regular file`},
 		{"state_dir", "[sensor]\nstate_dir = \"file\"", `a.toml:2: sensor.state_dir: "DIR/file" is not a folder`},
@@ -233,4 +237,26 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNeedsRestart(t *testing.T) {
+	a, b := config.Default(), config.Default()
+	b.Decoy.Personas, b.Rules.Packs, b.Packs.AllowUnsigned = []string{"acme/bank"}, nil, true
+	if got := a.NeedsRestart(b); len(got) != 0 {
+		t.Errorf("NeedsRestart = %v, want none", got)
+	}
+	b.Decoy.Listen, b.Decoy.Limits.Batch, b.WASM.Spares = ":80", 3, 0
+	if diff := cmp.Diff([]string{"decoy.listen", "decoy.limits.batch", "wasm.spares"}, a.NeedsRestart(b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPackNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"acme/bank": true, "a/b-2": true, "core": false, "acme/bank.wasm": false, "../x": false, "/a": false, "a/": false, "A/b": false, "a/b/c": false,
+	} {
+		if got := config.IsPack(name); got != want {
+			t.Errorf("IsPack(%q) = %v, want %v", name, got, want)
+		}
+	}
 }

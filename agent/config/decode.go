@@ -50,6 +50,8 @@ func (d *decoder) value(path string, in any, out reflect.Value) {
 		d.text(path, in, v, `a duration such as "5ms"`)
 	case *string:
 		set(d, path, in, v, "a string")
+	case *bool:
+		set(d, path, in, v, "true or false")
 	case *int:
 		d.integer(path, in, v)
 	case *[]string:

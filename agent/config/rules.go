@@ -13,7 +13,7 @@ const (
 	minOwnHeader   = 16   // bytes of a header's value: shorter ones are guessed
 )
 
-func checkPacks(r *Rules, c *collector) {
+func checkRules(r *Rules, c *collector) {
 	var guests []string
 	for i, name := range r.Packs {
 		if !isRuleFile(name) {

@@ -68,7 +68,7 @@ func judgeFile(cmd *cobra.Command, pack, events string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	kit, err := agent.OpenRules(cmd.Context(), "", []string{pack}, slog.New(slog.DiscardHandler))
+	kit, err := agent.OpenRules(cmd.Context(), nil, version, []string{pack}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (c *cli) rulesReplay() *cobra.Command {
 			if err != nil {
 				return misused(cmd, "%w", err)
 			}
-			kit, err := agent.OpenRules(cmd.Context(), cfg.Sensor.CacheDir, packs, slog.New(slog.DiscardHandler))
+			kit, err := agent.OpenRules(cmd.Context(), cfg, version, packs, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
@@ -178,7 +178,7 @@ func (c *cli) rulesReplay() *cobra.Command {
 			return c.printReplayed(cmd.OutOrStdout(), r)
 		},
 	}
-	cmd.Flags().StringSliceVar(&packs, "pack", nil, "pack to replay: a .toml file, a .wasm module or a built-in name; may be repeated")
+	cmd.Flags().StringSliceVar(&packs, "pack", nil, "pack to replay: a .toml file, a .wasm module, an installed pack or a built-in name; may be repeated")
 	cmd.Flags().StringVar(&since, "since", "", "not before this time: RFC 3339, or a duration ago as 90m")
 	c.jsonFlag(cmd)
 	return cmd

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+)
+
+// Packs says where signed packs are kept and whose are accepted.
+type Packs struct {
+	// Dir holds the installed packs. Empty or absent: "packs" inside StateDir.
+	Dir string `toml:"dir"`
+	// Trust is the folder that says whose packs are accepted. Default "trust.d",
+	// beside the file. One that does not exist trusts nobody.
+	Trust string `toml:"trust"`
+	// AllowUnsigned accepts packs that nobody signed. Default false.
+	AllowUnsigned bool `toml:"allow_unsigned"`
+}
+
+// installedPack is publisher/name; a path ends in ".wasm".
+var installedPack = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}/[a-z0-9][a-z0-9-]{0,63}$`)
+
+// IsPack reports whether a persona or rule pack is named as an installed pack.
+func IsPack(name string) bool { return installedPack.MatchString(name) }
+
+func (p *Packs) complete(dir, stateDir string) {
+	p.Trust = resolve(dir, p.Trust)
+	if p.Dir = resolve(dir, p.Dir); p.Dir == "" {
+		p.Dir = filepath.Join(stateDir, "packs")
+	}
+}
+
+func checkPacks(p *Packs, c *collector) {
+	if p.Trust == "" {
+		c.add("packs.trust", "must not be empty: name a folder, which need not exist")
+	} else if info, err := os.Stat(p.Trust); err == nil && !info.IsDir() {
+		c.add("packs.trust", "%s is not a folder", shown(p.Trust))
+	}
+	if info, err := os.Stat(p.Dir); err == nil && !info.IsDir() {
+		c.add("packs.dir", "%s is not a folder", shown(p.Dir))
+	}
+}
+
+// live are the keys that a running sensor takes over from a changed file.
+var live = []string{"decoy.personas", "rules.packs", "packs.dir", "packs.trust", "packs.allow_unsigned"}
+
+// NeedsRestart lists the keys in which next differs and that a running sensor
+// does not take over.
+func (c *Config) NeedsRestart(next *Config) []string {
+	var keys []string
+	compare("", reflect.ValueOf(*c), reflect.ValueOf(*next), &keys)
+	return slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(live, k) })
+}
+
+func compare(path string, a, b reflect.Value, keys *[]string) {
+	for i := range a.NumField() {
+		key := joinPath(path, a.Type().Field(i).Tag.Get("toml"))
+		if a.Field(i).Kind() == reflect.Struct {
+			compare(key, a.Field(i), b.Field(i), keys)
+		} else if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			*keys = append(*keys, key)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
+	"github.com/killdeer-mcp/killdeer/rules"
+)
+
+// closeWithin is how long calls that a replaced guest still answers may take.
+const closeWithin = 10 * time.Second
+
+// guestSet is what a reload exchanges.
+type guestSet struct {
+	mu    sync.Mutex // held while guests are loaded or exchanged
+	cast  *cast      // nil until the first load is through
+	judge struct {
+		stop context.CancelFunc
+		done chan struct{}
+	}
+}
+
+// Reloaded says what a reload did.
+type Reloaded struct {
+	Personas bool     `json:"personas"`          // other personas answer now
+	Rules    bool     `json:"rules"`             // other rules judge now
+	Restart  []string `json:"restart,omitempty"` // keys whose change waits for a restart
+}
+
+// Reload reads the configuration again and exchanges personas and rule packs that
+// changed. Connections and sessions go on: requests under way are answered by the
+// persona that they began with, and events are judged by the new rules from where
+// the old ones stopped, with their windows made anew from the journal. A fault
+// leaves everything as it was.
+func (s *Sensor) Reload() (*Reloaded, error) {
+	s.guests.mu.Lock()
+	defer s.guests.mu.Unlock()
+	switch {
+	case s.life.Err() != nil:
+		return nil, errors.New("reload: the sensor is stopping")
+	case s.guests.cast == nil:
+		return nil, errors.New("reload: the guests are not loaded")
+	}
+	done, err := s.reload(s.life)
+	if err != nil {
+		s.log.Error("reload failed: everything stays as it was", "error", err)
+		return nil, fmt.Errorf("reload: %w", err)
+	}
+	s.log.Info("reloaded", "personas_changed", done.Personas, "rules_changed", done.Rules, "restart_for", done.Restart)
+	return done, nil
+}
+
+func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
+	cfg := s.cfg
+	if s.options.Load != nil {
+		var err error
+		if cfg, err = s.options.Load(); err != nil {
+			return nil, err
+		}
+	}
+	old := s.guests.cast
+	next, err := s.openCast(cfg, old.rt)
+	if err != nil {
+		return nil, err
+	}
+	err = next.loadPersonas(ctx, cfg.Decoy.Personas)
+	if err == nil {
+		err = next.loadRules(ctx, cfg.Rules.Packs)
+	}
+	done := &Reloaded{Restart: s.cfg.NeedsRestart(cfg)}
+	if err == nil && !sameMembers(old.personas, next.personas) {
+		done.Personas = true
+		err = s.personas.Swap(ctx, next.modules())
+	}
+	if err != nil {
+		return nil, errors.Join(err, next.abandon(context.WithoutCancel(ctx)))
+	}
+	s.install(ctx, old, next, done)
+	return done, nil
+}
+
+// install puts a cast in the place of another, after the personas were swapped.
+func (s *Sensor) install(ctx context.Context, old, next *cast, done *Reloaded) {
+	next.before = nil
+	if sameMembers(old.packs, next.packs) {
+		next.rules = old.rules // with its windows
+		s.guests.cast = next
+	} else {
+		done.Rules = true
+		s.stopJudge()
+		s.guests.cast = next
+		s.startJudge(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	if err := closeMembers(ctx, old.members(), next); err != nil {
+		s.log.Error("close replaced guests", "error", err)
+	}
+}
+
+// sameMembers reports whether two lists are of the same guests.
+func sameMembers(a, b []*member) bool {
+	return slices.EqualFunc(a, b, func(x, y *member) bool { return x.name == y.name && x.digest == y.digest })
+}
+
+// rulePacks describes the rule packs that judge now.
+func (s *Sensor) rulePacks() []rules.PackInfo {
+	s.guests.mu.Lock()
+	defer s.guests.mu.Unlock()
+	if s.guests.cast == nil {
+		return nil // they could not be loaded
+	}
+	return s.guests.cast.rules.Packs()
+}
+
+// startJudge starts judging with the rules of the cast, from where judging
+// stopped.
+func (s *Sensor) startJudge(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	s.guests.judge.stop, s.guests.judge.done = stop, done
+	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log}
+	s.tasks.Go(func() {
+		defer close(done)
+		s.fail(j.run(ctx))
+	})
+}
+
+func (s *Sensor) stopJudge() {
+	s.guests.judge.stop()
+	<-s.guests.judge.done
+}
+
+func (s *controlServer) reloadNow(w http.ResponseWriter, _ *http.Request) {
+	done, err := s.reload()
+	reply(w, done, err)
+}
+
+// Reload tells the sensor that runs on a state directory to reload, and waits for
+// what comes of it. Without one the error is [ErrNoSensor].
+func Reload(ctx context.Context, stateDir string) (*Reloaded, error) {
+	c := newControlClient(stateDir)
+	defer c.Close()
+	u := url.URL{Scheme: "http", Host: controlHost, Path: "/reload"}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return nil, ErrNoSensor
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the sensor: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		return nil, &refused{string(text)}
+	}
+	var done Reloaded
+	if err := json.NewDecoder(resp.Body).Decode(&done); err != nil {
+		return nil, fmt.Errorf("ask the sensor: %w", err)
+	}
+	return &done, nil
+}
+
+// refused is what a running sensor said no with.
+type refused struct{ text string }
+
+func (r *refused) Error() string { return r.text }
