@@ -247,3 +247,22 @@ func (s *Sensor) staleEvent(in *pack.Installed) *sdk.Event {
 		Pack: &sdk.PackStale{ID: in.ID(), Version: in.Version, Serial: in.Serial, Expires: in.Expires},
 	}
 }
+
+// InstallPack installs a pack and has the sensor that runs take it up, if one
+// does: running says so. A pack that it refuses is taken back, and the one before
+// is in use again.
+func InstallPack(ctx context.Context, c *config.Config, store *pack.Store, data []byte, o pack.InstallOptions) (change *pack.Change, running bool, err error) {
+	change, err = store.Install(ctx, data, o)
+	if err != nil {
+		return nil, false, err
+	}
+	_, err = Reload(ctx, c.Sensor.StateDir)
+	switch {
+	case errors.Is(err, ErrNoSensor):
+		return change, false, nil
+	case err == nil:
+		return change, true, nil
+	}
+	err = fmt.Errorf("the running sensor refused %s, and goes on with what it had: %w", change.Label(), err)
+	return nil, true, &pack.Error{Class: pack.SelfTest, Err: errors.Join(err, store.Undo(change))}
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,7 +167,7 @@ func Reload(ctx context.Context, stateDir string) (*Reloaded, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		return nil, &refused{string(text)}
+		return nil, &refused{strings.TrimSpace(string(text))}
 	}
 	var done Reloaded
 	if err := json.NewDecoder(resp.Body).Decode(&done); err != nil {

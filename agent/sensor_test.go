@@ -195,6 +195,12 @@ func (c *client) send(method, body string) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return c.do(req)
+}
+
+// do sends a request as this session.
+func (c *client) do(req *http.Request) string {
+	c.t.Helper()
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	req.Header.Set("User-Agent", "hand/1")

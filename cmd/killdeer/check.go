@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/killdeer-mcp/killdeer/agent"
 )
 
 func (c *cli) checkCommand() *cobra.Command {
@@ -16,6 +18,9 @@ func (c *cli) checkCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
+				return err
+			}
+			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
 				return err
 			}
 			if c.json {

@@ -17,9 +17,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/internal/pack"
 )
 
-// Exit codes.
+// Exit codes. Those of the commands that work on packs are [pack.Class].
 const (
 	exitOK    = 0
 	exitError = 1
@@ -49,7 +50,12 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	return report(errs, root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	code := report(errs, err)
+	if ownCodes(cmd) && code == exitUsage && pack.ClassOf(err) == pack.Other {
+		return exitError
+	}
+	return code
 }
 
 // report prints an error as the user sees it and returns the exit code.
@@ -70,7 +76,7 @@ func report(errs io.Writer, err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
-	return exitError
+	return int(pack.ClassOf(err))
 }
 
 // hinted is an error with advice for the user.
@@ -112,7 +118,8 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%w", err) })
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
-	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(), c.versionCommand(), c.compileCommand())
+	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(),
+		c.packCommand(), c.trustCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand())
 	return root
 }
 

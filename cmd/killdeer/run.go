@@ -36,14 +36,37 @@ func (c *cli) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runSensor(cmd, cfg, stdio)
+			return runSensor(cmd, cfg, c.load, stdio)
 		},
 	}
 	cmd.Flags().BoolVar(&stdio, "stdio", false, "speak MCP on standard input and output instead of listening")
 	return cmd
 }
 
-func runSensor(cmd *cobra.Command, cfg *config.Config, stdio bool) (err error) {
+// reloadOnHangup reloads at each SIGHUP until the returned function is called,
+// which waits for the last one to end.
+func reloadOnHangup(sensor *agent.Sensor) (stop func()) {
+	hangups, quit, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-hangups:
+				_, _ = sensor.Reload() // says in the log what came of it
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(quit)
+		<-done
+	}
+}
+
+func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Config, error), stdio bool) (err error) {
 	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
 	// not end the sensor before its events are on disk.
 	signal.Ignore(syscall.SIGPIPE)
@@ -53,7 +76,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, stdio bool) (err error) {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	sensor, err := agent.Start(cmd.Context(), agent.Options{
-		Config: cfg, Log: log, Listen: !stdio, CompileCommand: []string{self, compileGuest},
+		Config: cfg, Log: log, Listen: !stdio, CompileCommand: []string{self, compileGuest}, Load: load, Version: version,
 	})
 	if err != nil {
 		return explain(err, cfg)
@@ -63,6 +86,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, stdio bool) (err error) {
 		defer cancel()
 		err = errors.Join(err, sensor.Stop(ctx))
 	}()
+	defer reloadOnHangup(sensor)()
 	status, err := sensor.Ready(cmd.Context())
 	if err != nil {
 		if cmd.Context().Err() != nil {

@@ -65,6 +65,9 @@ func setup(env *testscript.Env) error {
 			return err
 		}
 	}
+	env.Setenv("ENTERPRISE", shared.enterprise)
+	env.Setenv("CORE", shared.core)
+	env.Setenv("HOSTILE", shared.hostile)
 	env.Setenv("GORACE", "atexit_sleep_ms=10")
 	return nil
 }

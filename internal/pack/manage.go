@@ -168,16 +168,22 @@ func (s *Store) Remove(id string, serial uint64) error {
 	})
 }
 
-// Remember makes durable what the trust directory says, such as a root's version.
-func (s *Store) Remember() error {
+// Rotate is [Trust.Rotate], and remembers the root's version, so that an older
+// document cannot be put back.
+func (s *Store) Rotate(publisher string, raw []byte, signatures [][]byte) (*Root, error) {
 	unlock, err := s.lock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
 	st, err := s.state()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return st.write(filepath.Join(s.o.StateDir, stateFile))
+	root, err := s.trust.Rotate(publisher, raw, signatures)
+	if err != nil {
+		return nil, err
+	}
+	st.Roots[publisher] = root.Version
+	return root, st.write(filepath.Join(s.o.StateDir, stateFile))
 }

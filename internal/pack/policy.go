@@ -2,6 +2,7 @@ package pack
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,4 +216,36 @@ func (v *Verified) String() string {
 		by = "signed with " + v.Signer
 	}
 	return fmt.Sprintf("%s, version %s, %s", v.Label(), v.Version, by)
+}
+
+// VerifyWith holds a pack file to one key, and to nothing that an operator trusts
+// or has installed: whose it is and whether all of it is there.
+func VerifyWith(data []byte, k PublicKey) (*Verified, error) {
+	var v *Verified
+	accept := func(h Head) (*Manifest, error) {
+		if h.Signature == nil {
+			return nil, refuse(Unsigned, "the pack is not signed")
+		}
+		s, err := ParseSignature(h.Signature)
+		if err != nil {
+			return nil, err
+		}
+		if s.KeyID != k.ID() {
+			return nil, refuse(Untrusted, "signed with key %s, and not with %s", s.KeyID, k.ID())
+		}
+		if !k.Verify(h.Manifest, s) {
+			return nil, refuse(BadSignature, "the signature is not one of this manifest by key %s", s.KeyID)
+		}
+		m, err := ParseManifest(h.Manifest)
+		v = &Verified{Manifest: m, Digest: Digest(h.Manifest), Signer: s.KeyID, Comment: s.Comment}
+		return m, err
+	}
+	err := Scan(data, accept, func(_ *File, r io.Reader) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }

@@ -78,7 +78,9 @@ var tampered = []struct {
 	{"leading skippable frame", pack.Damaged, "skippable", func(_ *world, _, _, newer []byte) []byte {
 		return append(binary.LittleEndian.AppendUint32([]byte{0x50, 0x2a, 0x4d, 0x18}, 0), newer...)
 	}},
-	{"not a pack", pack.Damaged, "not a pack", func(*world, []byte, []byte, []byte) []byte { return []byte("PK\x03\x04 this is another kind of archive") }},
+	{"not a pack", pack.Damaged, "not a pack", func(*world, []byte, []byte, []byte) []byte {
+		return []byte("PK\x03\x04 this is another kind of archive")
+	}},
 	{"empty", pack.Damaged, "not a pack", func(*world, []byte, []byte, []byte) []byte { return nil }},
 	{"cut pack", pack.Damaged, "cut short", func(_ *world, _, _, newer []byte) []byte { return newer[:len(newer)-60] }},
 	{"huge window", pack.HugeWindow, "window", func(w *world, _, _, newer []byte) []byte {
@@ -178,7 +180,9 @@ func remaking(change func(t testing.TB, all []item) []item) forge {
 }
 
 // with adds an entry at the end.
-func with(i item) forge { return remaking(func(_ testing.TB, all []item) []item { return append(all, i) }) }
+func with(i item) forge {
+	return remaking(func(_ testing.TB, all []item) []item { return append(all, i) })
+}
 
 func insert(before string, i item) forge {
 	return remaking(func(t testing.TB, all []item) []item { return slices.Insert(all, find(t, all, before), i) })
