@@ -46,6 +46,7 @@ func full() *sdk.Event {
 
 		Clock:  &sdk.ClockStep{By: -3600},
 		Canary: &sdk.Canary{ID: "c1", Value: "AKIA", Kind: "aws_key.id", Label: "backup", Scope: "session"},
+		Pack:   &sdk.PackStale{ID: "acme/scanners", Version: "1.4", Serial: 12, Expires: at},
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -377,5 +379,18 @@ func TestEveryByte(t *testing.T) {
 		b := bytes.Clone(inner)
 		b[i] ^= 1 << (i % 8)
 		refused("flipped byte of the archive", i, stored(b, 0x50))
+	}
+}
+
+// The exit codes are an interface.
+func TestClassesAreDocumented(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/packs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := pack.Other; c <= pack.Pinned; c++ {
+		if !strings.Contains(string(docs), fmt.Sprintf("\n| %d | ", c)) {
+			t.Errorf("docs/packs.md does not name exit code %d", c)
+		}
 	}
 }
