@@ -248,13 +248,16 @@ func (s *Sensor) staleEvent(in *pack.Installed) *sdk.Event {
 	}
 }
 
-// InstallPack installs a pack and has the sensor that runs take it up, if one
-// does: running says so. A pack that it refuses is taken back, and the one before
+// InstallPack installs a pack, and if the configuration names it has the sensor
+// that runs take it up: running says that there is one. A pack that it refuses is taken back, and the one before
 // is in use again.
 func InstallPack(ctx context.Context, c *config.Config, store *pack.Store, data []byte, o pack.InstallOptions) (change *pack.Change, running bool, err error) {
 	change, err = store.Install(ctx, data, o)
 	if err != nil {
 		return nil, false, err
+	}
+	if !slices.Contains(c.Decoy.Personas, change.ID()) && !slices.Contains(c.Rules.Packs, change.ID()) {
+		return change, false, nil // a reload would be about something else
 	}
 	_, err = Reload(ctx, c.Sensor.StateDir)
 	switch {

@@ -114,7 +114,9 @@ func TestReloadDropsNothing(t *testing.T) {
 		return now, nil
 	})
 	c := r.connect(t)
-	list := func() int { return strings.Count(c.post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`), `"inputSchema"`) }
+	list := func() int {
+		return strings.Count(c.post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`), `"inputSchema"`)
+	}
 	all := list()
 	connections := 0
 	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
@@ -250,5 +252,46 @@ func TestStalePack(t *testing.T) {
 	}
 	if n := len(events(t, r.log(), journal.Query{Kind: sdk.KindPackStale})); n != 1 {
 		t.Errorf("%d events of one pack, want 1", n)
+	}
+}
+
+// Windows and deduplication go on over a change of the rules: a pack that takes
+// over in the middle of a window finds what the one before would have found, once.
+func TestReloadKeepsWindows(t *testing.T) {
+	p := newPacked(t)
+	core := guests(t).core
+	p.install(time.Now(), p.build("scan", "rules", core, 1, time.Now()))
+	cfg := configure(t, p.dir, "")
+	packs := cfg.Rules.Packs
+	r := p.start(cfg, func() (*config.Config, error) {
+		next := *cfg
+		next.Rules.Packs = packs
+		return &next, nil
+	})
+	c := r.connect(t)
+	recon := journal.Query{Kind: sdk.KindDetection, Rule: "MCP_MULTI_TOOL_RECON"}
+	exchange := func(names ...string) {
+		t.Helper()
+		packs = names
+		if done, err := r.Reload(); err != nil || !done.Rules || done.Personas {
+			t.Fatalf("Reload = %+v, %v", done, err)
+		}
+	}
+	c.call("slack_channels_list", `{}`)
+	c.call("jira_search_issues", `{"jql":"text ~ deploy"}`)
+	settled(t, r.log(), journal.Query{Kind: sdk.KindAccess}, 3)
+	if n := len(events(t, r.log(), recon)); n != 0 {
+		t.Fatalf("%d detections after two tools", n)
+	}
+	exchange("acme/scan")
+	c.call("github_list_commits", `{"owner":"x","repo":"y"}`)
+	settled(t, r.log(), recon, 1)
+	exchange(core)
+	c.call("postgresql_execute_select_query", `{"query":"SELECT 1"}`)
+	// The next event is judged behind it.
+	c.call("no_such_tool", `{}`)
+	settled(t, r.log(), journal.Query{Kind: sdk.KindDetection, Rule: "MCP_UNKNOWN_TOOL_PROBE"}, 1)
+	if n := len(events(t, r.log(), recon)); n != 1 {
+		t.Errorf("%d detections of one recon, want 1", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,9 @@ func (c *cli) packInstall() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s, signed by %s\n", change.Label(), choose(change.Kept, "is installed already", "installed"), signer(change.Signer))
+			if change.Freshness == pack.Aging {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: it expires on %s\n", change.Expires.Format(time.DateOnly))
+			}
 			fmt.Fprintln(cmd.OutOrStdout(), nextStep(cfg, change.ID(), running))
 			return nil
 		},

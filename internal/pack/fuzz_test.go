@@ -178,6 +178,29 @@ func FuzzTrust(f *testing.F) {
 	})
 }
 
+// FuzzState opens a store whose memory is anything, and holds that what is
+// installed is found all the same.
+func FuzzState(f *testing.F) {
+	w := newWorld(f)
+	w.mustInstall(w.pack(2, ""))
+	older := w.pack(1, "")
+	file := filepath.Join(w.o.StateDir, "packs.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"v":1,"packs":{"acme/scanners":{"verified":null}},"roots":{"acme":0}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store().Verify(older); err == nil {
+			t.Fatal("an older pack is accepted")
+		}
+	})
+}
+
 // FuzzSource reads pack.toml.
 func FuzzSource(f *testing.F) {
 	f.Add(source(1, "revokes = [{serial = 1}]\n[caps]\na = [\"b\"]\n"))

@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
-	"time"
 )
 
 const (
@@ -232,6 +231,9 @@ func (s *Store) activate(v *Verified, staging string, st *state) (*Change, error
 		return change, nil
 	}
 	p := st.of(v.ID())
+	if v.Serial < p.Highest {
+		s.o.Log.Warn("an older pack is installed, as was asked for", "pack", v.ID(), "serial", v.Serial, "highest", p.Highest)
+	}
 	p.learn(v.Manifest, v.Digest)
 	if before != v.Serial {
 		p.Previous = before
@@ -310,6 +312,3 @@ func (s *Store) Stale(ids []string) ([]*Installed, error) {
 	}
 	return old, nil
 }
-
-// Until is how long a pack has before it expires; negative after it.
-func (in *Installed) Until(now time.Time) time.Duration { return in.Expires.Sub(now) }

@@ -22,8 +22,8 @@ const (
 	Stale Freshness = "stale" // expired: it runs on, and is not installed any more
 )
 
-// Freshness of a manifest at a time.
-func (m *Manifest) Freshness(now time.Time) Freshness {
+// FreshnessAt says how far the pack is from its expiry at a time.
+func (m *Manifest) FreshnessAt(now time.Time) Freshness {
 	validity := m.Expires.Sub(m.Created)
 	switch {
 	case !now.Before(m.Expires):
@@ -53,11 +53,12 @@ func (s *Store) clock(st *state, publisher string) time.Time {
 // Verified is what is known of a pack whose head was judged.
 type Verified struct {
 	*Manifest
-	Digest   string // of the manifest
-	Signer   string // key id, "" if the pack is unsigned
-	Comment  string // of the signature, signed
-	manifest []byte
-	sig      []byte
+	Digest    string    // of the manifest
+	Signer    string    // key id, "" if the pack is unsigned
+	Comment   string    // of the signature, signed
+	Freshness Freshness // "" where no store was asked
+	manifest  []byte
+	sig       []byte
 }
 
 // judge decides about a head, before anything else of the pack is read. The order
@@ -80,7 +81,7 @@ func (s *Store) judge(h Head, st *state, downgrade bool) (*Verified, error) {
 	if v.Serial < p.Highest && !downgrade {
 		return nil, refuse(RolledBack, "%s is older than serial %d, which was installed before", v.Label(), p.Highest)
 	}
-	if now := s.clock(st, v.Publisher); v.Freshness(now) == Stale {
+	if v.Freshness = v.FreshnessAt(s.clock(st, v.Publisher)); v.Freshness == Stale {
 		return nil, refuse(Expired, "%s expired on %s: ask %s for a newer one", v.Label(), v.Expires.Format(time.DateOnly), v.Publisher)
 	}
 	return v, nil

@@ -89,10 +89,9 @@ func (s *Store) folder(id string) (string, error) {
 // Installed is a pack in a store.
 type Installed struct {
 	*Verified
-	Dir       string
-	Current   bool
-	Pinned    bool
-	Freshness Freshness
+	Dir     string
+	Current bool
+	Pinned  bool
 	// Fault is why a sensor would not load it; nil if it would.
 	Fault error
 }
@@ -166,10 +165,8 @@ func (s *Store) inspect(id string, serial uint64, st *state) (*Installed, error)
 		return nil, refuse(BadManifest, "%s holds %s", dir, v.Label())
 	}
 	current, _ := s.current(id)
-	in := &Installed{
-		Verified: v, Dir: dir, Current: current == serial, Pinned: st.of(id).Pinned == serial,
-		Freshness: v.Freshness(s.clock(st, v.Publisher)),
-	}
+	v.Freshness = v.FreshnessAt(s.clock(st, v.Publisher))
+	in := &Installed{Verified: v, Dir: dir, Current: current == serial, Pinned: st.of(id).Pinned == serial}
 	in.Fault = s.loadable(v, st)
 	return in, nil
 }

@@ -58,10 +58,14 @@ func (p *Publisher) Revocations() []string {
 // file that cannot be read is an error: trust is not a thing to guess.
 func LoadTrust(dir string) (*Trust, error) {
 	t := &Trust{dir: dir}
-	entries, err := os.ReadDir(dir)
+	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
 	}
+	if err == nil && info.Mode().Perm()&0o002 != 0 {
+		return nil, fmt.Errorf("everybody can write to the trust directory %s, and so decide what is trusted: chmod o-w it", dir)
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read trust directory: %w", err)
 	}

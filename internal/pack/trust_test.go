@@ -2,6 +2,7 @@ package pack_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,6 +147,13 @@ func TestTrustFiles(t *testing.T) {
 				t.Errorf("scope = %+v", s)
 			}
 		}
+	}
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pack.LoadTrust(open); err == nil || !strings.Contains(err.Error(), "everybody can write") {
+		t.Errorf("a folder that everybody can write to: %v", err)
 	}
 	for name, text := range map[string]string{"a.revoked": "key xyz", "a.root.json": "{}"} {
 		dir := t.TempDir()
