@@ -92,7 +92,7 @@ func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.M
 	if err != nil {
 		return fmt.Errorf("make a cache for the self-test: %w", err)
 	}
-	defer os.RemoveAll(cache) // it may stay without harm
+	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
 	rt, err := wasm.New(ctx, wasmOptions(c, cache, compile, slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return err

@@ -151,7 +151,7 @@ func (s *controlServer) reloadNow(w http.ResponseWriter, _ *http.Request) {
 // what comes of it. Without one the error is [ErrNoSensor].
 func Reload(ctx context.Context, stateDir string) (*Reloaded, error) {
 	c := newControlClient(stateDir)
-	defer c.Close()
+	defer c.http.CloseIdleConnections()
 	u := url.URL{Scheme: "http", Host: controlHost, Path: "/reload"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
 	if err != nil {

@@ -95,8 +95,10 @@ func (c *cli) printTrust(out io.Writer, all []*pack.Publisher) error {
 			root = p.Root.Version
 		}
 		if c.json {
-			err := writeJSON(out, map[string]any{"publisher": p.Name, "keys": keys, "names": p.Scope.Names, "kinds": p.Scope.Kinds,
-				"caps": p.Scope.Caps, "root_version": root, "revoked": p.Revocations()}, "")
+			err := writeJSON(out, map[string]any{
+				"publisher": p.Name, "keys": keys, "names": p.Scope.Names, "kinds": p.Scope.Kinds,
+				"caps": p.Scope.Caps, "root_version": root, "revoked": p.Revocations(),
+			}, "")
 			if err != nil {
 				return err
 			}

@@ -59,7 +59,7 @@ func (s *Store) Verify(data []byte) (*Verified, error) {
 // Install verifies a pack file, unpacks it beside the others, tests it, and puts
 // it in use. Until the last step, one rename, the pack before is in use; whatever
 // fails leaves it so, and nothing of the new one behind.
-func (s *Store) Install(ctx context.Context, data []byte, o InstallOptions) (*Change, error) {
+func (s *Store) Install(ctx context.Context, data []byte, o InstallOptions) (_ *Change, err error) {
 	unlock, err := s.lock()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,11 @@ func (s *Store) Install(ctx context.Context, data []byte, o InstallOptions) (*Ch
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(filepath.Dir(staging)) // nothing of it is needed, whatever happened
+	defer func() { // nothing of it is needed, whatever happened
+		if left := os.RemoveAll(filepath.Dir(staging)); left != nil {
+			err = errors.Join(err, fmt.Errorf("clear staging directory: %w", left))
+		}
+	}()
 	v, err := s.unpack(data, staging, st, o)
 	if err != nil {
 		return nil, err
@@ -130,7 +134,7 @@ func (s *Store) unpack(data []byte, dir string, st *state, o InstallOptions) (*V
 	if err != nil {
 		return nil, fmt.Errorf("open staging directory: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // what it wrote was synced
 	var v *Verified
 	accept := func(h Head) (*Manifest, error) {
 		if v, err = s.judge(h, st, o.Downgrade); err == nil {

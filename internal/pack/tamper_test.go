@@ -35,9 +35,11 @@ var tampered = []struct {
 	{"long name, GNU", pack.ExtendedHeader, "extended header", with(typed(tar.TypeReg, strings.Repeat("a", 200), "", tar.FormatGNU))},
 	{"long name, PAX", pack.ExtendedHeader, "extended header", with(typed(tar.TypeReg, strings.Repeat("a", 200), "", tar.FormatPAX))},
 	{"PAX record that renames", pack.ExtendedHeader, "extended header", with(item{Header: tar.Header{
-		Typeflag: tar.TypeReg, Name: "zz.txt", Mode: 0o644, Format: tar.FormatPAX, PAXRecords: map[string]string{"KILLDEER.path": "../evil"}}})},
+		Typeflag: tar.TypeReg, Name: "zz.txt", Mode: 0o644, Format: tar.FormatPAX, PAXRecords: map[string]string{"KILLDEER.path": "../evil"},
+	}})},
 	{"PAX global header", pack.ExtendedHeader, "extended header", with(item{Header: tar.Header{
-		Typeflag: tar.TypeXGlobalHeader, Format: tar.FormatPAX, PAXRecords: map[string]string{"path": "../evil"}}})},
+		Typeflag: tar.TypeXGlobalHeader, Format: tar.FormatPAX, PAXRecords: map[string]string{"path": "../evil"},
+	}})},
 	{"symbolic link", pack.Link, "link", with(typed(tar.TypeSymlink, "zz", "/etc/passwd", tar.FormatUSTAR))},
 	{"hard link", pack.Link, "link", with(typed(tar.TypeLink, "zz", "rules.wasm", tar.FormatUSTAR))},
 	{"device", pack.SpecialFile, "device", with(typed(tar.TypeChar, "zz", "", tar.FormatUSTAR))},
