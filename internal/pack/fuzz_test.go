@@ -195,7 +195,11 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.store().Verify(older); err == nil {
+		s, err := pack.Open(w.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Verify(older); err == nil {
 			t.Fatal("an older pack is accepted")
 		}
 	})
