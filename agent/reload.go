@@ -87,6 +87,9 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 		return nil, errors.Join(err, next.abandon(context.WithoutCancel(ctx)))
 	}
 	s.install(ctx, old, next, done)
+	if done.Personas {
+		s.recordDescribed()
+	}
 	return done, nil
 }
 

@@ -169,6 +169,8 @@ func (h *Host) Personas() []string {
 // are the same for every client.
 func (h *Host) Canaries() []sdk.Canary {
 	<-h.ready
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	var all []sdk.Canary
 	for _, id := range slices.Sorted(maps.Keys(h.by)) {
 		all = append(all, h.by[id].minted...)
