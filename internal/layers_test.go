@@ -52,6 +52,8 @@ var mayImport = map[string][]string{
 	"internal/guests/squeeze/squeeze": {"internal/guests/squeeze"},
 	"internal/clients":                {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
+	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
+	"sdk/plugin/pluginpb":             {},
 
 	"agent/config":     {},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
