@@ -18,6 +18,8 @@ const (
 	KindClock     Kind = "clock_step"  // the machine's clock was set; see [Event.Clock]
 	KindCanary    Kind = "canary"      // a value was handed out that nobody else has; see [Event.Canary]
 	KindPackStale Kind = "pack_stale"  // a pack in use has expired; see [Event.Pack]
+	KindHealth    Kind = "health"      // a part of the sensor changed its state; see [Event.Health]
+	KindHeartbeat Kind = "heartbeat"   // the sensor runs; see [Event.Heartbeat]
 )
 
 // Event is one thing that happened at the decoy, and what was answered. The
@@ -84,6 +86,8 @@ type Event struct {
 	Clock     *ClockStep  `json:"clock,omitempty"`
 	Canary    *Canary     `json:"canary,omitempty"`
 	Pack      *PackStale  `json:"pack,omitempty"`
+	Health    *Health     `json:"health,omitempty"`
+	Heartbeat *Heartbeat  `json:"heartbeat,omitempty"`
 }
 
 // Body is a request body. Text holds it when it is valid UTF-8, Base64
@@ -168,6 +172,21 @@ type CanarySeen struct {
 	SameSession   bool      `json:"same_session"`         // the session that carries it was given it
 	SameActor     bool      `json:"same_actor"`
 	SameIP        bool      `json:"same_ip"`
+}
+
+// Health reports that a part of the sensor changed its state.
+type Health struct {
+	Part   string `json:"part"`             // sink/NAME
+	State  string `json:"state"`            // up, down, dead_letter, gone, test
+	Detail string `json:"detail,omitempty"` // why
+}
+
+// Heartbeat says that the sensor runs and how far it has come. One that does not
+// arrive is the news.
+type Heartbeat struct {
+	Every  float64 `json:"every_s"`  // until the next one
+	Uptime float64 `json:"uptime_s"` // since the start
+	Last   uint64  `json:"last_seq"` // the newest event before this one
 }
 
 // Severity of a detection.

@@ -165,7 +165,9 @@ func (x *ConfigureReply) GetFault() string {
 type WriteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Each one event as JSON, in the order of their numbers.
-	Events        [][]byte `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	Events [][]byte `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// How long the plugin may take. Soon after that it is killed.
+	TimeoutMs     int64 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +207,13 @@ func (x *WriteRequest) GetEvents() [][]byte {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *WriteRequest) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
 }
 
 type WriteReply struct {
@@ -255,6 +264,7 @@ func (x *WriteReply) GetFailure() *Failure {
 type TestRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Event         []byte                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	TimeoutMs     int64                  `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +304,13 @@ func (x *TestRequest) GetEvent() []byte {
 		return x.Event
 	}
 	return nil
+}
+
+func (x *TestRequest) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
 }
 
 type TestReply struct {
@@ -424,14 +441,18 @@ const file_plugin_proto_rawDesc = "" +
 	"\x10ConfigureRequest\x12\x16\n" +
 	"\x06config\x18\x01 \x01(\fR\x06config\"&\n" +
 	"\x0eConfigureReply\x12\x14\n" +
-	"\x05fault\x18\x01 \x01(\tR\x05fault\"&\n" +
+	"\x05fault\x18\x01 \x01(\tR\x05fault\"E\n" +
 	"\fWriteRequest\x12\x16\n" +
-	"\x06events\x18\x01 \x03(\fR\x06events\"C\n" +
+	"\x06events\x18\x01 \x03(\fR\x06events\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x02 \x01(\x03R\ttimeoutMs\"C\n" +
 	"\n" +
 	"WriteReply\x125\n" +
-	"\afailure\x18\x01 \x01(\v2\x1b.killdeer.plugin.v1.FailureR\afailure\"#\n" +
+	"\afailure\x18\x01 \x01(\v2\x1b.killdeer.plugin.v1.FailureR\afailure\"B\n" +
 	"\vTestRequest\x12\x14\n" +
-	"\x05event\x18\x01 \x01(\fR\x05event\"Z\n" +
+	"\x05event\x18\x01 \x01(\fR\x05event\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x02 \x01(\x03R\ttimeoutMs\"Z\n" +
 	"\tTestReply\x12\x16\n" +
 	"\x06answer\x18\x01 \x01(\tR\x06answer\x125\n" +
 	"\afailure\x18\x02 \x01(\v2\x1b.killdeer.plugin.v1.FailureR\afailure\"\xb4\x01\n" +
