@@ -48,6 +48,13 @@ type Options struct {
 	MaxAge   time.Duration // of the newest event in a segment that is kept
 	MaxBytes int64         // of all segments; the newest is always kept
 
+	// Consumers are those that read this journal now. What they have not had yet is
+	// kept beyond MaxAge and MaxBytes, up to MaxLag bytes and while the disk is not
+	// short of space; what one of them misses is a gap. The places of others are
+	// moved on silently. Nil: nothing is kept for anybody, and all misses are gaps.
+	Consumers []string
+	MaxLag    int64
+
 	// Reserve is held on disk for what must be written when it is full, and
 	// MinFree is how much is left free beside it: 64 MiB, 256 MiB. On a small file
 	// system each is at most a twentieth of it.

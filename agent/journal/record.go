@@ -141,13 +141,20 @@ func frame(event []byte, seq uint64) []byte {
 	return append(rec, event[comma:]...)
 }
 
-// decodeRecord reads a record. The event shares no memory with it.
-func decodeRecord(rec []byte) (*sdk.Event, error) {
+func checkVersion(rec []byte) error {
 	if len(rec) == 0 {
-		return nil, fmt.Errorf("%w: record is empty", ErrDamaged)
+		return fmt.Errorf("%w: record is empty", ErrDamaged)
 	}
 	if rec[0] != recordVersion {
-		return nil, fmt.Errorf("%w: record has version %d", ErrDamaged, rec[0])
+		return fmt.Errorf("%w: record has version %d", ErrDamaged, rec[0])
+	}
+	return nil
+}
+
+// decodeRecord reads a record. The event shares no memory with it.
+func decodeRecord(rec []byte) (*sdk.Event, error) {
+	if err := checkVersion(rec); err != nil {
+		return nil, err
 	}
 	ev := new(sdk.Event)
 	if err := json.Unmarshal(rec[1:], ev); err != nil {

@@ -85,19 +85,49 @@ func (j *Journal) retain(ctx context.Context, w *watch) error {
 	segs := j.shelf.all()
 	sizes, total := j.sizes(segs)
 	low, _ := j.room.short()
-	for i, seg := range segs[:max(0, len(segs)-1)] {
-		over := j.o.MaxBytes > 0 && total > j.o.MaxBytes
-		if !over && !low && !w.tooOld(seg, newestIn(seg), time.Now()) {
+	due := 0 // segments that the limits let go
+	for left := total; due < len(segs)-1; due++ {
+		over := j.o.MaxBytes > 0 && left > j.o.MaxBytes
+		if !over && !(low && due == 0) && !w.tooOld(segs[due], newestIn(segs[due]), time.Now()) {
 			break
 		}
+		left -= sizes[due]
+	}
+	kept := 0
+	if !low {
+		var err error
+		if kept, err = j.keptForConsumers(segs[:due], sizes); err != nil {
+			return err
+		}
+	}
+	for _, seg := range segs[:due-kept] {
 		if err := j.unlink(seg); err != nil {
 			return err
 		}
 		delete(w.old, seg)
-		total -= sizes[i]
-		low = false // look again before another goes for that
 	}
 	return j.clampMarks(ctx)
+}
+
+// keptForConsumers returns how many of the segments that the limits let go, from
+// the newest of them back, stay for consumers that have not had them.
+func (j *Journal) keptForConsumers(due []*segment, sizes []int64) (kept int, err error) {
+	if len(due) == 0 || j.o.MaxLag <= 0 || len(j.o.Consumers) == 0 {
+		return 0, nil
+	}
+	wanted, err := j.wanted()
+	if err != nil {
+		return 0, err
+	}
+	lag := int64(0)
+	for i := len(due) - 1; i >= 0; i-- {
+		_, last := due[i].bounds()
+		if lag += sizes[i]; last <= wanted || lag > j.o.MaxLag {
+			break
+		}
+		kept++
+	}
+	return kept, nil
 }
 
 func (j *Journal) sizes(segs []*segment) (each []int64, total int64) {
@@ -153,10 +183,13 @@ func (j *Journal) clampMarks(ctx context.Context) error {
 	var events []*sdk.Event
 	marks = slices.DeleteFunc(marks, func(m Mark) bool { return m.Seq >= edge })
 	for i, m := range marks {
+		marks[i].Seq = edge
+		if !j.o.reads(m.Consumer) {
+			continue // nobody misses anything
+		}
 		ev := gapEvent(sdk.Gap{Lost: edge - m.Seq, Reason: reasonRetention, From: now, To: now}, now)
 		ev.Error = fmt.Sprintf("consumer %q was behind the oldest event", m.Consumer)
 		events = append(events, ev)
-		marks[i].Seq = edge
 	}
 	return j.Append(ctx, events, marks...)
 }
