@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
+	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb"},
 	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 

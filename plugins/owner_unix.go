@@ -1,0 +1,13 @@
+//go:build unix
+
+package plugins
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+func ownedBy(info fs.FileInfo, uid int) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == uid
+}
