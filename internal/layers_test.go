@@ -63,6 +63,11 @@ var mayImport = map[string][]string{
 	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 
+	"plugins/sinktest":  {"sdk", "sdk/plugin", "plugins"},
+	"plugins/file":      {"sdk", "sdk/plugin", "plugins/file/sink"},
+	"plugins/file/sink": {"sdk", "sdk/plugin"},
+	"examples/sink":     {"sdk", "sdk/plugin"},
+
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "rules", "internal/wasm", "internal/guests", "internal/pack",
@@ -77,7 +82,7 @@ var mayImport = map[string][]string{
 var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance"}
 
 // testOnly are the packages that nothing which ships may import.
-var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm"}
+var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm", "plugins/sinktest"}
 
 func TestLayers(t *testing.T) {
 	found := sources(t, "..")

@@ -54,7 +54,7 @@ type sink struct {
 	dead    *deadLetters
 	report  func(*sdk.Event)
 	log     *slog.Logger
-	dir     string // of the program's socket
+	dir     string      // of the program's socket
 	fail    func(error) // of a first start that no second one will mend
 	asks    chan func(ctx context.Context)
 
