@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/plugins"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -92,19 +93,26 @@ func (l *fileLog) Follow(ctx context.Context, after uint64, f func(*sdk.Event) e
 
 // controlServer answers on the control socket.
 type controlServer struct {
-	journal *journal.Journal
-	log     *slog.Logger
-	reload  func() (*Reloaded, error)
-	http    *http.Server
-	done    chan struct{}
+	controlled
+	log  *slog.Logger
+	http *http.Server
+	done chan struct{}
 }
 
-func startControl(stateDir string, j *journal.Journal, reload func() (*Reloaded, error), log *slog.Logger) (*controlServer, error) {
+// controlled is what a control socket gives access to.
+type controlled struct {
+	journal *journal.Journal
+	sinks   *plugins.Host // nil when there are none
+	sensor  string
+	reload  func() (*Reloaded, error)
+}
+
+func startControl(stateDir string, c controlled, log *slog.Logger) (*controlServer, error) {
 	l, err := listenControl(stateDir)
 	if err != nil {
 		return nil, err
 	}
-	s := &controlServer{journal: j, log: log, reload: reload, done: make(chan struct{})}
+	s := &controlServer{controlled: c, log: log, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.query)
 	mux.HandleFunc("GET /events/{id}", s.get)
@@ -113,6 +121,7 @@ func startControl(stateDir string, j *journal.Journal, reload func() (*Reloaded,
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.HandleFunc("POST /reload", s.reloadNow)
+	s.sinkRoutes(mux)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: dialTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(s.done)

@@ -134,7 +134,7 @@ func tryRules(ctx context.Context, b *member) error {
 	if err := addRules(ctx, e, b); err != nil {
 		return err
 	}
-	found, err := e.Judge(ctx, testEvent())
+	found, err := e.Judge(ctx, trialEvent())
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func tryRules(ctx context.Context, b *member) error {
 	return nil
 }
 
-// testEvent is an ordinary call of a tool.
-func testEvent() *sdk.Event {
+// trialEvent is an ordinary call of a tool.
+func trialEvent() *sdk.Event {
 	return &sdk.Event{
 		V: sdk.EventVersion, ID: "019cb7a1-0000-7000-8000-000000000001", Kind: sdk.KindAccess,
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Sensor: "self-test", IP: "192.0.2.1", Peer: "192.0.2.1:40000",
@@ -173,7 +173,7 @@ func tryPersona(ctx context.Context, m *wasm.Module) error {
 			continue
 		}
 		a, err := h.Call(ctx, "self-test", &sdk.Call{
-			Op: sdk.OpCall, Persona: tool.Persona, Tool: tool.Name, Args: sdk.RawJSON("{}"), Now: testEvent().Time,
+			Op: sdk.OpCall, Persona: tool.Persona, Tool: tool.Name, Args: sdk.RawJSON("{}"), Now: trialEvent().Time,
 		})
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
+	"github.com/killdeer-mcp/killdeer/plugins"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -73,6 +74,7 @@ type Sensor struct {
 	decoy    *decoy.Server
 	personas *persona.Host
 	guests   guestSet
+	sinks    *plugins.Host // nil when there are none
 
 	stops  []stop // newest first when stopping
 	once   sync.Once
@@ -121,6 +123,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
 	s.startDecoy(seed)
+	s.runSinks(run)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
 }
@@ -165,7 +168,11 @@ func (s *Sensor) openState() error {
 		s.tasks.Wait()
 		return nil
 	})
-	control, err := startControl(c.StateDir, j, s.Reload, s.log)
+	s.onStop("deliver last events", s.deliverLast)
+	if err := s.openSinks(); err != nil {
+		return err
+	}
+	control, err := startControl(c.StateDir, controlled{j, s.sinks, c.Name, s.Reload}, s.log)
 	if err != nil {
 		return err
 	}
@@ -212,6 +219,7 @@ func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
 		Sensor: c.Sensor.Name, Log: log,
 		SegmentEvents: c.Journal.SegmentEvents, SegmentBytes: int64(c.Journal.SegmentBytes), SegmentAge: time.Duration(c.Journal.SegmentAge),
 		MaxAge: time.Duration(c.Journal.MaxAge), MaxBytes: int64(c.Journal.MaxBytes),
+		MaxLag: int64(c.Journal.MaxLagBytes), Consumers: sinkConsumers(c.Sinks),
 		MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
 	}
 }

@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
-	"agent/config":     {},
+	"agent/config":     {"sdk"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
@@ -70,10 +70,10 @@ var mayImport = map[string][]string{
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
-		"persona", "rules", "internal/wasm", "internal/guests", "internal/pack",
+		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"cmd/killdeer":   {"agent", "agent/config", "agent/journal", "internal/pack", "sdk"},
+	"cmd/killdeer":   {"agent", "agent/config", "agent/journal", "internal/pack", "plugins", "sdk"},
 	"internal/bench": {},
 }
 

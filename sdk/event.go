@@ -22,6 +22,13 @@ const (
 	KindHeartbeat Kind = "heartbeat"   // the sensor runs; see [Event.Heartbeat]
 )
 
+// Kinds returns all kinds of event.
+func Kinds() []Kind {
+	return []Kind{
+		KindAccess, KindDetection, KindGap, KindGuest, KindClock, KindCanary, KindHealth, KindHeartbeat,
+	}
+}
+
 // Event is one thing that happened at the decoy, and what was answered. The
 // journal, the command line, the guests and the plugins all see it as the same
 // JSON object, documented in docs/events.md. Everything below Actor that a

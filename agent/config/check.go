@@ -69,6 +69,7 @@ func check(cfg *Config, c *collector) {
 	oneOf(c, "wasm.engine", cfg.WASM.Engine, "compiler", "interpreter")
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)
+	checkSinks(cfg.Sinks, c)
 }
 
 func checkJournal(j *Journal, c *collector) {
@@ -81,6 +82,7 @@ func checkJournal(j *Journal, c *collector) {
 	if j.MaxBytes != 0 {
 		between(c, "journal.max_bytes", j.MaxBytes, minKeepBytes, maxKeepBytes)
 	}
+	between(c, "journal.max_lag_bytes", j.MaxLagBytes, 0, maxLagBytes)
 	between(c, "journal.min_free", j.MinFree, 0, maxMinFree)
 	between(c, "journal.reserve", j.Reserve, minReserve, maxReserve)
 	between(c, "journal.segment_events", j.SegmentEvents, minSegmentEvents, maxSegmentEvents)
@@ -93,6 +95,9 @@ func checkSensor(s *Sensor, c *collector) {
 		c.add("sensor.name", "want 1 to %d printable ASCII characters without blanks, got %s", maxName, shown(s.Name))
 	}
 	oneOf(c, "sensor.log_level", s.LogLevel, "debug", "info", "warn", "error")
+	if s.Heartbeat != 0 {
+		between(c, "sensor.heartbeat", s.Heartbeat, minHeartbeat, maxHeartbeat)
+	}
 	if s.StateDir == "" {
 		c.add("sensor.state_dir", "must not be empty")
 		return

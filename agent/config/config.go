@@ -32,6 +32,7 @@ type Config struct {
 	Rules   Rules   `toml:"rules"`
 	Packs   Packs   `toml:"packs"`
 	WASM    WASM    `toml:"wasm"`
+	Sinks   []Sink  `toml:"sinks"`
 }
 
 // A Sensor says who this sensor is and where it keeps what it must remember.
@@ -49,6 +50,9 @@ type Sensor struct {
 	WorldSeedFile string `toml:"world_seed_file"`
 	// LogLevel is debug, info, warn or error. Default "info".
 	LogLevel string `toml:"log_level"`
+	// Heartbeat is how often an event says that the sensor runs, while there are
+	// sinks: 1s to 24h; 0s never. Default 5m.
+	Heartbeat Duration `toml:"heartbeat"`
 }
 
 // A Decoy says what an attacker finds, and what one may cost.
@@ -152,6 +156,9 @@ type Journal struct {
 	// MaxBytes is how much disk events may take, at least 64MiB; 0B without
 	// limit. The newest segment is always kept. Default 20GiB.
 	MaxBytes Size `toml:"max_bytes"`
+	// MaxLagBytes is how much more is kept of what a sink has not had yet, beyond
+	// MaxAge and MaxBytes; 0B: nothing. Default 2GiB.
+	MaxLagBytes Size `toml:"max_lag_bytes"`
 	// MinFree is the free disk space below which old segments are removed, and
 	// then new events are shed and counted, 0B to 1TiB. Default 256MiB.
 	MinFree Size `toml:"min_free"`
@@ -202,7 +209,7 @@ func Default() *Config {
 // path resolved.
 func blank() *Config {
 	return &Config{
-		Sensor: Sensor{StateDir: "state", LogLevel: "info"},
+		Sensor: Sensor{StateDir: "state", LogLevel: "info", Heartbeat: Duration(5 * time.Minute)},
 		Decoy: Decoy{
 			Listen:         "127.0.0.1:3110",
 			Path:           "/mcp",
@@ -229,6 +236,7 @@ func defaultJournal() Journal {
 		Delay:         Duration(5 * time.Millisecond),
 		Durability:    "group",
 		MaxBytes:      20 * GiB,
+		MaxLagBytes:   2 * GiB,
 		MinFree:       256 * MiB,
 		Reserve:       64 * MiB,
 		SegmentEvents: 256_000,
@@ -278,6 +286,11 @@ func (c *Config) complete(dir string) {
 	c.Packs.complete(dir, s.StateDir)
 	resolveGuests(dir, c.Decoy.Personas)
 	resolveGuests(dir, c.Rules.Packs)
+	for i := range c.Sinks {
+		if c.Sinks[i].isPath() {
+			c.Sinks[i].Plugin = resolve(dir, c.Sinks[i].Plugin)
+		}
+	}
 }
 
 // hostName never fails: a sensor on a machine without a name still needs one.

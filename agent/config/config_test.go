@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
 )
@@ -43,14 +45,21 @@ func TestShippedFileHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections := strings.Split(string(data), "\n[")
+	sections := strings.Split(strings.ReplaceAll(uncommented(string(data)), "\n[[sinks]]", "\n[sinks]"), "\n[")
 	var walk func(typ reflect.Type, path string)
 	walk = func(typ reflect.Type, path string) {
 		for f := range typ.Fields() {
 			key := f.Tag.Get("toml")
-			if f.Type.Kind() == reflect.Struct {
-				walk(f.Type, strings.TrimPrefix(path+"."+key, "."))
+			inner := f.Type
+			if inner.Kind() == reflect.Slice {
+				inner = inner.Elem()
+			}
+			if inner.Kind() == reflect.Struct {
+				walk(inner, strings.TrimPrefix(path+"."+key, "."))
 				continue
+			}
+			if inner.Kind() == reflect.Map {
+				continue // a plugin's own
 			}
 			if !hasKey(sections, path, key) {
 				t.Errorf("agent.toml lacks %s in [%s]", key, path)
@@ -58,6 +67,31 @@ func TestShippedFileHasEveryKey(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[config.Config](), "")
+}
+
+// uncommented turns the examples into settings: what is commented out has no blank
+// after its "#".
+func uncommented(text string) string {
+	return regexp.MustCompile(`(?m)^#(\S)`).ReplaceAllString(text, "$1")
+}
+
+// The example sink is one, and has the defaults.
+func TestShippedSink(t *testing.T) {
+	data, err := os.ReadFile(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Parse("agent.toml", []byte(uncommented(string(data))), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := config.Parse("agent.toml", []byte("[[sinks]]\nname = \"archive\"\nplugin = \"file\"\nconfig.path = \"/var/log/killdeer/events.ndjson\""), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bare.Sinks, got.Sinks, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("the example has not the defaults (-default +example):\n%s", diff)
+	}
 }
 
 func hasKey(sections []string, table, key string) bool {
@@ -170,6 +204,23 @@ func TestFaults(t *testing.T) {
 		{"host", "[decoy]\nallowed_hosts = [\"hub:80\"]", `a.toml:2: decoy.allowed_hosts: entry 1: want a host name or address without a port, got "hub:80"`},
 		{"proxy", "[decoy]\ntrusted_proxies = [\"10.0.0.0/33\"]", `a.toml:2: decoy.trusted_proxies: entry 1: want an address or a CIDR prefix such as "10.0.0.0/8", got "10.0.0.0/33"`},
 		{"proxy bits", "[decoy]\ntrusted_proxies = [\"10.0.0.5/8\"]", `a.toml:2: decoy.trusted_proxies: entry 1: "10.0.0.5/8" has bits set after its prefix, want "10.0.0.0/8"`},
+		{"sink without a name", "[[sinks]]\nplugin = \"file\"", `a.toml:1: sinks[0]: want a name of 1 to 64 letters, digits, - and _, got ""`},
+		{"sink name", "[[sinks]]\nname = \"../x\"\nplugin = \"file\"", `a.toml:2: sinks[0].name: want a name of 1 to 64 letters, digits, - and _, got "../x"`},
+		{"sink names", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\n[[sinks]]\nname = \"a\"\nplugin = \"file\"", `a.toml:5: sinks[1].name: "a" is the name of another sink`},
+		{"sink without a plugin", "\n[[sinks]]\nname = \"a\"", `a.toml:2: sinks[0]: lacks plugin: want a name such as "file", or a path`},
+		{"sink plugin", "[[sinks]]\nname = \"a\"\nplugin = \"a b\"", `a.toml:3: sinks[0].plugin: want a name such as "file", or a path, got "a b"`},
+		{"no sink plugin", "[[sinks]]\nname = \"a\"\nplugin = \"./no\"", `a.toml:3: sinks[0].plugin: "DIR/no": no such file or directory`},
+		{"sink checksum", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nchecksum = \"sha256:ab\"", `a.toml:4: sinks[0].checksum: want "sha256:" and 64 hexadecimal digits, got "sha256:ab"`},
+		{"sink kind", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nonly = [\"access\", \"detections\"]", `a.toml:4: sinks[0].only: entry 2: "detections" is no kind of event, did you mean "detection"?`},
+		{"sink severity", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nmin_severity = \"bad\"", `a.toml:4: sinks[0].min_severity: want "info" or "low" or "medium" or "high" or "critical", got "bad"`},
+		{"sink source", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nsources = [\"!10.0.0.1/8\"]", `a.toml:4: sinks[0].sources: entry 1: "10.0.0.1/8" has bits set after its prefix, want "10.0.0.0/8"`},
+		{"sink start", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nstart = \"now\"", `a.toml:4: sinks[0].start: want "oldest" or "newest", got "now"`},
+		{"sink timeout", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\ntimeout = \"1ms\"", `a.toml:4: sinks[0].timeout: want 1s to 5m, got 1ms`},
+		{"sink field", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\ndrop = [\"args..x\"]", `a.toml:4: sinks[0].drop: entry 1: want a field such as "ip" or "args.password", got "args..x"`},
+		{"sink key", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\n[[sinks]]\nname = \"b\"\nplugin = \"file\"\nredacts = []", `a.toml:7: sinks[1].redacts: unknown key, did you mean "redact"?`},
+		{"sinks as a table", "[sinks]\nname = \"a\"", `a.toml:1: sinks: want an array of tables, [[sinks]], got a table`},
+		{"sink config", "[[sinks]]\nname = \"a\"\nplugin = \"file\"\nconfig = 1", `a.toml:4: sinks[0].config: want a table, got an integer`},
+		{"sink of a misspelt table", "[[sink]]\nname = \"a\"", `a.toml:1: sink: unknown key, did you mean "sinks"?`},
 		{"syntax", "[decoy]\nlisten = 3x\n", `a.toml:2: column 11: expected a top-level item to end with a newline, comment, or EOF, but got 'x' instead, in "listen = 3x"`},
 		{"no value", "[decoy]\nlisten =\npath = \"/\"\n", `a.toml:2: column 9: expected value but found '\n' instead, in "listen ="`},
 		{"twice", "[wasm]\nspares = 1\nspares = 2", `a.toml:3: column 1: Key 'wasm.spares' has already been defined, in "spares = 2"`},
@@ -219,6 +270,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(data))
 	}
 	f.Add("[[a]]\nb = 1\n[a.c]\n\"d\\u0041\" = '''\n'x''''\n")
+	f.Add("[[sinks]]\nname = \"a\"\nplugin = \"file\"\nonly = [\"access\"]\n[sinks.config]\na.b = [1, {c = 2}]\n")
 	f.Add("a = { b = [1, {c = \"]\"}], }\r\n[decoy]\nlisten=\"\"\"\\\n :1\"\"\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		cfg, err := config.Parse("a.toml", []byte(text), "")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,10 @@ func (d *decoder) value(path string, in any, out reflect.Value) {
 		d.integer(path, in, v)
 	case *[]string:
 		d.list(path, in, v)
+	case *[]Sink:
+		d.sinks(path, in, v)
+	case *map[string]any:
+		d.opaque(path, in, v)
 	default:
 		var tree map[string]any
 		if set(d, path, in, &tree, "a table") {
@@ -171,7 +176,7 @@ func (d *decoder) unknown(path, key string, in any) {
 		d.addAt(line, shownPath, "%s, %q is a key of %s", what, key, strings.Join(hint, " and "))
 		return
 	}
-	near := nearest(key, known[path])
+	near := nearest(key, known[entry.ReplaceAllString(path, "")])
 	switch {
 	case near == "":
 		d.addAt(line, shownPath, "%s", what)
@@ -181,6 +186,9 @@ func (d *decoder) unknown(path, key string, in any) {
 		d.addAt(line, shownPath, "%s, did you mean %q?", what, near)
 	}
 }
+
+// entry is what tells the tables of an array apart.
+var entry = regexp.MustCompile(`\[[0-9]+\]`)
 
 // homes are the tables that have the key.
 func homes(known map[string][]string, key string) []string {
@@ -205,8 +213,12 @@ func keysByTable(t reflect.Type, path string) map[string][]string {
 		f := t.Field(i)
 		key := f.Tag.Get("toml")
 		known[path] = append(known[path], key)
-		if f.Type.Kind() == reflect.Struct {
-			maps.Copy(known, keysByTable(f.Type, joinPath(path, key)))
+		inner := f.Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			maps.Copy(known, keysByTable(inner, joinPath(path, key)))
 		}
 	}
 	return known

@@ -13,7 +13,7 @@ func (c *cli) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration",
-		Long:  "Check the configuration and print every fault in it. Nothing is started or created.",
+		Long:  "Check the configuration and print every fault in it. No sensor is started and no\nfile created; the programs of sinks are started to check their own settings, and\nreach for no receiver.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
@@ -21,6 +21,9 @@ func (c *cli) checkCommand() *cobra.Command {
 				return err
 			}
 			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
+				return err
+			}
+			if err := checkSinks(cmd.Context(), cfg, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			if c.json {

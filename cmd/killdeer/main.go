@@ -119,7 +119,7 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
 	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(),
-		c.packCommand(), c.trustCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand())
+		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand())
 	return root
 }
 

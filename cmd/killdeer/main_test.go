@@ -1,23 +1,35 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/killdeer-mcp/killdeer/internal/guests/guesttest"
+	"github.com/killdeer-mcp/killdeer/plugins/file/sink"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
 
-// TestMain makes this test binary two more programs, by the name under which it
-// is started: killdeer itself, and mcp, a client for scripts.
+// TestMain makes this test binary more programs, by the name under which it is
+// started: killdeer itself; the file sink; and mcp, a client for scripts.
 func TestMain(m *testing.M) {
+	syscall.Umask(syscall.Umask(0o022) | 0o022) // a sink's program must be its owner's to change
 	testscript.Main(tests{m}, map[string]func(){
-		"killdeer": main,
-		"mcp":      mcpMain,
+		"killdeer":           main,
+		"killdeer-sink-file": fileSinkMain,
+		"mcp":                mcpMain,
 	})
+}
+
+// fileSinkMain is the main of plugins/file.
+func fileSinkMain() {
+	plugin.Serve(func(config json.RawMessage) (sdk.Sink, error) { return sink.New(config, "test") })
 }
 
 type tests struct{ *testing.M }

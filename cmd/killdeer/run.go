@@ -43,29 +43,6 @@ func (c *cli) runCommand() *cobra.Command {
 	return cmd
 }
 
-// reloadOnHangup reloads at each SIGHUP until the returned function is called,
-// which waits for the last one to end.
-func reloadOnHangup(sensor *agent.Sensor) (stop func()) {
-	hangups, quit, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-hangups:
-				_, _ = sensor.Reload() // says in the log what came of it
-			case <-quit:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(quit)
-		<-done
-	}
-}
-
 func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Config, error), stdio bool) (err error) {
 	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
 	// not end the sensor before its events are on disk.
@@ -86,7 +63,10 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		defer cancel()
 		err = errors.Join(err, sensor.Stop(ctx))
 	}()
-	defer reloadOnHangup(sensor)()
+	defer onHangup(func() {
+		sensor.Reopen()
+		_, _ = sensor.Reload() // says in the log what came of it
+	})()
 	status, err := sensor.Ready(cmd.Context())
 	if err != nil {
 		if cmd.Context().Err() != nil {
@@ -103,6 +83,24 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
 	return sensor.Wait(cmd.Context())
+}
+
+// onHangup calls f at each SIGHUP, until the function that it returns is called.
+func onHangup(f func()) (stop func()) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hup {
+			f()
+		}
+	}()
+	return func() {
+		signal.Stop(hup)
+		close(hup)
+		<-done
+	}
 }
 
 func printStatus(w io.Writer, s *agent.Status) {

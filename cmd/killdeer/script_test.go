@@ -23,7 +23,8 @@ import (
 const patience = 60 * time.Second
 
 // TestScript runs the transcripts in testdata. In their *.toml files $ENTERPRISE,
-// $CORE and $HOSTILE stand for guests and $CACHE for where they are compiled.
+// $CORE and $HOSTILE stand for guests, $CACHE for where they are compiled and $WORK
+// for the folder.
 func TestScript(t *testing.T) {
 	buildGuests(t)
 	// The first script compiles the guests; the others find them in the cache.
@@ -49,7 +50,7 @@ func TestScript(t *testing.T) {
 
 func setup(env *testscript.Env) error {
 	vars := map[string]string{
-		"ENTERPRISE": shared.enterprise, "CORE": shared.core, "HOSTILE": shared.hostile, "CACHE": shared.cache,
+		"ENTERPRISE": shared.enterprise, "CORE": shared.core, "HOSTILE": shared.hostile, "CACHE": shared.cache, "WORK": env.WorkDir,
 	}
 	files, err := filepath.Glob(filepath.Join(env.WorkDir, "*.toml"))
 	if err != nil {

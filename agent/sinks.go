@@ -1,0 +1,226 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/plugins"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const (
+	sinkConsumer = "sink/"          // begins a sink's name among the journal's consumers
+	sinkProgram  = "killdeer-sink-" // begins the file name of a plugin that is named shortly
+
+	// lastEvents is how long a stop waits for sinks that are up to get what was
+	// recorded at last. What they do not get then they get after the next start.
+	lastEvents = 500 * time.Millisecond
+)
+
+// PluginDirs are the folders in which plugins are sought that have no path: that of
+// this program, and where packages put programs that nobody starts by hand.
+func PluginDirs() []string {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		dir := filepath.Dir(self)
+		dirs = append(dirs, dir, filepath.Join(filepath.Dir(dir), "libexec", "killdeer"))
+	}
+	return append(dirs, "/usr/libexec/killdeer", "/usr/lib/killdeer")
+}
+
+// findPlugin returns the path of a sink's program.
+func findPlugin(name string, dirs []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, sinkProgram+name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("plugin %q: there is no %s in %s", name, sinkProgram+name, strings.Join(dirs, ", "))
+}
+
+// sinkSpec turns a sink of the configuration into what the host takes.
+func sinkSpec(s *config.Sink, dirs []string) (plugins.Spec, error) {
+	program, err := findPlugin(s.Plugin, dirs)
+	if err != nil {
+		return plugins.Spec{}, fmt.Errorf("sink %q: %w", s.Name, err)
+	}
+	r := plugins.Route{
+		MinSeverity: sdk.Severity(s.MinSeverity), Rules: given(s.Rules), Personas: given(s.Personas),
+		Fields: given(s.Fields), Drop: s.Drop, Redact: s.Redact,
+	}
+	if r.MinSeverity == sdk.SeverityInfo {
+		r.MinSeverity = "" // which none is below
+	}
+	for _, k := range s.Only {
+		r.Only = append(r.Only, sdk.Kind(k))
+	}
+	prefixes, out := s.Prefixes()
+	for i, p := range prefixes {
+		r.Sources = append(r.Sources, plugins.Source{Prefix: p, Not: out[i]})
+	}
+	return plugins.Spec{
+		Name: s.Name, Program: program, Checksum: s.SHA256(), Route: r,
+		Newest: s.Start == "newest", Timeout: time.Duration(s.Timeout), Config: s.Config,
+	}, nil
+}
+
+// given is nil for a list without entries, which stands for everything.
+func given(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
+func sinkSpecs(sinks []config.Sink, dirs []string) (specs []plugins.Spec, err error) {
+	for i := range sinks {
+		spec, bad := sinkSpec(&sinks[i], dirs)
+		if err = errors.Join(err, bad); bad == nil {
+			specs = append(specs, spec)
+		}
+	}
+	return specs, err
+}
+
+// sinkConsumers are the names of all who read the journal.
+func sinkConsumers(sinks []config.Sink) []string {
+	names := []string{judgeConsumer}
+	for _, s := range sinks {
+		names = append(names, sinkConsumer+s.Name)
+	}
+	return names
+}
+
+// openSinks makes the sinks ready; nothing runs yet.
+func (s *Sensor) openSinks() error {
+	if len(s.cfg.Sinks) == 0 {
+		return nil
+	}
+	specs, err := sinkSpecs(s.cfg.Sinks, PluginDirs())
+	if err != nil {
+		return err
+	}
+	s.sinks, err = plugins.New(plugins.Options{
+		Sinks: specs, Journal: sinkJournal{s.journal, s.log}, StateDir: s.cfg.Sensor.StateDir,
+		RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Log: s.log,
+		Report: func(ev *sdk.Event) { s.writer.Record(ev) }, Fail: s.fail,
+	})
+	return err
+}
+
+// runSinks feeds the sinks until ctx ends.
+func (s *Sensor) runSinks(ctx context.Context) {
+	if s.sinks == nil {
+		return
+	}
+	s.tasks.Go(func() { s.sinks.Run(ctx) })
+	if every := time.Duration(s.cfg.Sensor.Heartbeat); every > 0 {
+		s.tasks.Go(func() { s.beat(ctx, every) })
+	}
+}
+
+// beat records that the sensor runs.
+func (s *Sensor) beat(ctx context.Context, every time.Duration) {
+	began := time.Now()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		s.writer.Record(&sdk.Event{
+			V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindHeartbeat, Time: time.Now().UTC(),
+			Heartbeat: &sdk.Heartbeat{Every: every.Seconds(), Uptime: time.Since(began).Round(time.Millisecond).Seconds(), Last: s.journal.Last()},
+		})
+	}
+}
+
+// deliverLast waits a moment for sinks that are up to get what was recorded at last.
+func (s *Sensor) deliverLast(ctx context.Context) error {
+	if s.sinks == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastEvents)
+	defer cancel()
+	for ctx.Err() == nil && slices.ContainsFunc(s.sinks.Status(), func(st plugins.Status) bool {
+		return st.State == plugins.StateUp && st.Behind > 0
+	}) {
+		pause(ctx, 5*time.Millisecond)
+	}
+	return nil
+}
+
+// Reopen asks the sinks to open their files again, after somebody moved them.
+func (s *Sensor) Reopen() {
+	if s.sinks != nil {
+		s.sinks.Reopen()
+	}
+}
+
+// sinkJournal is the journal as sinks see it.
+type sinkJournal struct {
+	*journal.Journal
+	log *slog.Logger
+}
+
+var _ plugins.Journal = sinkJournal{}
+
+// Read implements [plugins.Journal]. A damaged record is logged and passed over.
+func (j sinkJournal) Read(ctx context.Context, after uint64, limit int) (records []plugins.Record, end uint64, err error) {
+	found, err := j.Records(ctx, after, limit)
+	end = after
+	records = make([]plugins.Record, len(found))
+	for i, r := range found {
+		records[i], end = plugins.Record(r), r.Seq
+	}
+	if bad, ok := errors.AsType[*journal.RecordError](err); ok {
+		j.log.Error("a damaged record is passed over", "seq", bad.Seq, "error", bad.Err)
+		return records, bad.Seq, nil
+	}
+	return records, end, err
+}
+
+// Place implements [plugins.Journal].
+func (j sinkJournal) Place(sink string) (seq uint64, ok bool, err error) {
+	marks, err := j.Marks()
+	i := slices.IndexFunc(marks, func(m journal.Mark) bool { return m.Consumer == sinkConsumer+sink })
+	if err != nil || i < 0 {
+		return 0, false, err
+	}
+	return min(marks[i].Seq, j.Last()), true, nil
+}
+
+// Keep implements [plugins.Journal].
+func (j sinkJournal) Keep(ctx context.Context, sink string, seq uint64) error {
+	// Where retention moved the place ahead, going back would count a loss twice.
+	if at, err := j.Mark(sinkConsumer + sink); err != nil || at >= seq {
+		return err
+	}
+	return j.Append(ctx, nil, journal.Mark{Consumer: sinkConsumer + sink, Seq: seq})
+}
+
+// Record implements [plugins.Journal].
+func (j sinkJournal) Record(ctx context.Context, seq uint64) ([]byte, error) {
+	b, err := j.Journal.Record(ctx, seq)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrNoEvent, err)
+	}
+	return b, err
+}
