@@ -27,9 +27,16 @@ RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+# The sinks that come with the program, each a plugin beside it. Others must not be
+# able to change them: the sensor refuses a plugin that they can.
+SINKS    := $(notdir $(patsubst %/main.go,%,$(wildcard plugins/*/main.go)))
+GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
 .PHONY: build
-build: guests ## build dist/killdeer with the built-in guests
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o dist/killdeer ./cmd/killdeer
+build: guests ## build dist/killdeer with the built-in guests, and its plugins
+	$(GO_BUILD) -o dist/killdeer ./cmd/killdeer
+	$(foreach sink,$(SINKS),$(GO_BUILD) -o dist/killdeer-sink-$(sink) ./plugins/$(sink) &&) true
+	chmod go-w dist dist/killdeer*
 
 .PHONY: guests
 guests: needs ## compile the built-in persona and rules to WebAssembly
@@ -67,6 +74,14 @@ conformance: ## run the official MCP conformance suites and print their counts
 .PHONY: bench
 bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
+	$(MAKE) bench-sinks
+
+.PHONY: bench-sinks
+bench-sinks: needs ## measure the delivery from a journal to sinks
+	$(GO_BUILD) -o dist/killdeer-sink-null ./internal/bench/null
+	$(foreach sink,$(SINKS),$(GO_BUILD) -o dist/killdeer-sink-$(sink) ./plugins/$(sink) &&) true
+	chmod go-w dist dist/killdeer*
+	KILLDEER_PLUGINS=$(CURDIR)/dist $(GO) test -run '^$$' -bench '^BenchmarkSinks$$' -benchtime 2x ./agent
 
 .PHONY: bench-journal
 bench-journal: needs ## measure the journal at a million events (EVENTS=, DIR=)

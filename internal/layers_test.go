@@ -73,8 +73,9 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"cmd/killdeer":   {"agent", "agent/config", "agent/journal", "internal/pack", "plugins", "sdk"},
-	"internal/bench": {},
+	"cmd/killdeer":        {"agent", "agent/config", "agent/journal", "internal/pack", "plugins", "sdk"},
+	"internal/bench":      {},
+	"internal/bench/null": {"sdk", "sdk/plugin"},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by

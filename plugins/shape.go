@@ -107,7 +107,7 @@ func (t *tree) child(key string) *tree {
 
 // apply returns an event in this shape.
 func (s *shape) apply(event []byte) ([]byte, error) {
-	out, keep, err := s.value(event, step{s.keep, s.drop, s.redact, s.keep == nil})
+	out, keep, err := at(s.keep, s.drop, s.redact, s.keep == nil, false).value(event)
 	if err != nil {
 		return nil, fmt.Errorf("select fields: %w", err)
 	}
@@ -120,50 +120,48 @@ func (s *shape) apply(event []byte) ([]byte, error) {
 // step is where in the three trees a value is.
 type step struct {
 	keep, drop, redact *tree
-	kept               bool // the whole of it is to stay
+	kept, masked       bool // the whole of it is to stay, is to be unreadable
 }
 
-func (at step) child(key string) step {
-	next := step{at.keep.child(key), at.drop.child(key), at.redact.child(key), at.kept}
-	next.kept = next.kept || next.keep != nil && next.keep.leaf
-	return next
+// at is where a value is that the trees have come to.
+func at(keep, drop, redact *tree, kept, masked bool) step {
+	return step{
+		keep, drop, redact,
+		kept || keep != nil && keep.leaf, masked || redact != nil && redact.leaf,
+	}
+}
+
+func (s step) child(key string) step {
+	return at(s.keep.child(key), s.drop.child(key), s.redact.child(key), s.kept, s.masked)
 }
 
 // value returns a value in this shape, and whether anything of it stays.
-func (s *shape) value(raw []byte, at step) (out []byte, stays bool, err error) {
+func (s step) value(raw []byte) (out []byte, stays bool, err error) {
 	switch {
-	case at.drop != nil && at.drop.leaf, !at.kept && at.keep == nil:
+	case s.drop != nil && s.drop.leaf, !s.kept && s.keep == nil:
 		return nil, false, nil
-	case at.redact != nil && at.redact.leaf:
-		out, err := mask(raw)
-		return out, true, err
-	case at.kept && at.drop == nil && at.redact == nil:
+	case s.kept && s.drop == nil && s.redact == nil && !s.masked:
 		return raw, true, nil
-	}
-	switch raw[0] {
-	case '{', '[':
-		out, err := rebuild(raw, func(key string, v []byte) ([]byte, bool, error) { return s.value(v, at.child(key)) })
+	case raw[0] == '{', raw[0] == '[':
+		out, err := rebuild(raw, func(key string, v []byte) ([]byte, bool, error) { return s.child(key).value(v) })
 		return out, true, err
+	case s.masked:
+		return mask(raw), s.kept, nil
 	}
-	return raw, at.kept, nil // the path goes on where there is nothing more
+	return raw, s.kept, nil // else the path goes on where there is nothing more
 }
 
-// mask keeps the form of a value and nothing that it says.
-func mask(raw []byte) ([]byte, error) {
+// mask keeps the kind of a value and nothing that it says.
+func mask(raw []byte) []byte {
 	switch raw[0] {
-	case '{', '[':
-		return rebuild(raw, func(_ string, v []byte) ([]byte, bool, error) {
-			out, err := mask(v)
-			return out, true, err
-		})
 	case '"':
-		return []byte(redacted), nil
+		return []byte(redacted)
 	case 't', 'f':
-		return []byte("false"), nil
+		return []byte("false")
 	case 'n':
-		return raw, nil
+		return raw
 	}
-	return []byte("0"), nil
+	return []byte("0")
 }
 
 // rebuild makes an object or array of what f returns for the members of another.
