@@ -63,7 +63,7 @@ func BenchmarkSinks(b *testing.B) {
 
 // benchJournal holds events of about a kilobyte.
 func benchJournal(b *testing.B) *journal.Journal {
-	j, err := journal.Open(b.TempDir(), journal.Options{Sensor: "bench"})
+	j, err := journal.Open(b.TempDir(), journal.Options{Sensor: "bench", KeepOpen: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,11 +20,6 @@ const (
 	// MaxBatch is how many events go to a program at once.
 	MaxBatch = 256
 
-	// A place is stored at least this often, so that what comes twice after a crash
-	// of the sensor is bounded: by keepEvents and one batch.
-	keepEvery  = time.Second
-	keepEvents = 1000 - 2*MaxBatch
-
 	healthEvery  = 15 * time.Second // of a program that has nothing to do
 	healthyAfter = 5 * time.Minute  // a program that ran so long starts with a clean record
 	downAfter    = 10 * time.Second // of failing, until that is an event
@@ -66,9 +61,7 @@ type sink struct {
 
 	// run
 	threads  *spawner
-	at, kept uint64 // delivered up to; stored
-	keptAt   time.Time
-	unkept   int // events delivered since
+	place    place
 	pending  []outgoing
 	end      uint64 // the place when pending is delivered
 	single   int    // events of pending to be delivered one by one
@@ -133,6 +126,7 @@ func checkProgram(spec Spec) error {
 // run feeds the sink until ctx ends. Its program has ended when it returns.
 func (s *sink) run(ctx context.Context, threads *spawner) {
 	s.threads = threads
+	s.place = place{journal: s.journal, sink: s.spec.Name}
 	defer s.finish(ctx)
 	for ctx.Err() == nil {
 		s.answer(ctx)
@@ -153,10 +147,7 @@ func (s *sink) finish(run context.Context) {
 		p.stop()
 		s.setProcess(nil)
 	}
-	// The sensor is stopping: this is the last chance, and a moment.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := s.keep(ctx, true); err != nil {
+	if err := s.place.finish(); err != nil {
 		s.log.Warn("the place of a sink is not stored: some events will come again", "error", err)
 	}
 	s.answer(run) // that it is over
@@ -164,10 +155,11 @@ func (s *sink) finish(run context.Context) {
 
 // step does the next thing that is to do. What it returns ends in a pause.
 func (s *sink) step(ctx context.Context) error {
-	if s.kept == 0 && s.at == 0 && s.keptAt.IsZero() {
-		if err := s.begin(ctx); err != nil {
+	if !s.place.begun {
+		if err := s.place.begin(ctx, s.spec.Newest); err != nil {
 			return err
 		}
+		s.moved(s.place.at)
 	}
 	if s.gone {
 		s.pause(ctx, time.Hour) // only the operator ends this
@@ -182,30 +174,13 @@ func (s *sink) step(ctx context.Context) error {
 	return s.deliver(ctx)
 }
 
-// begin finds the place to go on from.
-func (s *sink) begin(ctx context.Context) error {
-	at, ok, err := s.journal.Place(s.spec.Name)
-	if err != nil {
-		return fmt.Errorf("read place: %w", err)
-	}
-	if !ok && s.spec.Newest {
-		at = s.journal.Last()
-		if err := s.journal.Keep(ctx, s.spec.Name, at); err != nil {
-			return fmt.Errorf("store place: %w", err)
-		}
-	}
-	s.at, s.kept, s.end, s.keptAt = at, at, at, time.Now()
-	s.update(func(st *Status) { st.At = at })
-	return nil
-}
-
 // next takes the next events from the journal, or waits for some.
 func (s *sink) next(ctx context.Context) error {
-	records, end, err := s.journal.Read(ctx, s.at, MaxBatch)
+	records, end, err := s.journal.Read(ctx, s.place.at, MaxBatch)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
-	if end == s.at {
+	if end == s.place.at {
 		return s.idle(ctx)
 	}
 	s.end = end
@@ -217,7 +192,7 @@ func (s *sink) next(ctx context.Context) error {
 	}
 	if len(s.pending) == 0 {
 		s.moved(end)
-		return s.keep(ctx, false)
+		return s.place.keep()
 	}
 	return nil
 }
@@ -238,16 +213,16 @@ func (s *sink) form(r Record) outgoing {
 // idle waits for events, and meanwhile does what is due.
 func (s *sink) idle(ctx context.Context) error {
 	due := s.checked.Add(healthEvery)
-	if s.at != s.kept && s.keptAt.Add(keepEvery).Before(due) {
-		due = s.keptAt.Add(keepEvery)
+	if at, ok := s.place.due(); ok && at.Before(due) {
+		due = at
 	}
 	wait, cancel := s.waiting(ctx, time.Until(due))
-	err := s.journal.Wait(wait, s.at)
+	err := s.journal.Wait(wait, s.place.at)
 	cancel()
 	if err != nil && wait.Err() == nil {
 		return fmt.Errorf("wait for events: %w", err)
 	}
-	if err := s.keep(ctx, false); err != nil {
+	if err := s.place.keep(); err != nil {
 		return err
 	}
 	if time.Since(s.checked) < healthEvery || ctx.Err() != nil {
@@ -263,20 +238,8 @@ func (s *sink) idle(ctx context.Context) error {
 
 // moved notes that everything up to a place is done.
 func (s *sink) moved(to uint64) {
-	s.at = to
+	s.place.at = to
 	s.update(func(st *Status) { st.At = to })
-}
-
-// keep stores the place, if that is due.
-func (s *sink) keep(ctx context.Context, now bool) error {
-	if s.at == s.kept || !now && s.unkept < keepEvents && time.Since(s.keptAt) < keepEvery {
-		return nil
-	}
-	if err := s.journal.Keep(ctx, s.spec.Name, s.at); err != nil {
-		return fmt.Errorf("store place: %w", err)
-	}
-	s.kept, s.keptAt, s.unkept = s.at, time.Now(), 0
-	return nil
 }
 
 // ensure has the program running.
@@ -315,7 +278,7 @@ func (s *sink) ensure(ctx context.Context) error {
 // deliver sends what is pending, or the first of it.
 func (s *sink) deliver(ctx context.Context) error {
 	if bad := s.pending[0].bad; bad != "" {
-		return s.bury(ctx, bad)
+		return s.bury(bad)
 	}
 	events := s.batch()
 	// A stop lets a batch that is on its way arrive, for a moment.
@@ -328,9 +291,9 @@ func (s *sink) deliver(ctx context.Context) error {
 	}
 	if err == nil {
 		s.recovered()
-		return s.keep(ctx, false)
+		return s.place.keep()
 	}
-	return s.refused(ctx, err, len(events)-done)
+	return s.refused(err, len(events)-done)
 }
 
 // batch is what of the pending events goes at once.
@@ -364,7 +327,7 @@ func (s *sink) delivered(n int) {
 	s.restarts.reset()
 	s.circuit.reset()
 	s.take(n)
-	s.unkept += n
+	s.place.unkept += n
 	s.update(func(st *Status) { st.Sent += uint64(n) })
 }
 
@@ -380,13 +343,13 @@ func (s *sink) take(n int) {
 }
 
 // refused decides about a batch of which n events were not delivered.
-func (s *sink) refused(ctx context.Context, err error, n int) error {
+func (s *sink) refused(err error, n int) error {
 	r, ok := errors.AsType[*refusal](err)
 	switch {
 	case !ok:
 		return s.crashed(err)
 	case r.kind == pluginpb.Failure_PERMANENT && (r.located || n == 1):
-		return s.bury(ctx, r.message)
+		return s.bury(r.message)
 	case r.kind == pluginpb.Failure_PERMANENT:
 		s.single = n // to see which one it is
 		return nil
@@ -406,13 +369,13 @@ func (s *sink) crashed(err error) error {
 		s.single, s.crashes = len(s.pending), 0
 	case s.single > 0 && s.crashes >= maxCrashes:
 		reason := fmt.Sprintf("the plugin ended %d times while delivering it: %s", s.crashes, s.proc.epitaph())
-		return errors.Join(err, s.bury(context.Background(), reason))
+		return errors.Join(err, s.bury(reason))
 	}
 	return err
 }
 
 // bury makes a dead letter of the first pending event.
-func (s *sink) bury(ctx context.Context, reason string) error {
+func (s *sink) bury(reason string) error {
 	first := s.pending[0]
 	displaced, err := s.dead.add(DeadLetter{Seq: first.seq, At: time.Now().UTC(), Reason: reason})
 	if err != nil {
@@ -426,7 +389,7 @@ func (s *sink) bury(ctx context.Context, reason string) error {
 	})
 	s.tellDead(first, reason)
 	s.take(1)
-	return s.keep(ctx, true)
+	return s.place.keep()
 }
 
 // tellDead reports dead letters, but not those of such reports, and not each one.

@@ -34,6 +34,9 @@ const (
 	// MaxMessage is how many bytes a message may have: one event of the largest
 	// size, or a batch of smaller ones.
 	MaxMessage = 32 << 20
+	// BufferSize is how many bytes either side reads and writes at once: about a
+	// batch, so that one does not cost many system calls.
+	BufferSize = 256 << 10
 	// LifelineEnv names the descriptor that ends when the sensor does.
 	LifelineEnv = "KILLDEER_LIFELINE_FD"
 )
@@ -68,7 +71,9 @@ func Serve(open func(config json.RawMessage) (sdk.Sink, error)) {
 		VersionedPlugins: map[int]goplugin.PluginSet{Version: {SinkName: &Sink{serve: s}}},
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(o, grpc.MaxRecvMsgSize(MaxMessage))...)
+			return grpc.NewServer(append(o, grpc.MaxRecvMsgSize(MaxMessage), grpc.ReadBufferSize(BufferSize),
+				// A batch is not to wait for leave to be sent in full.
+				grpc.InitialWindowSize(MaxMessage), grpc.InitialConnWindowSize(MaxMessage))...)
 		},
 	})
 	if err := s.close(); err != nil {
