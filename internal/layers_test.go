@@ -35,9 +35,9 @@ var mayImport = map[string][]string{
 	"rules/fold":               {},
 	"rules/match":              {"sdk"},
 	"rules/core":               {"sdk", "sdk/guest", "rules/fold"},
-	"rules/core/wasm":          {"sdk", "sdk/guest", "rules/core"},
 	"rules/toml":               {"sdk", "sdk/guest", "rules/match"},
 	"rules/toml/wasm":          {"sdk", "sdk/guest", "rules/toml"},
+	"rules/core/wasm":          {"sdk", "sdk/guest", "rules/core"},
 
 	"internal/conformance":      {"sdk", "sdk/guest"},
 	"internal/conformance/wasm": {"sdk", "sdk/guest", "internal/conformance"},
@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 
 	"plugins/sinktest":  {"sdk", "sdk/plugin", "plugins"},
 	"plugins/file":      {"sdk", "sdk/plugin", "plugins/file/sink"},
-	"plugins/file/sink": {"sdk", "sdk/plugin"},
+	"plugins/file/sink": {"sdk", "sdk/plugin", "plugins/encode"},
 	"examples/sink":     {"sdk", "sdk/plugin"},
 
 	"agent": {
@@ -76,14 +76,25 @@ var mayImport = map[string][]string{
 	"cmd/killdeer":        {"agent", "agent/config", "agent/journal", "internal/pack", "plugins", "sdk"},
 	"internal/bench":      {},
 	"internal/bench/null": {"sdk", "sdk/plugin"},
+
+	"plugins/encode":            {"sdk"},
+	"plugins/encode/encodetest": {"sdk"},
+	"plugins/syslog":            {"sdk", "sdk/plugin", "plugins/syslog/sink"},
+	"plugins/syslog/sink":       {"sdk", "sdk/plugin", "plugins/encode"},
+	"plugins/webhook":           {"sdk", "sdk/plugin", "plugins/webhook/sink"},
+	"plugins/webhook/sink":      {"sdk", "sdk/plugin", "plugins/encode"},
+	"internal/receivers":        {},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
 
 // testOnly are the packages that nothing which ships may import.
-var testOnly = []string{"internal/clients", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm", "plugins/sinktest"}
+var testOnly = []string{
+	"internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
+	"plugins/sinktest", "plugins/encode/encodetest",
+}
 
 func TestLayers(t *testing.T) {
 	found := sources(t, "..")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/plugins/encode"
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
 
@@ -21,7 +22,7 @@ const (
 // Config is the sink's table of agent.toml.
 type Config struct {
 	Path     string          `json:"path"`      // absolute
-	Format   string          `json:"format"`    // ndjson
+	Format   string          `json:"format"`    // ndjson, ecs or ocsf
 	MaxBytes plugin.Size     `json:"max_bytes"` // of a file, then it is rotated; 0: any
 	MaxAge   plugin.Duration `json:"max_age"`   // spans of this length get files of their own, in UTC; 0: none
 	Keep     int             `json:"keep"`      // rotated files; 0: all
@@ -30,7 +31,7 @@ type Config struct {
 }
 
 func parse(raw json.RawMessage) (Config, fs.FileMode, error) {
-	c := Config{Format: formatNDJSON, MaxBytes: 256 << 20, Fsync: "batch", Mode: "0600"}
+	c := Config{Format: string(encode.NDJSON), MaxBytes: 256 << 20, Fsync: "batch", Mode: "0600"}
 	if err := plugin.Decode(raw, &c); err != nil {
 		return c, 0, err
 	}

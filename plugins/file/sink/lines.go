@@ -1,27 +1,31 @@
 package sink
 
 import (
-	"fmt"
+	"encoding/json"
 
+	"github.com/killdeer-mcp/killdeer/plugins/encode"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // lines makes the lines of a file.
-type lines struct{ format string }
+type lines struct {
+	*encode.Lines
+	asIs bool // a record is a line
+}
 
-func newLines(format, _ string) (*lines, error) {
-	if format != formatNDJSON {
-		return nil, fmt.Errorf("format: want %q, got %q", formatNDJSON, format)
-	}
-	return &lines{format}, nil
+func newLines(format, version string) (*lines, error) {
+	l, err := encode.NewLines(encode.Format(format), version)
+	return &lines{l, encode.Format(format) == encode.NDJSON}, err
 }
 
 // record appends the line of an event that is not decoded.
 func (l *lines) record(dst []byte, record sdk.RawJSON) ([]byte, error) {
-	return append(append(dst, record...), '\n'), nil
-}
-
-// event appends the line of an event.
-func (l *lines) event(dst []byte, ev *sdk.Event) ([]byte, error) {
-	return dst, nil
+	if l.asIs {
+		return append(append(dst, record...), '\n'), nil
+	}
+	var ev sdk.Event
+	if err := json.Unmarshal(record, &ev); err != nil {
+		return nil, err
+	}
+	return l.Append(dst, &ev)
 }

@@ -20,8 +20,6 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-const formatNDJSON = "ndjson"
-
 // maxWrite is about how many bytes go to the file at once.
 const maxWrite = 4 << 20
 
@@ -66,7 +64,7 @@ func New(config json.RawMessage, version string) (*Sink, error) {
 
 // Write implements [sdk.Sink].
 func (s *Sink) Write(ctx context.Context, batch []sdk.Event) error {
-	return s.write(ctx, len(batch), func(dst []byte, i int) ([]byte, error) { return s.lines.event(dst, &batch[i]) })
+	return s.write(ctx, len(batch), func(dst []byte, i int) ([]byte, error) { return s.lines.Append(dst, &batch[i]) })
 }
 
 // WriteJSON implements [sdk.JSONSink].
