@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -26,8 +27,19 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Size is a number of bytes in a sink's table, such as "64KiB", "10MB" or "512".
+// Size is a number of bytes in a sink's table, such as "64KiB", "10MB" or 512.
 type Size int64
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *Size) UnmarshalJSON(b []byte) error {
+	text := string(b)
+	if b[0] == '"' {
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+	}
+	return s.UnmarshalText([]byte(text))
+}
 
 var sizeUnits = []struct {
 	name  string

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ type Sink struct {
 	lines  *lines
 	hup    chan os.Signal
 	reopen atomic.Bool
+	end    sync.Once
 	done   chan struct{}
 }
 
@@ -122,8 +124,10 @@ func (s *Sink) ended(written int, why error) error {
 
 // Close implements [io.Closer].
 func (s *Sink) Close() error {
-	signal.Stop(s.hup)
-	close(s.hup)
-	<-s.done
+	s.end.Do(func() {
+		signal.Stop(s.hup)
+		close(s.hup)
+		<-s.done
+	})
 	return s.file.close()
 }
