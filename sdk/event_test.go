@@ -47,6 +47,9 @@ func full() *sdk.Event {
 		Clock:  &sdk.ClockStep{By: -3600},
 		Canary: &sdk.Canary{ID: "c1", Value: "AKIA", Kind: "aws_key.id", Label: "backup", Scope: "session"},
 		Pack:   &sdk.PackStale{ID: "acme/scanners", Version: "1.4", Serial: 12, Expires: at},
+
+		Health:    &sdk.Health{Part: "sink/siem", State: "down", Detail: "d"},
+		Heartbeat: &sdk.Heartbeat{Every: 300, Uptime: 600.5, Last: 6},
 	}
 }
 
