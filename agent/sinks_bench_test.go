@@ -61,7 +61,8 @@ func BenchmarkSinks(b *testing.B) {
 	}
 }
 
-// benchJournal holds events of about a kilobyte.
+// benchJournal holds events of about a kilobyte, in segments that nothing seals
+// meanwhile.
 func benchJournal(b *testing.B) *journal.Journal {
 	j, err := journal.Open(b.TempDir(), journal.Options{Sensor: "bench", KeepOpen: true})
 	if err != nil {
