@@ -88,7 +88,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
