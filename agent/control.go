@@ -305,6 +305,9 @@ func (c *controlClient) Stats(ctx context.Context) (s journal.Stats, err error) 
 
 func (c *controlClient) Follow(ctx context.Context, after uint64, f func(*sdk.Event) error) error {
 	body, err := c.open(ctx, "/follow", url.Values{"after": {strconv.FormatUint(after, 10)}})
+	if hasStopped(err) {
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
@@ -324,10 +327,17 @@ func (c *controlClient) Follow(ctx context.Context, after uint64, f func(*sdk.Ev
 		}
 	}
 	err = lines.Err()
-	if err == nil || ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+	if err == nil || ctx.Err() != nil || hasStopped(err) {
 		return ctx.Err() // a sensor that stops does not end its streams first
 	}
 	return fmt.Errorf("follow events: %w", err)
+}
+
+// hasStopped reports whether an error is that of asking a sensor that ran a moment
+// ago.
+func hasStopped(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
 }
 
 func (c *controlClient) Close() error {

@@ -25,7 +25,7 @@ const (
 // Kinds returns all kinds of event.
 func Kinds() []Kind {
 	return []Kind{
-		KindAccess, KindDetection, KindGap, KindGuest, KindClock, KindCanary, KindHealth, KindHeartbeat,
+		KindAccess, KindDetection, KindGap, KindGuest, KindClock, KindCanary, KindPackStale, KindHealth, KindHeartbeat,
 	}
 }
 

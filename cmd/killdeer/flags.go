@@ -15,7 +15,7 @@ import (
 const maxLast = 1000
 
 var (
-	kinds      = []sdk.Kind{sdk.KindAccess, sdk.KindDetection, sdk.KindGap, sdk.KindGuest, sdk.KindClock, sdk.KindCanary, sdk.KindPackStale}
+	kinds      = sdk.Kinds()
 	severities = []sdk.Severity{sdk.SeverityInfo, sdk.SeverityLow, sdk.SeverityMedium, sdk.SeverityHigh, sdk.SeverityCritical}
 )
 
