@@ -67,6 +67,10 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 	cd internal/clients && python3 -m venv .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 
+.PHONY: receivers
+receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
+	internal/receivers/install
+
 .PHONY: conformance
 conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
