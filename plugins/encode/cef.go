@@ -55,7 +55,7 @@ func cefClass(e *sdk.Event, shape shape) (class, name string) {
 // score is the severity from 0 to 10, as CEF has it.
 func score(e *sdk.Event) int {
 	if e.Detection == nil {
-		if e.Kind == sdk.KindGap || e.Kind == sdk.KindGuest || e.Kind == "health" {
+		if e.Kind == sdk.KindGap || e.Kind == sdk.KindGuest || e.Kind == sdk.KindHealth && healthSeverity(e.Health) < 6 {
 			return 5
 		}
 		return 1

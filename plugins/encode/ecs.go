@@ -150,6 +150,8 @@ type ecsMCP struct {
 	Guest     *sdk.GuestError   `json:"guest,omitempty"`
 	Clock     *sdk.ClockStep    `json:"clock,omitempty"`
 	Canary    *sdk.Canary       `json:"canary,omitempty"`
+	Health    *sdk.Health       `json:"health,omitempty"`
+	Heartbeat *sdk.Heartbeat    `json:"heartbeat,omitempty"`
 }
 
 type ecsDetection struct {
@@ -315,7 +317,7 @@ func ecsOwn(e *sdk.Event) ecsMCP {
 		Session: e.Session, Actor: e.Actor, Peer: e.Peer, Transport: e.Transport, Event: e.Event,
 		Era: e.Era, Protocol: e.Protocol, RPCID: string(e.RPCID), Client: e.Client,
 		Persona: e.Persona, Profile: e.Profile, Outcome: e.Outcome, Notes: e.Notes,
-		Gap: e.Gap, Guest: e.Guest, Clock: e.Clock, Canary: e.Canary,
+		Gap: e.Gap, Guest: e.Guest, Clock: e.Clock, Canary: e.Canary, Health: e.Health, Heartbeat: e.Heartbeat,
 	}
 	if e.Body != nil {
 		doc.BodyHash, doc.BodyCut = e.Body.SHA256, e.Body.Cut

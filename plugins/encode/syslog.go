@@ -277,6 +277,16 @@ func (f *fields) addCondition(e *sdk.Event) {
 	if e.Canary != nil {
 		f.add("canary_kind", e.Canary.Kind)
 	}
+	if h := e.Health; h != nil {
+		f.add("part", h.Part)
+		f.add("state", h.State)
+		f.add("detail", h.Detail)
+	}
+	if h := e.Heartbeat; h != nil {
+		f.add("every_s", strconv.FormatFloat(h.Every, 'f', -1, 64))
+		f.add("uptime_s", strconv.FormatFloat(h.Uptime, 'f', -1, 64))
+		f.add("last_seq", strconv.FormatUint(h.Last, 10))
+	}
 }
 
 // sentence is the message text, the predecessor's words where it had some.
@@ -315,6 +325,8 @@ func condition(e *sdk.Event, v func(string) string) string {
 		return fmt.Sprintf("guest %s failed (%s)", v(e.Guest.Module), v(e.Guest.Code))
 	case e.Clock != nil:
 		return fmt.Sprintf("clock was set by %g s", e.Clock.By)
+	case e.Health != nil:
+		return fmt.Sprintf("%s is %s", v(e.Health.Part), v(e.Health.State))
 	case e.Canary != nil:
 		return fmt.Sprintf("canary handed out (%s)", v(e.Canary.Kind))
 	default:
@@ -368,14 +380,24 @@ func mcpMethod(s string) bool {
 	return len(s) <= maxMsgID && strings.Contains(s, "/")
 }
 
+// healthSeverity tells what is well again from what is not.
+func healthSeverity(h *sdk.Health) int {
+	if h == nil || h.State == "up" || h.State == "test" {
+		return 6
+	}
+	return 4
+}
+
 // severity is a syslog severity, RFC 5424 §6.2.1.
 func (s *Syslog) severity(e *sdk.Event) int {
 	if e.Detection == nil {
 		switch e.Kind {
 		case sdk.KindAccess:
 			return s.Severity
-		case sdk.KindGap, sdk.KindGuest, "health":
+		case sdk.KindGap, sdk.KindGuest:
 			return 4
+		case sdk.KindHealth:
+			return healthSeverity(e.Health)
 		case sdk.KindClock:
 			return 5
 		default:

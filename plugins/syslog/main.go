@@ -12,6 +12,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
 
+// version is set by the build.
 var version = "dev"
 
 func main() {

@@ -67,10 +67,15 @@ func Events() map[string]sdk.Event {
 		"guest": own(sdk.KindGuest, func(e *sdk.Event) {
 			e.Guest = &sdk.GuestError{Module: "core", Op: "evaluate", Code: "timeout", Detail: "deadline", TookMS: 2000}
 		}),
-		"clock":     own(sdk.KindClock, func(e *sdk.Event) { e.Clock = &sdk.ClockStep{By: -3.5} }),
-		"canary":    own(sdk.KindCanary, func(e *sdk.Event) { e.Canary = &sdk.Canary{Value: "AKIA", Kind: "aws_key"} }),
-		"heartbeat": own("heartbeat", func(*sdk.Event) {}),
-		"empty":     {},
+		"clock":  own(sdk.KindClock, func(e *sdk.Event) { e.Clock = &sdk.ClockStep{By: -3.5} }),
+		"canary": own(sdk.KindCanary, func(e *sdk.Event) { e.Canary = &sdk.Canary{Value: "AKIA", Kind: "aws_key"} }),
+		"health": own(sdk.KindHealth, func(e *sdk.Event) {
+			e.Health = &sdk.Health{Part: "sink/siem", State: "down", Detail: "refused"}
+		}),
+		"heartbeat": own(sdk.KindHeartbeat, func(e *sdk.Event) {
+			e.Heartbeat = &sdk.Heartbeat{Every: 60, Uptime: 3600, Last: 8}
+		}),
+		"empty": {},
 	}
 }
 

@@ -40,19 +40,19 @@ const (
 // Config is the table [sinks.config] of a syslog sink. docs/siem.md says what each
 // key is for.
 type Config struct {
-	Address    string   `json:"address"`
-	Transport  string   `json:"transport"`
-	Framing    string   `json:"framing"`
-	Format     string   `json:"format"`
-	Facility   number   `json:"facility"`
-	Severity   number   `json:"severity"`
-	AppName    string   `json:"app_name"`
-	Hostname   string   `json:"hostname"`
-	Enterprise int      `json:"enterprise"`
-	MaxBytes   int      `json:"max_bytes"`
-	ArgsBytes  int      `json:"args_bytes"`
-	Timeout    duration `json:"timeout"`
-	TLS        TLS      `json:"tls"`
+	Address    string          `json:"address"`
+	Transport  string          `json:"transport"`
+	Framing    string          `json:"framing"`
+	Format     string          `json:"format"`
+	Facility   number          `json:"facility"`
+	Severity   number          `json:"severity"`
+	AppName    string          `json:"app_name"`
+	Hostname   string          `json:"hostname"`
+	Enterprise int             `json:"enterprise"`
+	MaxBytes   int             `json:"max_bytes"`
+	ArgsBytes  int             `json:"args_bytes"`
+	Timeout    plugin.Duration `json:"timeout"`
+	TLS        TLS             `json:"tls"`
 }
 
 // TLS says whom to trust and who to be. Each is PEM text or the path of a file
@@ -69,7 +69,7 @@ func defaults() Config {
 	return Config{
 		Transport: transportUDP, Framing: framingOctet, Format: "rfc5424",
 		Facility: encode.DefaultFacility, Severity: encode.DefaultSeverity, AppName: encode.DefaultApp,
-		Enterprise: encode.DocumentationPEN, ArgsBytes: 256, Timeout: duration(8 * time.Second),
+		Enterprise: encode.DocumentationPEN, ArgsBytes: 256, Timeout: plugin.Duration(8 * time.Second),
 	}
 }
 
@@ -211,18 +211,4 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	}
 	*n = value
 	return nil
-}
-
-// duration is a time in Go's spelling, as 8s.
-type duration time.Duration
-
-// UnmarshalJSON reads "8s".
-func (d *duration) UnmarshalJSON(text []byte) error {
-	var s string
-	if err := json.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("a duration is a string such as \"8s\": %w", err)
-	}
-	value, err := time.ParseDuration(s)
-	*d = duration(value)
-	return err
 }

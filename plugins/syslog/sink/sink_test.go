@@ -34,7 +34,7 @@ func TestConfig(t *testing.T) {
 		{"facility number", `{"address":"siem:514","facility":77}`, "facility 77"},
 		{"datagram", `{"address":"siem:514","max_bytes":70000}`, "at most 65000"},
 		{"short", `{"address":"siem:514","max_bytes":100}`, "at least 480"},
-		{"timeout", `{"address":"siem:514","timeout":"8"}`, "missing unit"},
+		{"timeout", `{"address":"siem:514","timeout":"8"}`, "no duration"},
 		{"tls without", `{"address":"siem:514","tls":{"ca":"x"}}`, `transport = "tls"`},
 		{"key without", `{"address":"siem:514","transport":"tls","tls":{"cert":"x"}}`, "belong together"},
 		{"no such file", `{"address":"siem:514","transport":"tls","tls":{"ca":"/none/ca.pem"}}`, "tls.ca"},
