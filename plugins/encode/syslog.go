@@ -192,8 +192,8 @@ type fields struct {
 }
 
 func (f *fields) add(name, value string) {
-	if value != "" {
-		f.list = append(f.list, Param{name, Visible(value, f.limit)})
+	if shown := Visible(value, f.limit); shown != "" {
+		f.list = append(f.list, Param{name, shown})
 	}
 }
 

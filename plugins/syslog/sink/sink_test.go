@@ -72,7 +72,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	return listener.Addr().String()
 }
 
-func newSink(t *testing.T, config string) *sink.Sink {
+func newSink(t testing.TB, config string) *sink.Sink {
 	t.Helper()
 	s, err := sink.New(json.RawMessage(config), "1.0")
 	if err != nil {

@@ -37,6 +37,8 @@ const (
 	leastSecret  = 24
 	mostSecret   = 64
 	teamsBytes   = 28_000
+
+	maxDigest = 4 * time.Minute // within the longest time that the sensor waits for a batch
 )
 
 // Config is the table [sinks.config] of a webhook sink. docs/siem.md says what each
@@ -131,6 +133,7 @@ func (c *Config) validate() error {
 	check(c.MaxBytes >= leastBytes && c.MaxBytes <= mostBytes, "max_bytes %d: %d to %d", c.MaxBytes, leastBytes, mostBytes)
 	check(c.Timeout > 0, "timeout: above 0")
 	check(c.Form != formStandard || c.Digest == 0 && c.CoolDown == 0, "digest, cooldown: not of form = \"standard\", which sends every event")
+	check(time.Duration(c.Digest) <= maxDigest, "digest: at most %s", maxDigest)
 	for name, value := range c.Headers {
 		request := http.Request{Header: http.Header{}}
 		request.Header.Set(name, value)
