@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"persona/canary":           {},
 	"persona/world":            {"sdk", "sdk/guest", "persona/canary"},
 	"persona/enterprise/pgsql": {},
-	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql"},
+	"persona/enterprise/ql":    {},
+	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql", "persona/enterprise/ql"},
 	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
 	"rules/fold":               {},
 	"rules/match":              {"sdk"},
@@ -88,7 +89,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "persona/enterprise/ql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
