@@ -5,12 +5,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 const (
-	maxQuery = 8 << 10 // bytes of a query that are looked at
-	maxWords = 32
+	maxQuery = 8 << 10   // bytes of a query that are looked at
+	maxBytes = 800 << 10 // of an answer's document; a guest may give a megabyte in all
 )
 
 // args reads arguments that the host has checked against the schema, and takes
@@ -31,71 +32,16 @@ func (a args) limit(key string, def, hi int) int {
 	return int(min(n, int64(hi)))
 }
 
+// offsetOr is an offset, def when it is absent.
+func (a args) offsetOr(key string, def int) int {
+	if !a.o.Has(key) {
+		return def
+	}
+	return a.offset(key)
+}
+
 // offset is a number from 0 that is small enough to add to.
 func (a args) offset(key string) int { return int(min(max(a.o.Int(key, 0), 0), 1<<30)) }
-
-// words are what a search has to find: all of them, in lower case.
-type words []string
-
-// parseWords splits a query at white space, quotes kept together. Qualifiers
-// (name:value) that take knows are left out of the words.
-func parseWords(query string, take func(name, value string) bool) words {
-	var out words
-	for _, token := range tokens(strings.ToLower(query)) {
-		if name, value, ok := strings.Cut(token, ":"); ok && take != nil && take(name, strings.Trim(value, `"'`)) {
-			continue
-		}
-		if token = strings.Trim(token, `"'*()`); token != "" && token != "and" {
-			out = append(out, token)
-		}
-	}
-	return out
-}
-
-func tokens(s string) []string {
-	var out []string
-	for len(out) < maxWords {
-		s = strings.TrimLeft(s, " \t\r\n,")
-		if s == "" {
-			break
-		}
-		end := tokenEnd(s)
-		out = append(out, s[:end])
-		s = s[end:]
-	}
-	return out
-}
-
-// tokenEnd finds the white space that is not inside double quotes.
-func tokenEnd(s string) int {
-	quoted := false
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			quoted = !quoted
-		case ' ', '\t', '\r', '\n':
-			if !quoted {
-				return i
-			}
-		}
-	}
-	return len(s)
-}
-
-func (ws words) in(lower string) bool {
-	for _, w := range ws {
-		if !contains(lower, w) {
-			return false
-		}
-	}
-	return true
-}
-
-// page cuts the slice that a page number and size ask for.
-func page[T any](list []T, start, size int) []T {
-	start = min(max(start, 0), len(list))
-	return list[start:min(start+size, len(list))]
-}
 
 // Times as the services write them.
 const (
@@ -138,3 +84,6 @@ func format(t time.Time, layout string) string {
 
 // two writes a number in two digits.
 func two(b []byte, n int) { b[0], b[1] = '0'+byte(n/10), '0'+byte(n%10) }
+
+// say fills each % of a text with the next argument.
+func say(text string, args ...string) string { return ql.Say(text, args...) }

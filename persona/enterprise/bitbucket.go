@@ -3,6 +3,7 @@ package enterprise
 import (
 	"strings"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -10,6 +11,8 @@ import (
 const (
 	errNoWorkspace = refusal("No workspace with this identifier, or you do not have access to it.")
 	errNoSlug      = refusal("You may not have access to this repository or it no longer exists in this workspace.")
+	errPagelen     = refusal("Invalid pagelen")
+	errPage        = refusal("Invalid page")
 	// artifactBuilds is for how many builds of a job artifacts are kept.
 	artifactBuilds = 8
 )
@@ -21,13 +24,33 @@ func (v *view) workspace(name string) error {
 	return nil
 }
 
+// bitbucketPage is the page that is asked for. Bitbucket refuses pages of more than
+// 100 and pages behind the last one.
+func bitbucketPage(a args, total int) (start, size int, err error) {
+	size, n := a.offsetOr("pagelen", maxPerPage), a.offsetOr("page", 1)
+	if size < 1 || size > maxPerPage {
+		return 0, 0, errPagelen
+	}
+	if start = (n - 1) * size; n < 1 || n > 1 && start >= total {
+		return 0, 0, errPage
+	}
+	return start, size, nil
+}
+
 func bitbucketRepositories(v *view, a args, w *guest.Writer) error {
 	if err := v.workspace(a.text("workspace")); err != nil {
 		return err
 	}
-	all := v.repositories(world.Bitbucket, a.text("query"))
+	all, err := v.repositories(world.Bitbucket, a.text("query"))
+	if err != nil {
+		return err
+	}
+	start, size, err := bitbucketPage(a, len(all))
+	if err != nil {
+		return err
+	}
 	w.Obj().Key("total_count").Int(int64(len(all))).Key("repositories").Arr()
-	for _, r := range all {
+	for _, r := range ql.Window(all, start, size) {
 		web := v.WebURL(r.Repo)
 		w.Obj().Key("id").Int(int64(r.ID)).Key("uuid").Str("{" + r.UUID + "}").Key("name").Str(r.Name).Key("full_name").Str(r.FullName())
 		w.Key("description").Str(r.Description).Key("visibility").Str(visibility(r.Repo)).Key("is_private").Bool(r.Private)
@@ -68,9 +91,16 @@ func bitbucketCode(v *view, a args, w *guest.Writer) error {
 	if err != nil {
 		return err
 	}
-	all := v.code(world.Bitbucket, a.text("query"), wants)
+	all, err := v.code(world.Bitbucket, a.text("query"), wants)
+	if err != nil {
+		return err
+	}
+	start, size, err := bitbucketPage(a, len(all))
+	if err != nil {
+		return err
+	}
 	w.Obj().Key("total_count").Int(int64(len(all))).Key("results").Arr()
-	for _, h := range page(all, 0, maxCodeResult) {
+	for _, h := range ql.Window(all, start, size) {
 		href := "https://api.bitbucket.org/2.0/repositories/" + h.repo.FullName() + "/src/" + h.repo.Branch + "/" + h.file.Path
 		w.Obj().Key("file").Obj().Key("path").Str(h.file.Path).Key("links").Obj().Key("self").Obj().Key("href").Str(href).End().End().End()
 		w.Key("repository").Obj().Key("full_name").Str(h.repo.FullName()).End().Key("lines").Arr()
@@ -98,9 +128,13 @@ func bitbucketArtifacts(v *view, a args, w *guest.Writer) error {
 	if err != nil {
 		return err
 	}
-	all := v.artifacts(parseWords(a.text("query"), nil), wants)
+	all := v.artifacts(strings.Fields(strings.ToLower(a.text("query"))), wants)
+	start, size, err := bitbucketPage(a, len(all))
+	if err != nil {
+		return err
+	}
 	w.Obj().Key("total_count").Int(int64(len(all))).Key("artifacts").Arr()
-	for _, f := range all {
+	for _, f := range ql.Window(all, start, size) {
 		w.Obj().Key("name").Str(f.name).Key("size_bytes").Int(int64(f.size))
 		w.Key("pipeline").Obj().Key("build_number").Int(int64(f.build.Number)).Key("status").Str("SUCCESSFUL").End()
 		stamp(w, "created_on", f.build.Started.Add(f.build.Duration), bitTime)
@@ -110,7 +144,8 @@ func bitbucketArtifacts(v *view, a args, w *guest.Writer) error {
 	return nil
 }
 
-func (v *view) artifacts(ws words, wants func(*world.Repo) bool) []artifact {
+// artifacts are those whose names hold all parts.
+func (v *view) artifacts(parts []string, wants func(*world.Repo) bool) []artifact {
 	var out []artifact
 	for _, j := range v.Jobs {
 		if j.Deploy || j.Repo.SCM != world.Bitbucket || !v.open(j.Repo) || !wants(j.Repo) {
@@ -120,10 +155,19 @@ func (v *view) artifacts(ws words, wants func(*world.Repo) bool) []artifact {
 		for n := last; n > max(0, last-artifactBuilds); n-- {
 			b := v.Build(j, n, v.now)
 			name := j.Repo.Name + "-" + b.Version + ".tar.gz"
-			if b.Result(v.now) == "SUCCESS" && b.Commit != nil && ws.in(name) {
+			if b.Result(v.now) == "SUCCESS" && b.Commit != nil && holdsAll(name, parts) {
 				out = append(out, artifact{name, j.Repo.SizeKB*700 + n*1013, b})
 			}
 		}
 	}
 	return out
+}
+
+func holdsAll(s string, parts []string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s, p) {
+			return false
+		}
+	}
+	return true
 }

@@ -291,7 +291,7 @@ func TestCQL(t *testing.T) {
 	ks := w.Keyspaces()[1].Name
 	for q, want := range map[string]string{
 		"SELECT * FROM sessions_by_user":                                  "No keyspace has been specified",
-		"SELECT * FROM " + ks + ".nothing":                                "unconfigured table nothing",
+		"SELECT * FROM " + ks + ".nothing":                                "table nothing does not exist",
 		"SELECT * FROM " + ks + ".sessions_by_user WHERE ip = '10.0.0.1'": "use ALLOW FILTERING",
 		"DELETE FROM " + ks + ".sessions_by_user":                         "Unauthorized",
 		"SELECT nope FROM " + ks + ".sessions_by_user":                    "Undefined column name nope",

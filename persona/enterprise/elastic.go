@@ -1,17 +1,19 @@
 package enterprise
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 const (
-	bytesPerLine = 318 // of a log line on disk
-	maxHits      = 200
+	bytesPerLine = 318    // of a log line on disk
+	maxWindow    = 10_000 // index.max_result_window
 	oneDay       = 24 * time.Hour
 )
 
@@ -29,7 +31,7 @@ func (v *view) logDays() []logDay {
 		from, to := max(first, v.LogsBy(d.Add(-time.Second))), min(last, v.LogsBy(d.Add(oneDay-time.Second)))
 		if to > from {
 			serial := strconv.Itoa(1_000_000 + int(d.Unix()/86400) - 18_500)[1:]
-			out = append(out, logDay{".ds-logs-app-default-" + d.Format("2006.01.02") + "-" + serial, from, to})
+			out = append(out, logDay{say(".ds-logs-app-default-%-%", d.Format("2006.01.02"), serial), from, to})
 		}
 	}
 	return out
@@ -68,96 +70,113 @@ func elasticInfo(v *view, _ args, w *guest.Writer) error {
 	return nil
 }
 
-// logQuery is what a log search asks for.
-type logQuery struct {
-	ws                          words
-	service, host, level, index string
-}
-
-func parseLogQuery(a args) logQuery {
-	q := logQuery{index: a.text("index")}
-	q.ws = parseWords(a.text("query"), func(name, value string) bool {
-		switch name {
-		case "service", "service.name":
-			q.service = value
-		case "host", "host.name":
-			q.host = value
-		case "level", "log.level":
-			q.level = value
-		case "message":
-			q.ws = append(q.ws, value)
-		default:
-			return false
-		}
-		return true
-	})
-	return q
-}
-
-func (q *logQuery) match(l *world.LogLine) bool {
-	return (q.service == "" || strings.EqualFold(q.service, l.Service)) && (q.host == "" || strings.HasPrefix(strings.ToLower(l.Host), strings.TrimSuffix(q.host, "*"))) &&
-		(q.level == "" || strings.EqualFold(q.level, l.Level)) && q.ws.in(l.Text())
-}
-
 // indexMatch tells whether a pattern such as logs-* names an index. Data streams
 // are also known by the name that their indices carry.
 func indexMatch(pattern, index string) bool {
-	for _, p := range strings.Split(pattern, ",") {
-		if p == "" || p == "_all" || wildcard(p, index) || wildcard(p, strings.TrimPrefix(index, ".ds-")) || strings.HasPrefix(index, ".ds-"+p+"-2") {
-			return true
-		}
-	}
-	return false
+	return pattern == "" || pattern == "_all" || wildcard(pattern, index) || wildcard(pattern, strings.TrimPrefix(index, ".ds-")) ||
+		strings.HasPrefix(index, say(".ds-%-2", pattern))
 }
 
-func wildcard(pattern, s string) bool {
-	return like(s, strings.NewReplacer("*", "%", "_", `_`).Replace(pattern))
+// wildcard matches a pattern of Elasticsearch.
+func wildcard(pattern, s string) bool { return ql.Like(s, pattern, '*', '?', 0) }
+
+// noIndex is how Elasticsearch's client reports an index that does not exist.
+func noIndex(name string) refusal {
+	return refusal(say("index_not_found_exception\n\tRoot causes:\n\t\tindex_not_found_exception: no such index [%]", name))
+}
+
+const errWindow = refusal("search_phase_execution_exception\n\tRoot causes:\n\t\tillegal_argument_exception: Result window is too large, from + size must be less than or equal to: [10000]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.")
+
+// errTooLarge is what a node says of an answer that it has no memory for.
+const errTooLarge = refusal("circuit_breaking_exception\n\tRoot causes:\n\t\tcircuit_breaking_exception: [parent] Data too large, data for [<http_request>] would be larger than the limit of [1020054732/972.7mb]")
+
+var logLevels = [...]string{"INFO", "WARN", "ERROR", "DEBUG"}
+
+// logHits collects what a search found, latest first.
+type logHits struct {
+	from, size, total int
+	counts            [len(logLevels)]int
+}
+
+func (h *logHits) add(l *world.LogLine) (shown bool) {
+	shown = h.total >= h.from && h.total < h.from+h.size
+	h.total++
+	for i, name := range logLevels {
+		if l.Level == name {
+			h.counts[i]++
+		}
+	}
+	return shown
 }
 
 func elasticSearch(v *view, a args, w *guest.Writer) error {
-	q := parseLogQuery(a)
-	if closedIndex(q.index) {
+	if closedIndex(a.text("index")) {
 		return errIndexClosed
 	}
-	size := a.limit("size", 10, maxHits)
-	levels := [...]string{"INFO", "WARN", "ERROR", "DEBUG"}
-	var counts [len(levels)]int
-	total, named := 0, false
+	expr, err := ql.ParseLucene(a.text("query"))
+	if err != nil {
+		return err
+	}
+	if err := v.checkLogQuery(expr); err != nil {
+		return err
+	}
+	h := logHits{from: a.offset("from"), size: a.offsetOr("size", 10)}
+	if h.from+h.size > maxWindow {
+		return errWindow
+	}
+	days, err := v.indices(a.text("index"))
+	if err != nil {
+		return err
+	}
+	budget := ql.DefaultBudget
 	w.Obj().Key("hits").Arr()
-	days := v.logDays()
-	for d := len(days) - 1; d >= 0; d-- {
-		if q.index != "" && !indexMatch(q.index, days[d].index) {
-			continue
-		}
-		named = true
+	for d := len(days) - 1; d >= 0 && expr != nil; d-- {
 		for n := days[d].to - 1; n >= days[d].from; n-- {
 			l := v.logLine(n)
-			if !q.match(l) {
-				continue
-			}
-			if total < size {
-				writeHit(w, days[d].index, l)
-			}
-			total++
-			for i, name := range levels {
-				if l.Level == name {
-					counts[i]++
+			if expr.Eval(func(c *ql.Clause) bool {
+				return budget.Spend(c.Terms.Cost(2*len(l.Message))) && v.logMeets(l, days[d].index, c)
+			}) && h.add(l) {
+				if writeHit(w, days[d].index, l); len(w.Bytes()) > maxBytes {
+					return errTooLarge
 				}
 			}
 		}
 	}
-	if !named && q.index != "" && !strings.ContainsAny(q.index, "*,") {
-		return refusal("index_not_found_exception: no such index")
+	if budget.Gone() {
+		return refusal("search_phase_execution_exception\n\tRoot causes:\n\t\ttask_cancelled_exception: The parent task was cancelled, shouldn't start any child tasks, request timed out")
 	}
-	w.End().Key("total").Obj().Key("value").Int(int64(total)).Key("relation").Str("eq").End()
+	w.End().Key("total").Obj().Key("value").Int(int64(h.total)).Key("relation").Str("eq").End()
 	w.Key("aggregations").Obj().Key("levels").Obj().Key("buckets").Arr()
-	for i, name := range levels {
-		if counts[i] > 0 {
-			w.Obj().Key("key").Str(name).Key("doc_count").Int(int64(counts[i])).End()
+	for i, name := range logLevels {
+		if h.counts[i] > 0 {
+			w.Obj().Key("key").Str(name).Key("doc_count").Int(int64(h.counts[i])).End()
 		}
 	}
 	w.End().End().End().End()
 	return nil
+}
+
+// indices are those that a list of names and patterns stands for. A name that
+// stands for none is an error, a pattern is not.
+func (v *view) indices(list string) ([]logDay, error) {
+	all := v.logDays()
+	if list == "" {
+		return all, nil
+	}
+	named := map[string]bool{}
+	for p := range strings.SplitSeq(list, ",") {
+		p = strings.TrimSpace(p)
+		found := false
+		for _, d := range all {
+			if indexMatch(strings.TrimPrefix(p, "-"), d.index) {
+				named[d.index], found = !strings.HasPrefix(p, "-"), true
+			}
+		}
+		if !found && p != "" && !strings.ContainsAny(p, "*") {
+			return nil, noIndex(p)
+		}
+	}
+	return slices.DeleteFunc(all, func(d logDay) bool { return !named[d.index] }), nil
 }
 
 func writeHit(w *guest.Writer, index string, l *world.LogLine) {

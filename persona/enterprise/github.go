@@ -3,15 +3,42 @@ package enterprise
 import (
 	"strconv"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
+const (
+	// maxReach is how many results of a search GitHub lets anybody see.
+	maxReach   = 1000
+	errReach   = refusal("Only the first 1000 search results are available")
+	errNoQuery = refusal("Validation Failed: {\"resource\":\"Search\",\"field\":\"q\",\"code\":\"missing\"}")
+)
+
+// githubPage is the page that is asked for: where it starts and its size.
+func githubPage(a args) (start, size int, err error) {
+	if a.text("query") == "" {
+		return 0, 0, errNoQuery
+	}
+	size = a.limit("per_page", 30, maxPerPage)
+	start = (a.limit("page", 1, 1<<20) - 1) * size
+	if start >= maxReach {
+		return 0, 0, errReach
+	}
+	return start, size, nil
+}
+
 func githubRepositories(v *view, a args, w *guest.Writer) error {
-	all := v.repositories(world.GitHub, a.text("query"))
-	size := a.limit("per_page", 30, maxPerPage)
+	start, size, err := githubPage(a)
+	if err != nil {
+		return err
+	}
+	all, err := v.repositories(world.GitHub, a.text("query"))
+	if err != nil {
+		return err
+	}
 	w.Obj().Key("total_count").Int(int64(len(all))).Key("incomplete_results").Bool(false).Key("items").Arr()
-	for _, r := range page(all, (a.limit("page", 1, 1<<20)-1)*size, size) {
+	for _, r := range ql.Window(all, start, size) {
 		w.Obj()
 		writeRepo(w, v, r)
 		w.End()
@@ -40,9 +67,16 @@ func writeRepo(w *guest.Writer, v *view, r found) {
 }
 
 func githubCode(v *view, a args, w *guest.Writer) error {
-	all := v.code(world.GitHub, a.text("query"), func(*world.Repo) bool { return true })
+	start, size, err := githubPage(a)
+	if err != nil {
+		return err
+	}
+	all, err := v.code(world.GitHub, a.text("query"), func(*world.Repo) bool { return true })
+	if err != nil {
+		return err
+	}
 	w.Obj().Key("total_count").Int(int64(len(all))).Key("incomplete_results").Bool(false).Key("items").Arr()
-	for _, h := range page(all, 0, a.limit("per_page", 30, maxPerPage)) {
+	for _, h := range ql.Window(all, start, size) {
 		w.Obj().Key("name").Str(base(h.file.Path)).Key("path").Str(h.file.Path).Key("sha").Str(h.file.SHA)
 		w.Key("html_url").Str(v.WebURL(h.repo) + "/blob/" + h.repo.Branch + "/" + h.file.Path)
 		w.Key("repository").Obj().Key("id").Int(int64(h.repo.ID)).Key("full_name").Str(h.repo.FullName()).Key("private").Bool(h.repo.Private).End()

@@ -3,6 +3,7 @@ package enterprise
 import (
 	"strconv"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -12,10 +13,13 @@ const errNoProject = refusal("404 Project Not Found")
 func pages(total, size int) int64 { return int64((total + size - 1) / size) }
 
 func gitlabProjects(v *view, a args, w *guest.Writer) error {
-	all := v.repositories(world.GitLab, a.text("query"))
+	all, err := v.repositories(world.GitLab, a.text("query"))
+	if err != nil {
+		return err
+	}
 	size := a.limit("per_page", 20, maxPerPage)
 	w.Obj().Key("total_pages").Int(pages(len(all), size)).Key("total_items").Int(int64(len(all))).Key("items").Arr()
-	for _, r := range page(all, (a.limit("page", 1, 1<<20)-1)*size, size) {
+	for _, r := range ql.Window(all, (a.limit("page", 1, 1<<20)-1)*size, size) {
 		w.Obj()
 		writeRepo(w, v, r)
 		w.Key("path").Str(r.Name).Key("path_with_namespace").Str(r.FullName()).Key("web_url").Str(v.WebURL(r.Repo)).End()
@@ -65,9 +69,13 @@ func gitlabCode(v *view, a args, w *guest.Writer) error {
 		}
 		wants = func(r *world.Repo) bool { return r == only }
 	}
-	all := v.code(world.GitLab, a.text("query"), wants)
-	w.Obj().Key("total_pages").Int(pages(min(len(all), maxCodeResult), maxCodeResult)).Key("total_items").Int(int64(len(all))).Key("items").Arr()
-	for _, h := range page(all, 0, maxCodeResult) {
+	all, err := v.code(world.GitLab, a.text("query"), wants)
+	if err != nil {
+		return err
+	}
+	size := a.limit("per_page", 20, maxPerPage)
+	w.Obj().Key("total_pages").Int(pages(len(all), size)).Key("total_items").Int(int64(len(all))).Key("items").Arr()
+	for _, h := range ql.Window(all, (a.limit("page", 1, 1<<20)-1)*size, size) {
 		first, _ := h.lines()
 		w.Obj().Key("project_id").Int(int64(h.repo.ID)).Key("project").Obj().Key("path_with_namespace").Str(h.repo.FullName()).End()
 		w.Key("basename").Str(base(h.file.Path)).Key("path").Str(h.file.Path).Key("ref").Str(h.repo.Branch)

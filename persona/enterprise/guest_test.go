@@ -3,6 +3,7 @@ package enterprise_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -76,6 +77,25 @@ func TestGuest(t *testing.T) {
 	}
 }
 
+// TestGuestBearsHostileQueries holds that queries which cost the most end within a
+// guest's deadline and limits.
+func TestGuestBearsHostileQueries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and compiles the guest")
+	}
+	m := loadGuest(t, nil)
+	queries := hostile(world.New(7))
+	for _, name := range slices.Sorted(maps.Keys(queries)) {
+		q := queries[name]
+		reply, err := m.Call(t.Context(), wasm.Request{Source: "s", Input: envelope(7, dates[2], q[0], hostileArgs(q))})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		t.Logf("%s: %v, %d bytes: %.150s", name, reply.Took, len(reply.Output), reply.Output)
+	}
+}
+
 // searches are the calls, beside one valid call per tool, that are worth a number.
 var searches = map[string][2]string{
 	"jira_text":     {"jira_search_issues", `{"jql":"text ~ deploy"}`},
@@ -96,6 +116,21 @@ var searches = map[string][2]string{
 	"sql_error":     {"postgresql_execute_select_query", `{"query":"select passwrd from users"}`},
 	"sql_bomb":      {"postgresql_execute_select_query", `{"query":"select count(*) from orders a, orders b, orders c"}`},
 	"sql_count":     {"postgresql_execute_select_query", `{"query":"select count(*) from orders"}`},
+	"jql_order":     {"jira_search_issues", `{"jql":"status = Done and created >= -90d order by priority desc, updated","max_results":10}`},
+	"jql_history":   {"jira_search_issues", `{"jql":"status was 'In Review' and assignee in membersOf('Security') order by key","max_results":10}`},
+	"cql_rank":      {"confluence_search", `{"cql":"text ~ \"error rate\" and label = runbook","limit":10}`},
+	"soql_where":    {"salesforce_query_soql", `{"query":"SELECT Id, Subject, Account.Name FROM Case WHERE CreatedDate = LAST_N_DAYS:30 AND IsClosed = true ORDER BY CreatedDate DESC LIMIT 10"}`},
+	"soql_group":    {"salesforce_query_soql", `{"query":"SELECT StageName, COUNT(Id), SUM(Amount) FROM Opportunity GROUP BY StageName"}`},
+	"soql_children": {"salesforce_query_soql", `{"query":"SELECT Name, Owner.Name, (SELECT Name FROM Contacts) FROM Account LIMIT 5"}`},
+	"cassandra_key": {"cassandra_execute_select_query", `{"query":"SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = 'system'"}`},
+	"cassandra_row": {"cassandra_execute_select_query", `{"query":"SELECT ip, started_at FROM ` + world.New(7).Keyspaces()[1].Name + `.sessions_by_user WHERE user_id = 3 LIMIT 4"}`},
+	"lucene_range":  {"elasticsearch_search_logs", `{"query":"level:(ERROR OR WARN) AND @timestamp:[now-1d TO now]"}`},
+	"github_quals":  {"github_search_code", `{"query":"port path:config extension:yaml","per_page":5}`},
+	"gitlab_code":   {"gitlab_search_code", `{"query":"port","per_page":5}`},
+	"bitbucket_ext": {"bitbucket_search_code", `{"query":"ext:md port","pagelen":5}`},
+	"slack_quals":   {"slack_conversations_search_messages", `{"query":"deploy after:2026-11-01 -build","count":5}`},
+	"drive_terms":   {"google_search_drive_files", `{"query":"name contains 'over' and trashed = false","page_size":5}`},
+	"chat_quals":    {"google_chat_search_message", `{"query":"the after:2026-11-01","page_size":5}`},
 	"sql_user":      {"postgresql_execute_select_query", `{"query":"select id, email from users where mfa_enabled = false limit 5"}`},
 }
 

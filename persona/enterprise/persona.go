@@ -3,9 +3,9 @@
 //
 // The tools are views of [world.World]; this package renders what the world
 // holds as the imitated services do, with their paging, limits and error texts,
-// and decides nothing about the company itself. It understands plain words and
-// the simple forms of the services' query languages. It does not write: every
-// statement that would is refused as a read-only role is refused.
+// and decides nothing about the company itself. Package ql reads the services'
+// languages; here they are evaluated. It does not write: every statement that
+// would is refused as a read-only role is refused.
 //
 // It is ordinary Go; the guest main is in wasm. A [Persona] keeps pure caches of
 // one seed and minute, so that a second call costs little; it holds nothing that
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -131,14 +132,14 @@ func (p *Persona) view(seed uint64, now time.Time) *view {
 		if v != nil && v.seed == seed {
 			p.views[0], p.views[i] = v, p.views[0]
 			if !v.now.Equal(now) {
-				p.views[0] = &view{seed: seed, World: v.World, now: now, secrets: v.secrets}
+				p.views[0] = &view{seed: seed, World: v.World, now: now, secrets: v.secrets, key: v.key, issues: v.issues, times: v.times}
 			}
 			return p.views[0]
 		}
 	}
 	p.views[1] = p.views[0]
 	w := world.New(seed)
-	p.views[0] = &view{seed: seed, World: w, now: now, secrets: newSecrets(w)}
+	p.views[0] = &view{seed: seed, World: w, now: now, secrets: newSecrets(w), key: ql.NewKey(seed)}
 	return p.views[0]
 }
 
@@ -148,13 +149,16 @@ type view struct {
 	seed    uint64
 	now     time.Time
 	secrets *secrets
+	key     ql.Key // of tokens that lead to a next page
 	pages   []*world.Page
 	slack   []*world.Message
 	chat    []*world.Message
 	files   []*world.DriveFile
 	tables  map[*world.Table]*source
-	crm     map[string]*source
 	engines map[*world.Database]*pgsql.Engine
+	objects [len(sfSchema)]*sfObject
+	issues  map[int]*world.Issue // by ordinal; they never change
+	times   []*world.Issue
 	logs    []*world.LogLine
 	logFrom int
 	deals   [][]*world.Opportunity // by account

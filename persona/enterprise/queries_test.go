@@ -145,11 +145,11 @@ func TestSOQL(t *testing.T) {
 		}
 	}
 	for q, want := range map[string]string{
-		"SELECT * FROM Account":           "MALFORMED_QUERY",
-		"SELECT Id FROM Nothing":          "INVALID_TYPE",
-		"SELECT Nope FROM Account":        "INVALID_FIELD",
-		"DELETE FROM Account":             "MALFORMED_QUERY",
-		"SELECT Id FROM Case GROUP BY Id": "QUERY_TIMEOUT",
+		"SELECT * FROM Account":               "MALFORMED_QUERY",
+		"SELECT Id FROM Nothing":              "INVALID_TYPE",
+		"SELECT Nope FROM Account":            "INVALID_FIELD",
+		"DELETE FROM Account":                 "MALFORMED_QUERY",
+		"SELECT Id FROM Case GROUP BY Status": "MALFORMED_QUERY",
 	} {
 		if a := call(t, p, 7, now, "salesforce_query_soql", `{"query":`+quote(q)+`}`); !a.fail || !strings.Contains(a.text, want) {
 			t.Errorf("%s: %s, want %s", q, a.text, want)

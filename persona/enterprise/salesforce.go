@@ -3,7 +3,6 @@ package enterprise
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -12,7 +11,6 @@ import (
 const (
 	sfTime   = "2006-01-02T15:04:05.000+0000"
 	sfDate   = "2006-01-02"
-	maxSOQL  = 2000 // rows of one answer
 	sfAPI    = "/services/data/v59.0/sobjects/"
 	maxCases = 20
 )
@@ -178,5 +176,3 @@ func writeReport(w *guest.Writer, v *view, r *world.Report) {
 	}
 	w.End().End()
 }
-
-func sfStamp(t time.Time) string { return t.Format(sfTime) }

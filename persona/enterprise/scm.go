@@ -6,15 +6,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 const (
-	maxPerPage    = 100
-	maxFragment   = 400 // bytes of a code search excerpt
-	errNotFound   = refusal("Not Found")
-	maxCodeResult = 100
+	maxPerPage  = 100
+	maxFragment = 400 // bytes of a code search excerpt
+	errNotFound = refusal("Not Found")
+	// What GitHub refuses to search, and cannot read.
+	errNotSearchable = refusal("Validation Failed: The listed users and repositories cannot be searched either because the resources do not exist or you do not have permission to view them.")
+	errSearchTime    = refusal("This search could not be completed in time. Use a more specific query.")
+	errUnparsed      = refusal("ERROR_TYPE_QUERY_PARSING_FATAL unable to parse query!")
+	maxCodeResult    = 100
 )
 
 // found is a repository that a search matched.
@@ -23,35 +28,154 @@ type found struct {
 	pushed time.Time
 }
 
-// repositories returns those of a code host that match, most recently changed first.
-func (v *view) repositories(host world.SCM, query string) []found {
-	owner, lang, topic := "", "", ""
-	ws := parseWords(query, func(name, value string) bool {
-		switch name {
-		case "org", "user":
-			owner = value
-		case "language":
-			lang = value
-		case "topic":
-			topic = value
-		case "in", "sort", "archived", "fork":
-		default:
-			return false
-		}
-		return true
-	})
-	var out []found
-	for _, r := range v.Repos {
-		if r.SCM != host || !v.open(r) || owner != "" && !strings.EqualFold(owner, r.Owner) || lang != "" && !strings.EqualFold(lang, r.Language) {
-			continue
-		}
-		text := strings.ToLower(r.FullName() + " " + r.Description + " " + strings.Join(r.Topics, " "))
-		if ws.in(text) && (topic == "" || slices.Contains(r.Topics, topic)) {
-			out = append(out, found{r, v.Pushed(r, v.now)})
+// hostBox is what the searches of a code host understand.
+type hostBox struct{ repos, code ql.Box }
+
+var boxes = map[world.SCM]hostBox{
+	world.GitHub: {
+		ql.Box{Quals: " org user repo language topic in sort order archived fork stars forks size created pushed is license mirror good-first-issues followers topics ", Words: " and ", Not: "NOT"},
+		ql.Box{Quals: " repo org user language path filename extension in size fork is symbol content sort order ", Words: " and ", Not: "NOT", Strict: true},
+	},
+	world.GitLab: {
+		ql.Box{},
+		ql.Box{Quals: " filename path extension blob "},
+	},
+	world.Bitbucket: {
+		ql.Box{},
+		ql.Box{Quals: " repo project path ext lang language ", Words: " and ", Not: "NOT", Strict: true},
+	},
+}
+
+// repoFilter is what the qualifiers of a repository search ask for.
+type repoFilter struct {
+	*ql.Search
+	fields string // of the text that is searched: name, description, topics
+}
+
+// repositories returns those of a code host that match: the best match first, or
+// the most recently changed where no words were given.
+func (v *view) repositories(host world.SCM, text string) ([]found, error) {
+	box := boxes[host].repos
+	f := repoFilter{Search: box.Parse(text), fields: " name description topics "}
+	for _, q := range f.Quals {
+		if q.Name == "in" {
+			f.fields = " " + strings.ReplaceAll(strings.ToLower(q.Value), ",", " ") + " "
 		}
 	}
-	slices.SortStableFunc(out, func(a, b found) int { return cmp.Compare(b.pushed.Unix(), a.pushed.Unix()) })
-	return out
+	rank := ql.Rank(f.Words, true)
+	var all []found
+	for _, r := range v.Repos {
+		if r.SCM != host || !v.open(r) {
+			continue
+		}
+		one := found{r, v.Pushed(r, v.now)}
+		ok, err := f.takes(v, one)
+		if err != nil {
+			return nil, err
+		}
+		text := f.text(r)
+		if ok && f.Free(text) && rank.Add(len(all), text) {
+			all = append(all, one)
+		}
+	}
+	if len(f.Words) == 0 {
+		slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(b.pushed.Unix(), a.pushed.Unix()) })
+		return all, nil
+	}
+	out := make([]found, 0, len(all))
+	for _, i := range rank.Top(0, len(all)) {
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+// text is what is searched of a repository.
+func (f *repoFilter) text(r *world.Repo) string {
+	text := ""
+	if strings.Contains(f.fields, " name ") {
+		text = r.FullName()
+	}
+	if strings.Contains(f.fields, " description ") {
+		text += " " + r.Description
+	}
+	if strings.Contains(f.fields, " topics ") {
+		text += " " + strings.Join(r.Topics, " ")
+	}
+	return strings.ToLower(text)
+}
+
+// takes applies the qualifiers.
+func (f *repoFilter) takes(v *view, r found) (bool, error) {
+	for _, q := range f.Quals {
+		ok, err := v.qualifies(q, r)
+		if err != nil {
+			return false, err
+		}
+		if ok == q.Not {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// qualifies tests one qualifier of a repository search.
+func (v *view) qualifies(q ql.Qualifier, r found) (bool, error) {
+	switch q.Name {
+	case "org", "user":
+		if !strings.EqualFold(q.Value, v.Org.Slug) && !q.Not {
+			return false, errNotSearchable
+		}
+		return strings.EqualFold(q.Value, r.Owner), nil
+	case "repo":
+		if !v.named(r.SCM, q.Value) && !q.Not {
+			return false, errNotSearchable
+		}
+		return strings.EqualFold(q.Value, r.FullName()), nil
+	case "language":
+		return strings.EqualFold(q.Value, r.Language), nil
+	case "topic":
+		return slices.ContainsFunc(r.Topics, func(t string) bool { return strings.EqualFold(t, q.Value) }), nil
+	case "stars":
+		fits, ok := ql.Size(q.Value, r.Stars)
+		return fits && ok, nil
+	case "forks", "followers", "good-first-issues":
+		fits, ok := ql.Size(q.Value, 0)
+		return fits && ok, nil
+	case "topics":
+		fits, ok := ql.Size(q.Value, len(r.Topics))
+		return fits && ok, nil
+	case "size":
+		fits, ok := ql.Size(q.Value, r.SizeKB)
+		return fits && ok, nil
+	case "created":
+		return dateFits(q.Value, r.Created), nil
+	case "pushed":
+		return dateFits(q.Value, r.pushed), nil
+	case "archived", "mirror":
+		return strings.EqualFold(q.Value, "false"), nil
+	case "is":
+		return strings.EqualFold(q.Value, visibility(r.Repo)), nil
+	case "license":
+		return false, nil
+	}
+	return true, nil // in, sort, order, fork
+}
+
+// dateFits compares a time with a date, >date, >=date, <date, <=date or from..to.
+func dateFits(value string, have time.Time) bool {
+	if from, to, ok := strings.Cut(value, ".."); ok {
+		return (from == "*" || dateFits(">="+from, have)) && (to == "*" || dateFits("<="+to, have))
+	}
+	op := value[:len(value)-len(strings.TrimLeft(value, "<>="))]
+	at, span, ok := ql.Date(value[len(op):])
+	if !ok {
+		return false
+	}
+	if op == "" {
+		op = "="
+	}
+	r := ql.Range{From: at, To: at.Add(span)}
+	return ql.Compares(op, r.Compare(have))
 }
 
 // hit is a file that a code search matched, and where.
@@ -62,51 +186,143 @@ type hit struct {
 	to   int
 }
 
-// code searches the files of a code host. Only wants says which repositories.
-func (v *view) code(host world.SCM, query string, wants func(*world.Repo) bool) []hit {
-	repo, path, ext := "", "", ""
-	ws := parseWords(query, func(name, value string) bool {
-		switch name {
-		case "repo":
-			repo = value
-		case "path", "filename", "file":
-			path = value
-		case "extension", "ext":
-			ext = "." + value
-		case "org", "user", "in", "language":
-		default:
-			return false
-		}
-		return true
-	})
-	if len(ws) == 0 && path == "" && ext == "" {
-		return nil
+// code searches the files of a code host, best match first. Only wants says which
+// repositories. Nothing but qualifiers finds all that they let through, if one of
+// them is about files.
+func (v *view) code(host world.SCM, text string, wants func(*world.Repo) bool) ([]hit, error) {
+	box := boxes[host].code
+	s := box.Parse(text)
+	if s.Error && host == world.GitHub {
+		return nil, errUnparsed
 	}
-	var out []hit
+	if len(s.Words) == 0 && !slices.ContainsFunc(s.Quals, func(q ql.Qualifier) bool { return oneOfFiles[q.Name] }) {
+		return nil, nil
+	}
+	rank := ql.Rank(s.Words, true)
+	var all []hit
 	for _, r := range v.Repos {
-		if r.SCM != host || !v.open(r) || !wants(r) || repo != "" && repo != strings.ToLower(r.FullName()) && repo != r.Name {
+		if r.SCM != host || !v.open(r) || !wants(r) {
+			continue
+		}
+		ok, err := v.holds(s.Quals, r)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
 			continue
 		}
 		files := v.Files(r)
 		for i := range files {
 			f := &files[i]
-			if ws.in(f.Text()) && strings.Contains(strings.ToLower(f.Path), path) && strings.HasSuffix(strings.ToLower(f.Path), ext) {
-				out = append(out, locate(r, f, ws))
+			if rank.Budget.Spend(s.Without.Cost(len(f.Content))) && fileQualifies(s.Quals, f) && s.Free(f.Text()) && rank.Add(len(all), searched(s.Quals, f)) {
+				all = append(all, hit{r, f, -1, -1})
 			}
 		}
 	}
-	return out
+	if rank.Budget.Gone() {
+		return nil, errSearchTime
+	}
+	out := make([]hit, 0, len(all))
+	for _, i := range rank.Top(0, len(all)) {
+		out = append(out, locate(all[i], s.Words))
+	}
+	return out, nil
 }
 
-func locate(r *world.Repo, f *world.File, ws words) hit {
-	body := f.Text()[len(f.Path)+1:]
-	for _, word := range ws {
-		// Lower-casing keeps offsets only in ASCII text.
-		if i := strings.Index(body, word); i >= 0 && len(body) == len(f.Content) {
-			return hit{r, f, i, i + len(word)}
+// oneOfFiles are the qualifiers that are about files.
+var oneOfFiles = map[string]bool{"path": true, "filename": true, "extension": true, "ext": true}
+
+// named reports whether there is a repository owner/name.
+func (v *view) named(host world.SCM, fullName string) bool {
+	return slices.ContainsFunc(v.Repos, func(r *world.Repo) bool {
+		return r.SCM == host && strings.EqualFold(fullName, r.FullName()) && v.open(r)
+	})
+}
+
+// holds applies the qualifiers that are about a file's repository.
+func (v *view) holds(quals []ql.Qualifier, r *world.Repo) (bool, error) {
+	for _, q := range quals {
+		ok := !q.Not
+		switch q.Name {
+		case "repo":
+			if r.SCM == world.GitHub && !q.Not && !v.named(r.SCM, q.Value) {
+				return false, errNotSearchable
+			}
+			ok = strings.EqualFold(q.Value, r.FullName()) || r.SCM == world.Bitbucket && strings.EqualFold(q.Value, r.Name)
+		case "org", "user":
+			if !strings.EqualFold(q.Value, v.Org.Slug) && !q.Not {
+				return false, errNotSearchable
+			}
+			ok = strings.EqualFold(q.Value, r.Owner)
+		case "project":
+			ok = strings.EqualFold(q.Value, r.Project.Key)
+		case "language", "lang":
+			ok = strings.EqualFold(q.Value, r.Language)
+		case "is":
+			ok = strings.EqualFold(q.Value, visibility(r))
+		}
+		if ok == q.Not {
+			return false, nil
 		}
 	}
-	return hit{r, f, -1, -1}
+	return true, nil
+}
+
+func fileQualifies(quals []ql.Qualifier, f *world.File) bool {
+	for _, q := range quals {
+		path, value := strings.ToLower(f.Path), strings.ToLower(strings.Trim(q.Value, "/"))
+		ok := !q.Not
+		switch q.Name {
+		case "path":
+			ok = pathMatches(path, value)
+		case "filename":
+			ok = strings.Contains(base(path), value) || ql.Like(base(path), value, '*', '?', 0)
+		case "extension", "ext":
+			ok = strings.HasSuffix(path, "."+strings.TrimPrefix(value, "."))
+		case "size":
+			ok, _ = ql.Size(q.Value, len(f.Content))
+		}
+		if ok == q.Not {
+			return false
+		}
+	}
+	return true
+}
+
+func pathMatches(path, value string) bool {
+	if strings.Contains(value, "*") {
+		return ql.Like(path, value, '*', '?', 0) || ql.Like(path, "*"+value, '*', '?', 0)
+	}
+	return strings.Contains(path, value)
+}
+
+// searched is what a search looks at of a file: path and content, unless in: names
+// one of them.
+func searched(quals []ql.Qualifier, f *world.File) string {
+	for _, q := range quals {
+		if q.Name == "in" && q.Value == "file" {
+			return f.Text()[len(f.Path):]
+		}
+		if q.Name == "in" && q.Value == "path" {
+			return f.Text()[:len(f.Path)]
+		}
+	}
+	return f.Text()
+}
+
+// locate finds the first word that occurs in the content.
+func locate(h hit, terms ql.Terms) hit {
+	body := h.file.Text()[len(h.file.Path)+1:]
+	if len(body) != len(h.file.Content) {
+		return h // lower-casing keeps offsets only in ASCII text
+	}
+	for i := range terms {
+		if from, to := terms[i].Find(body, 0); from >= 0 {
+			h.from, h.to = from, to
+			return h
+		}
+	}
+	return h
 }
 
 // lines returns the lines around the match and the number of the first.

@@ -1,204 +1,193 @@
 package enterprise
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 const (
-	errSOQL     = refusal(`[{"message":"unexpected token","errorCode":"MALFORMED_QUERY"}]`)
-	errSOQLVerb = refusal(`[{"message":"only SELECT statements are supported by the query resource","errorCode":"MALFORMED_QUERY"}]`)
-	errSOQLTime = refusal(`[{"message":"Your query request was running for too long.","errorCode":"QUERY_TIMEOUT"}]`)
+	maxSOQL   = 2000 // records of one answer
+	maxOffset = 2000
+	maxFields = 200 // LIMIT that FIELDS() asks for at most
 )
 
+var errSOQLTime = ql.SOQLError("QUERY_TIMEOUT", "Your query request was running for too long.")
+
 func salesforceQuery(v *view, a args, w *guest.Writer) error {
-	toks, ok := lex(a.text("query"))
-	if !ok || len(toks) == 0 {
-		return errSOQL
+	text := a.text("query")
+	q, err := ql.ParseSOQL(text)
+	if err != nil {
+		return err
 	}
-	if !toks[0].is("select") {
-		return errSOQLVerb
+	o := v.object(q.From)
+	if o == nil {
+		return noObject(q)
 	}
-	s, ok := parseSelect(toks)
-	if !ok {
-		return errSOQLTime
+	budget := ql.DefaultBudget
+	r := &soqlRun{v, q, o, &budget}
+	if err := r.check(); err != nil {
+		return err
 	}
-	if s.table == "" || len(s.items) == 0 || s.items[0].name == "*" && s.items[0].call == "" {
-		return errSOQL
+	start := 0
+	if next := a.text("next_records_url"); next != "" {
+		if start = v.fromLocator(text, next); start == 0 {
+			return ql.SOQLError("INVALID_QUERY_LOCATOR", "invalid query locator")
+		}
 	}
-	kind := objectName(s.table)
-	src := v.object(kind)
-	if src == nil {
-		return refusal(`[{"message":"sObject type '` + s.table + `' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.","errorCode":"INVALID_TYPE"}]`)
+	rows, err := r.rows()
+	if err != nil {
+		return err
 	}
-	relations(s)
-	if missing := s.check(src); missing != "" {
-		return refusal(`[{"message":"No such column '` + missing + `' on entity '` + kind + `'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name.","errorCode":"INVALID_FIELD"}]`)
+	if r.grouped() {
+		return r.writeGroups(w, rows)
 	}
-	rows := s.matching(src)
-	if s.counts() {
-		writeSOQLCount(w, s, len(rows))
-		return nil
+	if err := r.sort(rows); err != nil {
+		return err
 	}
-	writeSOQL(w, s, src, kind, s.window(rows, maxSOQL), len(rows))
+	return r.write(w, r.window(rows), text, start)
+}
+
+// locator is the URL of the records from a place on: a cursor's id and the place.
+func (v *view) locator(text string, start int) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	id := []byte("01g")
+	for sum := v.key.Sum("soql "+text, 0); len(id) < 15; sum /= 62 {
+		id = append(id, digits[sum%62])
+	}
+	return sfQuery + string(id) + world.SalesforceChecksum(string(id)) + "-" + strconv.Itoa(start)
+}
+
+const sfQuery = "/services/data/v59.0/query/"
+
+// fromLocator is the place that a URL of locator leads to, 0 when it is none.
+func (v *view) fromLocator(text, url string) int {
+	at := strings.LastIndexByte(url, '-')
+	if at < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(url[at+1:])
+	if err != nil || n < 1 || v.locator(text, n) != url {
+		return 0
+	}
+	return n
+}
+
+// check looks at the form of a query: what goes with what.
+func (r *soqlRun) check() error {
+	q := r.q
+	for _, f := range q.Fields {
+		if f.Func == "fields" {
+			if q.Limit < 0 || q.Limit > maxFields {
+				return ql.SOQLError(malformedQuery, "The SOQL FIELDS function must have a LIMIT of at most 200")
+			}
+			if !strings.EqualFold(f.Path, "all") && !strings.EqualFold(f.Path, "standard") && !strings.EqualFold(f.Path, "custom") {
+				return q.At(f.Pos, malformedQuery, "unexpected token: '%'", f.Path)
+			}
+		}
+	}
+	if q.Offset > maxOffset {
+		return ql.SOQLError("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000")
+	}
+	if q.Having != nil && len(q.Group) == 0 {
+		return q.At(q.FromPos, malformedQuery, "Having clause requires grouping")
+	}
 	return nil
 }
 
-// relations keeps the path of a parent's field (Account.Name), which SQL's
-// reading of a dot as table and column has cut off.
-func relations(s *selection) {
-	for i := range s.items {
-		it := &s.items[i]
-		if parent, field, ok := strings.Cut(strings.ToLower(it.raw), "."); ok && (parent == "account" || parent == "owner") && !strings.EqualFold(parent, s.table) {
-			it.name = parent + "/" + field
+func soqlAggregate(name string) bool {
+	switch name {
+	case "count", "count_distinct", "sum", "avg", "min", "max":
+		return true
+	}
+	return false
+}
+
+// counts reports whether the query is SELECT COUNT(), which gives no records.
+func (r *soqlRun) counts() bool {
+	f := r.q.Fields
+	return len(f) == 1 && f[0].Func == "count" && f[0].Path == "" && len(r.q.Group) == 0
+}
+
+func (r *soqlRun) grouped() bool {
+	return len(r.q.Group) > 0 || slices.ContainsFunc(r.q.Fields, func(f ql.Field) bool { return soqlAggregate(f.Func) })
+}
+
+// rows are the records that meet the condition, in the order of the object.
+func (r *soqlRun) rows() ([]int, error) {
+	test, err := r.test(r.q.Where)
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for i := range r.o.n {
+		if test(i) {
+			out = append(out, i)
 		}
 	}
-	_ = s.where.each(func(c *condition) error {
-		if parent, field, ok := strings.Cut(c.field, "."); ok && (parent == "account" || parent == "owner") && parent != s.table {
-			c.field = parent + "/" + field
+	if *r.budget <= 0 {
+		return nil, errSOQLTime
+	}
+	return out, nil
+}
+
+// sort orders records by fields. Nulls come first unless they are to be last.
+func (r *soqlRun) sort(rows []int) error {
+	var paths []*sfPath
+	for _, o := range r.q.Order {
+		p, err := r.path(o.Field, o.Pos)
+		if err != nil {
+			return err
 		}
+		paths = append(paths, p)
+	}
+	if len(paths) == 0 {
 		return nil
+	}
+	ql.Sort(rows, func(a, b int) int {
+		for k, p := range paths {
+			if sign := compareValues(p.kind, p.get(a), p.get(b), &r.q.Order[k]); sign != 0 {
+				return sign
+			}
+		}
+		return 0
 	})
+	return nil
 }
 
-func objectName(table string) string {
-	for _, n := range [...]string{"Account", "Contact", "Opportunity", "Case", "User"} {
-		if strings.EqualFold(n, table) {
-			return n
+func compareValues(kind byte, a, b sfValue, o *ql.Order) int {
+	sign := 0
+	switch {
+	case a.null || b.null:
+		if a.null == b.null {
+			return 0
 		}
-	}
-	return ""
-}
-
-func writeSOQLCount(w *guest.Writer, s *selection, n int) {
-	w.Obj()
-	if s.items[0].name == "" {
-		w.Key("totalSize").Int(int64(n)).Key("done").Bool(true).Key("records").Arr().End().End()
-		return
-	}
-	w.Key("totalSize").Int(1).Key("done").Bool(true).Key("records").Arr().Obj().Key("attributes").Obj().Key("type").Str("AggregateResult").End()
-	w.Key("expr0").Int(int64(n)).End().End().End()
-}
-
-func writeSOQL(w *guest.Writer, s *selection, src *source, kind string, rows []int, matched int) {
-	cols, _ := s.output(src)
-	matched = max(0, matched-s.offset)
-	if s.limit >= 0 {
-		matched = min(matched, s.limit)
-	}
-	w.Obj().Key("totalSize").Int(int64(matched)).Key("done").Bool(len(rows) == matched)
-	if len(rows) < matched {
-		w.Key("nextRecordsUrl").Str("/services/data/v59.0/query/01g" + firstID(src)[3:] + "-" + strconv.Itoa(len(rows)))
-	}
-	w.Key("records").Arr()
-	for _, i := range rows {
-		row := src.row(i)
-		w.Obj()
-		attributes(w, kind, row[0])
-		w.Key("Id").Str(row[0])
-		for _, col := range cols {
-			c := src.columns[col]
-			parent, field, nested := strings.Cut(c.Name, "/")
-			switch {
-			case col == 0:
-			case nested:
-				w.Key(parent).Obj().Key(field).Str(row[col]).End()
-			default:
-				w.Key(c.Name)
-				writeCell(w, c.Type, row[col])
-			}
+		if a.null == o.Last {
+			return 1
 		}
-		w.End()
+		return -1
+	case kind == 's':
+		sign = strings.Compare(strings.ToLower(a.s), strings.ToLower(b.s))
+	case kind == 'i':
+		sign = strings.Compare(a.s, b.s)
+	default:
+		sign = compareInts(a.n, b.n)
 	}
-	w.End().End()
+	if o.Desc {
+		return -sign
+	}
+	return sign
 }
 
-// firstID is the id of the first record, for what has to look like an id.
-func firstID(src *source) string { return src.row(0)[0] }
-
-// object returns a Salesforce object as a table at now.
-func (v *view) object(kind string) *source {
-	if kind == "" {
-		return nil
+// window applies OFFSET and LIMIT.
+func (r *soqlRun) window(rows []int) []int {
+	size := len(rows)
+	if r.q.Limit >= 0 {
+		size = r.q.Limit
 	}
-	if s := v.crm[kind]; s != nil {
-		return s
-	}
-	if v.crm == nil {
-		v.crm = map[string]*source{}
-	}
-	var fields string
-	var rows [][]string
-	switch kind {
-	case "Account":
-		fields, rows = "Id Name Industry Phone Website BillingCity BillingCountry AnnualRevenue:int NumberOfEmployees:int OwnerId Owner/Name CreatedDate:datetime", v.accountRows()
-	case "Contact":
-		fields, rows = "Id Name FirstName LastName Title Email Phone AccountId Account/Name CreatedDate:datetime", v.contactRows()
-	case "Opportunity":
-		fields, rows = "Id Name StageName Amount:int CloseDate AccountId Account/Name OwnerId Owner/Name CreatedDate:datetime", v.opportunityRows()
-	case "Case":
-		fields, rows = "Id CaseNumber Subject Status Priority Origin AccountId Account/Name ContactId OwnerId Owner/Name CreatedDate:datetime", v.caseRows()
-	case "User":
-		fields, rows = "Id Name Username Email Title Department IsActive:boolean CreatedDate:datetime", v.userRows()
-	}
-	s := &source{n: len(rows), row: func(i int) []string { return rows[i] }}
-	for _, f := range strings.Fields(fields) {
-		name, kind, _ := strings.Cut(f, ":")
-		s.columns = append(s.columns, world.Column{Name: name, Type: kind})
-	}
-	v.crm[kind] = s
-	return s
-}
-
-func (v *view) accountRows() (rows [][]string) {
-	for _, a := range v.AccountsAt(v.now) {
-		rows = append(rows, []string{
-			a.ID, a.Name, a.Industry, a.Phone, a.Website, a.City, a.Country, strconv.Itoa(a.Revenue), strconv.Itoa(a.Employees),
-			a.Owner.CRMID, a.Owner.Name, sfStamp(a.Created),
-		})
-	}
-	return rows
-}
-
-func (v *view) contactRows() (rows [][]string) {
-	for _, a := range v.AccountsAt(v.now) {
-		for _, c := range a.Contacts {
-			if !c.Created.After(v.now) {
-				rows = append(rows, []string{c.ID, c.Name, c.First, c.Last, c.Title, c.Email, c.Phone, a.ID, a.Name, sfStamp(c.Created)})
-			}
-		}
-	}
-	return rows
-}
-
-func (v *view) opportunityRows() (rows [][]string) {
-	for _, a := range v.AccountsAt(v.now) {
-		for _, o := range v.opportunities(a) {
-			stage, since := o.Stage(v.now)
-			rows = append(rows, []string{o.ID, o.Name, stage, strconv.Itoa(o.Amount), since.Format(sfDate), a.ID, a.Name, o.Owner.CRMID, o.Owner.Name, sfStamp(o.Created)})
-		}
-	}
-	return rows
-}
-
-func (v *view) caseRows() (rows [][]string) {
-	for _, c := range v.Cases(v.now) {
-		rows = append(rows, []string{
-			c.ID, c.Number, c.Subject, c.Status(v.now), c.Priority, c.Origin, c.Account.ID, c.Account.Name, c.Contact.ID,
-			c.Owner.CRMID, c.Owner.Name, sfStamp(c.Created),
-		})
-	}
-	return rows
-}
-
-func (v *view) userRows() (rows [][]string) {
-	for _, p := range v.Staff {
-		if !p.Joined.After(v.now) {
-			rows = append(rows, []string{p.CRMID, p.Name, p.Email, p.Email, p.Title, p.Team.Name, "true", sfStamp(p.Joined)})
-		}
-	}
-	return rows
+	return ql.Window(rows, r.q.Offset, size)
 }

@@ -1,0 +1,179 @@
+package enterprise
+
+import (
+	"strings"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/persona/enterprise/ql"
+	"github.com/killdeer-mcp/killdeer/persona/world"
+)
+
+// logFields are the fields of a log document by the names that the index maps: k
+// for keywords, t for text, d for the date.
+var logFields = map[string]byte{
+	"": 't', "message": 't', "service": 'k', "service.name": 'k', "service.keyword": 'k', "host": 'k', "host.name": 'k', "host.keyword": 'k',
+	"level": 'k', "log.level": 'k', "level.keyword": 'k', "_index": 'k', "_id": 'k', "@timestamp": 'd',
+}
+
+// checkLogQuery refuses dates that are none.
+func (v *view) checkLogQuery(e *ql.Expr) error {
+	return e.Each(func(c *ql.Clause) error {
+		if logFields[c.Field] != 'd' || c.Value() == "*" {
+			return nil
+		}
+		for _, a := range c.Args {
+			if _, ok := v.mathDate(a.Text, false); !ok && a.Text != "*" {
+				return refusal(say("search_phase_execution_exception\n\tRoot causes:\n\t\tparse_exception: failed to parse date field [%] with format [strict_date_optional_time||epoch_millis]", a.Text))
+			}
+		}
+		return nil
+	})
+}
+
+// logMeets tests a clause of a query string. Fields that the index does not map
+// match nothing.
+func (v *view) logMeets(l *world.LogLine, index string, c *ql.Clause) bool {
+	if c.Field == "_exists_" {
+		return logFields[c.Value()] != 0
+	}
+	if c.Field == "*" {
+		return c.Value() == "*"
+	}
+	kind := logFields[c.Field]
+	if kind != 0 && c.Cmp == "~" && c.Value() == "*" {
+		return true
+	}
+	switch kind {
+	case 't':
+		text := l.Text()
+		if c.Field == "message" {
+			text = text[:len(l.Message)]
+		}
+		return c.Cmp == "~" && c.Terms != nil && c.Terms.In(text)
+	case 'k':
+		return keyword(c, logKeyword(l, index, c.Field))
+	case 'd':
+		return v.inTime(l.Time, c)
+	}
+	return false
+}
+
+func logKeyword(l *world.LogLine, index, field string) string {
+	switch strings.TrimSuffix(strings.TrimSuffix(field, ".keyword"), ".name") {
+	case "service":
+		return l.Service
+	case "host":
+		return l.Host
+	case "_index":
+		return index
+	case "_id":
+		return l.ID()
+	}
+	return l.Level
+}
+
+// keyword compares a keyword, which this index has in any case, with a value, a
+// pattern or a range.
+func keyword(c *ql.Clause, have string) bool {
+	have = strings.ToLower(have)
+	if c.Cmp != "~" {
+		return inside(c, func(want string, _ int) (int, bool) { return strings.Compare(have, strings.ToLower(want)), true })
+	}
+	want := strings.ToLower(c.Value())
+	if strings.ContainsAny(want, "*?") && !c.Args[0].Quoted {
+		return ql.Like(have, want, '*', '?', 0)
+	}
+	return have == want
+}
+
+// inside tests a range or a single bound with a function that compares the value
+// with an end: the low one is 0, the high one 1.
+func inside(c *ql.Clause, compare func(want string, end int) (int, bool)) bool {
+	test := func(op, want string, end int) bool {
+		if want == "*" {
+			return true
+		}
+		sign, ok := compare(want, end)
+		return ok && ql.Compares(op, sign)
+	}
+	if len(c.Args) == 1 {
+		return test(c.Cmp, c.Value(), 0)
+	}
+	low, high := ">=", "<="
+	if c.Cmp[0] == '{' {
+		low = ">"
+	}
+	if c.Cmp[1] == '}' {
+		high = "<"
+	}
+	return test(low, c.Args[0].Text, 0) && test(high, c.Args[1].Text, 1)
+}
+
+// inTime tests a date. What is named without a time of day stands for all of it:
+// an end is rounded so that a closed range has it and an open one has not.
+func (v *view) inTime(have time.Time, c *ql.Clause) bool {
+	if c.Cmp == "~" {
+		from, _ := v.mathDate(c.Value(), false)
+		to, _ := v.mathDate(c.Value(), true)
+		return !have.Before(from) && !have.After(to)
+	}
+	return inside(c, func(want string, end int) (int, bool) {
+		up := c.Cmp == ">" || c.Cmp == "<="
+		if len(c.Args) == 2 {
+			up = end == 0 && c.Cmp[0] == '{' || end == 1 && c.Cmp[1] == ']'
+		}
+		at, ok := v.mathDate(want, up)
+		return have.Compare(at), ok
+	})
+}
+
+// mathDate reads a date, milliseconds since 1970, or date math such as now-1h/d
+// and 2026-01-31||+1M. Up takes the last instant of what is rounded or left out.
+func (v *view) mathDate(s string, up bool) (time.Time, bool) {
+	at, math := v.now, ""
+	if rest, ok := strings.CutPrefix(s, "now"); ok {
+		math = rest
+	} else {
+		date, after, _ := strings.Cut(s, "||")
+		t, span, ok := ql.Date(date)
+		if !ok {
+			return epochMillis(date)
+		}
+		if at, math = t, after; up && math == "" {
+			at = at.Add(span - time.Millisecond)
+		}
+	}
+	for math != "" {
+		if unit, ok := strings.CutPrefix(math, "/"); ok && unit != "" {
+			u := ql.Unit(unit[0])
+			if strings.IndexByte("yMwdhHms", unit[0]) < 0 {
+				return at, false
+			}
+			if at, math = u.Start(at), unit[1:]; up {
+				at = u.Add(at, 1).Add(-time.Millisecond)
+			}
+			continue
+		}
+		end := 1 + strings.IndexAny(math[1:]+"/", "+-/")
+		var ok bool
+		if math[0] != '+' && math[0] != '-' {
+			return at, false
+		}
+		if at, ok = ql.Shift(at, math[:end], "yMwdhHms"); !ok {
+			return at, false
+		}
+		math = math[end:]
+	}
+	return at, true
+}
+
+func epochMillis(s string) (time.Time, bool) {
+	n := int64(0)
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' || i >= 15 {
+			return time.Time{}, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return time.UnixMilli(n), len(s) >= 4
+}
