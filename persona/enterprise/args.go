@@ -86,4 +86,6 @@ func format(t time.Time, layout string) string {
 func two(b []byte, n int) { b[0], b[1] = '0'+byte(n/10), '0'+byte(n%10) }
 
 // say fills each % of a text with the next argument.
+//
+//go:noinline
 func say(text string, args ...string) string { return ql.Say(text, args...) }

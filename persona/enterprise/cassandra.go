@@ -47,14 +47,23 @@ func cassandraInfo(v *view, _ args, w *guest.Writer) error {
 	return nil
 }
 
-func invalid(message string) refusal { return refusal(say(invalidCQL+`%"`, message)) }
-
-func unauthorized(message string) refusal {
-	return refusal(say(`Unauthorized: Error from server: code=2100 [Unauthorized] message="%"`, message))
+// invalid is an error of code 2200; each % of the message stands for an argument.
+//
+//go:noinline
+func invalid(message string, args ...string) error {
+	return refusal(invalidCQL + ql.Say(message, args...) + `"`)
 }
 
-func denied(permission, on string) refusal {
-	return unauthorized(say("User % has no % permission on % or any of its parents", cassandraRole, permission, on))
+//go:noinline
+func unauthorized(message string, args ...string) error {
+	return refusal(`Unauthorized: Error from server: code=2100 [Unauthorized] message="` + ql.Say(message, args...) + `"`)
+}
+
+// denied tells the role that it lacks a permission on something.
+//
+//go:noinline
+func denied(permission, on string, args ...string) error {
+	return unauthorized("User % has no % permission on % or any of its parents", cassandraRole, permission, ql.Say(on, args...))
 }
 
 func cassandraSelect(v *view, a args, w *guest.Writer) error {
@@ -101,7 +110,7 @@ func (v *view) otherCQL(q *ql.CQL, w *guest.Writer) error {
 	switch verb {
 	case "use":
 		if !v.keyspaceExists(q.Table) {
-			return invalid(say("Keyspace '%' does not exist", q.Table))
+			return invalid("Keyspace '%' does not exist", q.Table)
 		}
 		w.Obj().Key("rows").Arr().End().Key("metadata").Obj().Key("columns").Arr().End().End().Key("paging_state").Null().End()
 		return nil
@@ -121,23 +130,23 @@ func (v *view) otherCQL(q *ql.CQL, w *guest.Writer) error {
 		if verb == "create" {
 			return denied("CREATE", "<all keyspaces>")
 		}
-		return denied(strings.ToUpper(verb), say("<keyspace %>", q.Table))
+		return denied(strings.ToUpper(verb), "<keyspace %>", q.Table)
 	}
 	if q.Keyspace == "" {
 		return errNoKeyspace
 	}
 	if !v.keyspaceExists(q.Keyspace) {
-		return invalid(say("keyspace % does not exist", q.Keyspace))
+		return invalid("keyspace % does not exist", q.Keyspace)
 	}
 	switch {
 	case verb == "create" && what != "index" && what != "custom":
-		return denied("CREATE", say("<keyspace %>", q.Keyspace))
+		return denied("CREATE", "<keyspace %>", q.Keyspace)
 	case verb == "drop" && what == "table":
-		return denied("DROP", say("<table %.%>", q.Keyspace, q.Table))
+		return denied("DROP", "<table %.%>", q.Keyspace, q.Table)
 	case what != "":
-		return denied("ALTER", say("<table %.%>", q.Keyspace, q.Table))
+		return denied("ALTER", "<table %.%>", q.Keyspace, q.Table)
 	}
-	return denied("MODIFY", say("<table %.%>", q.Keyspace, q.Table))
+	return denied("MODIFY", "<table %.%>", q.Keyspace, q.Table)
 }
 
 func (v *view) keyspaceExists(name string) bool {
@@ -171,10 +180,10 @@ func (v *view) cqlTable(q *ql.CQL) (*cqlTable, error) {
 		return nil, errNoKeyspace
 	}
 	if !v.keyspaceExists(q.Keyspace) {
-		return nil, invalid(say("keyspace % does not exist", q.Keyspace))
+		return nil, invalid("keyspace % does not exist", q.Keyspace)
 	}
 	if q.Keyspace == "system_auth" {
-		return nil, denied("SELECT", say("<table system_auth.%>", q.Table))
+		return nil, denied("SELECT", "<table system_auth.%>", q.Table)
 	}
 	if t := v.systemTable(q.Keyspace, q.Table); t != nil {
 		return t, nil
@@ -187,7 +196,7 @@ func (v *view) cqlTable(q *ql.CQL) (*cqlTable, error) {
 			return &cqlTable{v.source(t), k.Name, t.Name, 1}, nil
 		}
 	}
-	return nil, invalid(say("table % does not exist", q.Table))
+	return nil, invalid("table % does not exist", q.Table)
 }
 
 // systemColumns are the tables that drivers read when they connect: keyspace.table,

@@ -122,6 +122,7 @@ func (v *view) pagesFor(q *ql.JQL, from, to int) ([]*world.Page, int, ql.Terms, 
 	})
 	all := v.allPages()
 	rank := ql.Rank(terms, false)
+	defer v.spent(&rank.Budget)
 	var list []int
 	for i, p := range all {
 		if q.Where.Eval(func(c *ql.Clause) bool { return rank.Budget.Spend(0) && v.pageMeets(p, c, &rank.Budget) }) {

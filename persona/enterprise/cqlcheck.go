@@ -41,7 +41,7 @@ func (r *cqlRun) check() error {
 }
 
 func (r *cqlRun) undefined(name string) error {
-	return invalid(say("Undefined column name % in table %.%", name, r.t.keyspace, r.t.name))
+	return invalid("Undefined column name % in table %.%", name, r.t.keyspace, r.t.name)
 }
 
 // cqlItems are the functions of a selected column: their results' types, "" for
@@ -57,7 +57,7 @@ func isAggregate(name string) bool {
 
 func (r *cqlRun) checkItem(it ql.Item) error {
 	if _, ok := cqlItems[it.Func]; !ok && it.Func != "" {
-		return invalid(say("Unknown function '%'", it.Func))
+		return invalid("Unknown function '%'", it.Func)
 	}
 	if it.Column == "*" && (it.Func == "" || it.Func == "count") || it.Func == "count" && it.Column == "1" {
 		return nil
@@ -72,9 +72,9 @@ func (r *cqlRun) checkItem(it ql.Item) error {
 		return invalid("The token function arguments must be in the partition key order: " + r.t.columns[0].Name)
 	case (it.Func == "writetime" || it.Func == "ttl") && key >= 0:
 		name := map[string]string{"writetime": "writeTime", "ttl": "ttl"}[it.Func]
-		return invalid(say("Cannot use selection function % on PRIMARY KEY part %", name, it.Column))
+		return invalid("Cannot use selection function % on PRIMARY KEY part %", name, it.Column)
 	case r.q.Distinct && key != 0:
-		return invalid(say("SELECT DISTINCT queries must only request partition key columns and/or static columns (not %)", it.Column))
+		return invalid("SELECT DISTINCT queries must only request partition key columns and/or static columns (not %)", it.Column)
 	}
 	return nil
 }
@@ -95,13 +95,13 @@ func (r *cqlRun) checkRelation(c *ql.Clause, restricted map[int]string) error {
 	}
 	switch {
 	case c.Cmp == "!=":
-		return invalid(say("Unsupported \"!=\" relation: % != %", name, shown))
+		return invalid("Unsupported \"!=\" relation: % != %", name, shown)
 	case c.Cmp == "is not":
-		return invalid(say("Unsupported restriction: % IS NOT %", name, strings.ToUpper(shown)))
+		return invalid("Unsupported restriction: % IS NOT %", name, strings.ToUpper(shown))
 	case c.Cmp == "like":
-		return invalid(say("LIKE restriction is only supported on properly indexed columns. % LIKE % is not valid.", name, shown))
+		return invalid("LIKE restriction is only supported on properly indexed columns. % LIKE % is not valid.", name, shown)
 	case c.Cmp == "contains":
-		return invalid(say("Cannot use CONTAINS on non-collection column \"%\"", name))
+		return invalid("Cannot use CONTAINS on non-collection column \"%\"", name)
 	case isToken && r.t.key(col) != 0:
 		return invalid("The token function arguments must be in the partition key order: " + r.t.columns[0].Name)
 	case isToken:
@@ -123,7 +123,7 @@ func (r *cqlRun) checkRelation(c *ql.Clause, restricted map[int]string) error {
 func (r *cqlRun) checkToken(c *ql.Clause) error {
 	for _, a := range c.Args {
 		if _, err := strconv.ParseInt(a.Text, 10, 64); err != nil && !(a.Call && a.Text == "token" && len(a.Args) == 1) {
-			return invalid(say("Invalid STRING constant (%) for \"partition key token\" of type bigint", a.Text))
+			return invalid("Invalid STRING constant (%) for \"partition key token\" of type bigint", a.Text)
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func (r *cqlRun) checkConstant(col world.Column, a ql.Arg) error {
 	}
 	if a.Call {
 		if _, ok := r.constant(col, a); !ok {
-			return invalid(say("Unknown function '%'", a.Text))
+			return invalid("Unknown function '%'", a.Text)
 		}
 		return nil
 	}
@@ -151,10 +151,10 @@ func (r *cqlRun) checkConstant(col world.Column, a ql.Arg) error {
 		kind = "FLOAT"
 	}
 	if !strings.Contains(constantsOf[col.Type], kind) {
-		return invalid(say("Invalid % constant (%) for \"%\" of type %", kind, a.Text, col.Name, cqlType(col.Type)))
+		return invalid("Invalid % constant (%) for \"%\" of type %", kind, a.Text, col.Name, cqlType(col.Type))
 	}
 	if _, ok := r.constant(col, a); !ok {
-		return invalid(say("Unable to parse a date/time from '%'", a.Text))
+		return invalid("Unable to parse a date/time from '%'", a.Text)
 	}
 	return nil
 }
@@ -180,10 +180,10 @@ func (r *cqlRun) checkKeys(restricted map[int]string) error {
 			continue
 		}
 		if key > 1 && byKey && restricted[col-1] == "" {
-			return invalid(say("PRIMARY KEY column \"%\" cannot be restricted as preceding column \"%\" is not restricted", r.t.columns[col].Name, r.t.columns[col-1].Name))
+			return invalid("PRIMARY KEY column \"%\" cannot be restricted as preceding column \"%\" is not restricted", r.t.columns[col].Name, r.t.columns[col-1].Name)
 		}
 		if key > 1 && byKey && restricted[col-1] != "=" && restricted[col-1] != "in" {
-			return invalid(say("Clustering column \"%\" cannot be restricted (preceding column \"%\" is restricted by a non-EQ relation)", r.t.columns[col].Name, r.t.columns[col-1].Name))
+			return invalid("Clustering column \"%\" cannot be restricted (preceding column \"%\" is restricted by a non-EQ relation)", r.t.columns[col].Name, r.t.columns[col-1].Name)
 		}
 		if key < 0 || !byKey {
 			return errFiltering

@@ -84,6 +84,7 @@ func token(kind, cell string) int64 {
 // of their tokens, within them by the clustering columns.
 func (r *cqlRun) rows() []int {
 	var out []int
+	r.v.waste += 128 * r.t.n
 	for i := range r.t.n {
 		if r.keeps(r.t.row(i)) {
 			out = append(out, i)

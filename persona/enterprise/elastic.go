@@ -129,6 +129,7 @@ func elasticSearch(v *view, a args, w *guest.Writer) error {
 		return err
 	}
 	budget := ql.DefaultBudget
+	defer v.spent(&budget)
 	w.Obj().Key("hits").Arr()
 	for d := len(days) - 1; d >= 0 && expr != nil; d-- {
 		for n := days[d].to - 1; n >= days[d].from; n-- {

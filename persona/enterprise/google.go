@@ -69,6 +69,7 @@ func driveSearch(v *view, a args, w *guest.Writer) error {
 	}
 	all := v.driveFiles()
 	rank := ql.Rank(words, expr == nil)
+	defer v.spent(&rank.Budget)
 	for i, f := range all {
 		if free.Free(f.Lower()) && expr.Eval(func(c *ql.Clause) bool { return rank.Budget.Spend(c.Terms.Cost(len(f.Lower()))) && v.fileMeets(f, c) }) {
 			rank.Add(len(all)-i, f.Lower()) // the latest file is the first
@@ -313,7 +314,7 @@ func chatSearch(v *view, a args, w *guest.Writer) error {
 	size := a.limit("page_size", 50, maxChats)
 	f := v.messageFilter(&chatBox, a.text("query"))
 	all := v.chatMessages()
-	list, total, ok := messagesFor(all, &f, keep, false, start, start+size)
+	list, total, ok := v.messagesFor(all, &f, keep, false, start, start+size)
 	if !ok {
 		return errGoogleTime
 	}

@@ -96,6 +96,24 @@ func TestGuestBearsHostileQueries(t *testing.T) {
 	}
 }
 
+// TestGuestKeepsItsMemory holds that one instance answers all searches over and over.
+func TestGuestKeepsItsMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and compiles the guest")
+	}
+	m := loadGuest(t, nil)
+	for round := range 40 {
+		for name, s := range searches {
+			if name == "sql_bomb" {
+				continue // takes its time
+			}
+			if _, err := m.Call(t.Context(), wasm.Request{Source: "s", Input: envelope(7, dates[2], s[0], s[1])}); err != nil {
+				t.Fatalf("round %d: %s: %v", round, name, err)
+			}
+		}
+	}
+}
+
 // searches are the calls, beside one valid call per tool, that are worth a number.
 var searches = map[string][2]string{
 	"jira_text":     {"jira_search_issues", `{"jql":"text ~ deploy"}`},

@@ -115,6 +115,7 @@ func jiraSearch(v *view, a args, w *guest.Writer) error {
 		return err
 	}
 	search := v.issueSearch()
+	defer v.spent(search.budget)
 	if err := search.check(q); err != nil {
 		return err
 	}

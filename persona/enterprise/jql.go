@@ -211,7 +211,8 @@ func (f issueFinder) oneByOne(c *ql.Clause, kind byte, within world.Set) world.S
 		case 's':
 			return f.status(i, c)
 		case 'c':
-			return c.Among(categoryNames(i.Status(f.v.now))...) != c.Negated()
+			status := category(i.Status(f.v.now))
+			return (c.Among(status) || status == "To Do" && c.Among("new") || status == "In Progress" && c.Among("indeterminate")) != c.Negated()
 		case 'R':
 			name, _ := i.Resolution(f.v.now)
 			if name == "" {
@@ -228,11 +229,6 @@ func (f issueFinder) oneByOne(c *ql.Clause, kind byte, within world.Set) world.S
 		_, when := i.Resolution(f.v.now)
 		return !when.IsZero() && timed(c, when, at)
 	})
-}
-
-func categoryNames(status string) []string {
-	name := category(status)
-	return []string{name, map[string]string{"To Do": "new", "In Progress": "indeterminate"}[name]}
 }
 
 func timed(c *ql.Clause, have time.Time, at []time.Time) bool {
@@ -264,7 +260,8 @@ func (f issueFinder) status(i *world.Issue, c *ql.Clause) bool {
 		return c.Among(i.Status(f.v.now)) != c.Negated()
 	}
 	was := false
-	moves := f.moves(i)
+	var room moveRoom
+	moves := f.moves(i, &room)
 	for k, m := range moves {
 		until := f.v.now
 		if k > 0 {
@@ -275,20 +272,25 @@ func (f issueFinder) status(i *world.Issue, c *ql.Clause) bool {
 	return was != c.Negated()
 }
 
+// moveRoom has room for the moves of an issue, of which there are at most four.
+type moveRoom [8]time.Time
+
 // moves are the times at which an issue came into a status, latest first.
-func (f issueFinder) moves(i *world.Issue) []time.Time {
-	var out []time.Time
-	for t := i.Updated(f.v.now); ; t = i.Updated(t.Add(-time.Second)) {
-		out = append(out, t)
-		if !t.After(i.Created) || len(out) > 8 {
-			return out
+func (f issueFinder) moves(i *world.Issue, room *moveRoom) []time.Time {
+	n := 0
+	for t := i.Updated(f.v.now); n < len(room); t = i.Updated(t.Add(-time.Second)) {
+		room[n] = t
+		if n++; !t.After(i.Created) {
+			break
 		}
 	}
+	return room[:n]
 }
 
 // changed tests the moves from one status to the next.
 func (f issueFinder) changed(i *world.Issue, c *ql.Clause) bool {
-	moves := f.moves(i)
+	var room moveRoom
+	moves := f.moves(i, &room)
 	for k := range len(moves) - 1 {
 		before, after := i.Status(moves[k+1]), i.Status(moves[k])
 		if before != after && f.during(c, moves[k], moves[k]) && side(c, "from", before) && side(c, "to", after) {

@@ -23,11 +23,12 @@ func (f issueFinder) each(found world.Set, order []ql.Order, start, limit int, d
 		})
 		return
 	}
-	var list []int
+	list := make([]int, 0, found.Len())
 	found.Each(false, func(n int) bool {
 		list = append(list, n)
 		return true
 	})
+	f.v.waste += 8 * len(list) * (1 + len(order))
 	var keys [][]int64
 	order = distinctKinds(order)
 	for _, o := range order {

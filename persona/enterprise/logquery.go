@@ -15,12 +15,13 @@ var logFields = map[string]byte{
 	"level": 'k', "log.level": 'k', "level.keyword": 'k', "_index": 'k', "_id": 'k', "@timestamp": 'd',
 }
 
-// checkLogQuery refuses dates that are none.
+// checkLogQuery refuses dates that are none, and notes what the others stand for.
 func (v *view) checkLogQuery(e *ql.Expr) error {
 	return e.Each(func(c *ql.Clause) error {
-		if logFields[c.Field] != 'd' || c.Value() == "*" {
+		if logFields[c.Field] != 'd' || c.Value() == "*" && len(c.Args) == 1 {
 			return nil
 		}
+		c.Cache = v.logBounds(c)
 		for _, a := range c.Args {
 			if _, ok := v.mathDate(a.Text, false); !ok && a.Text != "*" {
 				return refusal(say("search_phase_execution_exception\n\tRoot causes:\n\t\tparse_exception: failed to parse date field [%] with format [strict_date_optional_time||epoch_millis]", a.Text))
@@ -53,7 +54,7 @@ func (v *view) logMeets(l *world.LogLine, index string, c *ql.Clause) bool {
 	case 'k':
 		return keyword(c, logKeyword(l, index, c.Field))
 	case 'd':
-		return v.inTime(l.Time, c)
+		return inTime(l.Time, c)
 	}
 	return false
 }
@@ -75,29 +76,24 @@ func logKeyword(l *world.LogLine, index, field string) string {
 // keyword compares a keyword, which this index has in any case, with a value, a
 // pattern or a range.
 func keyword(c *ql.Clause, have string) bool {
-	have = strings.ToLower(have)
 	if c.Cmp != "~" {
-		return inside(c, func(want string, _ int) (int, bool) { return strings.Compare(have, strings.ToLower(want)), true })
+		return inside(c, func(end int) int { return strings.Compare(strings.ToLower(have), strings.ToLower(c.Args[end].Text)) })
 	}
-	want := strings.ToLower(c.Value())
+	want := c.Value()
 	if strings.ContainsAny(want, "*?") && !c.Args[0].Quoted {
-		return ql.Like(have, want, '*', '?', 0)
+		return ql.Like(strings.ToLower(have), strings.ToLower(want), '*', '?', 0)
 	}
-	return have == want
+	return len(have) == len(want) && strings.EqualFold(have, want)
 }
 
 // inside tests a range or a single bound with a function that compares the value
-// with an end: the low one is 0, the high one 1.
-func inside(c *ql.Clause, compare func(want string, end int) (int, bool)) bool {
-	test := func(op, want string, end int) bool {
-		if want == "*" {
-			return true
-		}
-		sign, ok := compare(want, end)
-		return ok && ql.Compares(op, sign)
+// with an end: the low one is 0, the high one 1. A star is no bound.
+func inside(c *ql.Clause, compare func(end int) int) bool {
+	test := func(op string, end int) bool {
+		return c.Args[end].Text == "*" || ql.Compares(op, compare(end))
 	}
 	if len(c.Args) == 1 {
-		return test(c.Cmp, c.Value(), 0)
+		return test(c.Cmp, 0)
 	}
 	low, high := ">=", "<="
 	if c.Cmp[0] == '{' {
@@ -106,25 +102,38 @@ func inside(c *ql.Clause, compare func(want string, end int) (int, bool)) bool {
 	if c.Cmp[1] == '}' {
 		high = "<"
 	}
-	return test(low, c.Args[0].Text, 0) && test(high, c.Args[1].Text, 1)
+	return test(low, 0) && test(high, 1)
 }
 
-// inTime tests a date. What is named without a time of day stands for all of it:
-// an end is rounded so that a closed range has it and an open one has not.
-func (v *view) inTime(have time.Time, c *ql.Clause) bool {
+// logBounds are the instants that a clause compares with. What is named without a
+// time of day stands for all of it: an end is rounded so that a closed range has
+// it and an open one has not.
+func (v *view) logBounds(c *ql.Clause) (at [2]time.Time) {
 	if c.Cmp == "~" {
-		from, _ := v.mathDate(c.Value(), false)
-		to, _ := v.mathDate(c.Value(), true)
-		return !have.Before(from) && !have.After(to)
+		at[0], _ = v.mathDate(c.Value(), false)
+		at[1], _ = v.mathDate(c.Value(), true)
+		return at
 	}
-	return inside(c, func(want string, end int) (int, bool) {
+	for end, a := range c.Args {
 		up := c.Cmp == ">" || c.Cmp == "<="
 		if len(c.Args) == 2 {
 			up = end == 0 && c.Cmp[0] == '{' || end == 1 && c.Cmp[1] == ']'
 		}
-		at, ok := v.mathDate(want, up)
-		return have.Compare(at), ok
-	})
+		at[end], _ = v.mathDate(a.Text, up)
+	}
+	return at
+}
+
+// inTime tests a date.
+func inTime(have time.Time, c *ql.Clause) bool {
+	at, ok := c.Cache.([2]time.Time)
+	switch {
+	case !ok:
+		return false
+	case c.Cmp == "~":
+		return !have.Before(at[0]) && !have.After(at[1])
+	}
+	return inside(c, func(end int) int { return have.Compare(at[end]) })
 }
 
 // mathDate reads a date, milliseconds since 1970, or date math such as now-1h/d

@@ -14,6 +14,7 @@ package enterprise
 
 import (
 	_ "embed"
+	"runtime"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
@@ -31,6 +32,7 @@ type Persona struct {
 	tools map[string]tool
 	views [2]*view // most recently used first
 	w     guest.Writer
+	waste int // bytes, about, since garbage was collected
 }
 
 var _ sdk.Persona = (*Persona)(nil)
@@ -112,12 +114,29 @@ func (p *Persona) Call(c *sdk.Call) []byte {
 	w := &p.w
 	w.Reset()
 	w.Obj().Key("result").Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Text()
-	if err := run(v, args{o}, w); err != nil {
+	err := run(v, args{o}, w)
+	defer p.collect(v)
+	if err != nil {
 		refused(w, err.Error())
 		return v.secrets.mark(w.Bytes(), c)
 	}
 	w.End().End().End().Key("isError").Bool(false).End().End()
 	return v.secrets.mark(w.Bytes(), c)
+}
+
+const (
+	collectAfter = 4 << 20  // bytes of garbage that are worth collecting
+	callWaste    = 16 << 10 // that a call leaves beside what is counted, about
+)
+
+// collect has the garbage collected by what calls leave: at the runtime's own pace
+// the heap would grow to a guest's limit.
+func (p *Persona) collect(v *view) {
+	p.waste += callWaste + p.w.Len() + v.waste
+	if v.waste = 0; p.waste > collectAfter {
+		p.waste = 0
+		runtime.GC()
+	}
 }
 
 func refused(w *guest.Writer, text string) {
@@ -143,10 +162,14 @@ func (p *Persona) view(seed uint64, now time.Time) *view {
 	return p.views[0]
 }
 
+// spent counts what a search has left behind by what it cost.
+func (v *view) spent(b *ql.Budget) { v.waste += b.Spent() * 4 }
+
 // view is a world at one moment, with what was already looked up at it.
 type view struct {
 	*world.World
 	seed    uint64
+	waste   int // bytes of garbage that this call made, about
 	now     time.Time
 	secrets *secrets
 	key     ql.Key // of tokens that lead to a next page

@@ -199,6 +199,7 @@ func (v *view) code(host world.SCM, text string, wants func(*world.Repo) bool) (
 		return nil, nil
 	}
 	rank := ql.Rank(s.Words, true)
+	defer v.spent(&rank.Budget)
 	var all []hit
 	for _, r := range v.Repos {
 		if r.SCM != host || !v.open(r) || !wants(r) {

@@ -118,8 +118,9 @@ func (f *messageFilter) match(m *world.Message) bool {
 // result up to another, and how many there are; false if the budget was not enough
 // to tell. Best means the best match first,
 // else the latest.
-func messagesFor(all []*world.Message, f *messageFilter, keep func(*world.Message) bool, best bool, from, to int) ([]int, int, bool) {
+func (v *view) messagesFor(all []*world.Message, f *messageFilter, keep func(*world.Message) bool, best bool, from, to int) ([]int, int, bool) {
 	rank := ql.Rank(f.Words, true)
+	defer v.spent(&rank.Budget)
 	var list []int
 	for i, m := range all {
 		if rank.Budget.Spend(f.Without.Cost(len(m.Text))) && keep(m) && f.match(m) && rank.Add(i, m.Lower()) {
@@ -145,7 +146,7 @@ func slackMessages(v *view, a args, w *guest.Writer) error {
 	}
 	count, n := a.limit("count", 20, maxPerPage), a.limit("page", 1, maxPerPage)
 	all := v.slackMessages()
-	list, total, ok := messagesFor(all, &f, keep, true, (n-1)*count, n*count)
+	list, total, ok := v.messagesFor(all, &f, keep, true, (n-1)*count, n*count)
 	if !ok {
 		return slackError(w, "request_timeout")
 	}

@@ -29,6 +29,7 @@ func salesforceQuery(v *view, a args, w *guest.Writer) error {
 		return noObject(q)
 	}
 	budget := ql.DefaultBudget
+	defer v.spent(&budget)
 	r := &soqlRun{v, q, o, &budget}
 	if err := r.check(); err != nil {
 		return err

@@ -20,6 +20,9 @@ func (b *Budget) Spend(n int) bool {
 	return *b > 0
 }
 
+// Spent is how much of a budget was used.
+func (b Budget) Spent() int { return int(DefaultBudget - b) }
+
 // Gone reports whether the budget was spent: the result is not complete.
 func (b Budget) Gone() bool { return b <= 0 }
 
