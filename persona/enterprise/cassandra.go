@@ -191,7 +191,7 @@ func (v *view) cqlTable(q *ql.CQL) (*cqlTable, error) {
 	for _, k := range v.Keyspaces() {
 		if t := k.Table(q.Table); t != nil && k.Name == q.Keyspace {
 			if t.Denied {
-				return nil, cqlClosed(k.Name + "." + t.Name)
+				return nil, denied("SELECT", "<table %.%>", k.Name, t.Name)
 			}
 			return &cqlTable{v.source(t), k.Name, t.Name, 1}, nil
 		}

@@ -24,10 +24,6 @@ const (
 
 func tableClosed(name string) refusal { return refusal("ERROR: permission denied for table " + name) }
 
-func cqlClosed(table string) refusal {
-	return refusal(`Unauthorized: Error from server: code=2100 [Unauthorized] message="User reporting_ro has no SELECT permission on <table ` + table + `> or any of its parents"`)
-}
-
 // open reports whether the integration sees a repository by now.
 func (v *view) open(r *world.Repo) bool { return !r.Restricted && !r.Created.After(v.now) }
 

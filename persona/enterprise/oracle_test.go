@@ -42,7 +42,7 @@ type pager struct {
 var pagers = map[string]pager{
 	"jira":       {tool: "jira_search_issues", arg: "jql", list: "issues", id: "key", total: "total", size: "max_results", next: byOffset("start_at")},
 	"confluence": {tool: "confluence_search", arg: "cql", list: "results", id: "id", total: "totalSize", size: "limit", next: byOffset("start")},
-	"slack":      {tool: "slack_conversations_search_messages", arg: "query", list: "messages.matches", id: "permalink", total: "messages.total", size: "count", next: byNumber},
+	"slack":      {tool: "slack_conversations_search_messages", arg: "query", list: "messages.matches", id: "channel.id ts", total: "messages.total", size: "count", next: byNumber},
 	"chat":       {tool: "google_chat_search_message", arg: "query", list: "messages", id: "name", size: "page_size", next: byToken("nextPageToken", "page_token")},
 	"drive":      {tool: "google_search_drive_files", arg: "query", list: "files", id: "id", size: "page_size", next: byToken("nextPageToken", "page_token")},
 	"elastic":    {tool: "elasticsearch_search_logs", arg: "query", list: "hits", id: "_id", total: "total.value", size: "size", next: byOffset("from")},
@@ -185,7 +185,7 @@ func TestJQLOracle(t *testing.T) {
 		}
 		var want []string
 		for _, i := range all {
-			if keep(i) {
+			if keep(i) && !i.Restricted() {
 				want = append(want, i.Key)
 			}
 		}
@@ -255,7 +255,7 @@ func TestConfluenceOracle(t *testing.T) {
 	} {
 		var want []string
 		for _, p := range w.Pages(now) {
-			if keep(p) {
+			if keep(p) && !p.Space.Restricted {
 				want = append(want, strconv.Itoa(p.ID))
 			}
 		}
@@ -289,8 +289,8 @@ func TestMessagesOracle(t *testing.T) {
 	} {
 		var want []string
 		for _, m := range all {
-			if !m.Channel.Private && keep(m) {
-				want = append(want, "https://"+w.Org.Slug+".slack.com/archives/"+m.Channel.ID+"/p"+strconv.FormatInt(m.Time.Unix(), 10)+strconv.Itoa(1_000_000 + m.Micro)[1:])
+			if !m.Channel.Restricted && keep(m) {
+				want = append(want, m.Channel.ID+" "+strconv.FormatInt(m.Time.Unix(), 10)+"."+strconv.Itoa(1_000_000 + m.Micro)[1:])
 			}
 		}
 		got := collect(t, p, 7, now, "slack", text, 100)
@@ -334,7 +334,7 @@ func TestDriveOracle(t *testing.T) {
 	} {
 		var want []string
 		for _, f := range w.DriveFiles(now) {
-			if keep(f) {
+			if keep(f) && !f.Restricted {
 				want = append(want, f.ID)
 			}
 		}
@@ -381,7 +381,7 @@ func TestCodeOracle(t *testing.T) {
 	p, w, now := enterprise.New(), world.New(7), dates[2]
 	repo := map[world.SCM]*world.Repo{}
 	for _, r := range w.Repos {
-		if repo[r.SCM] == nil {
+		if repo[r.SCM] == nil && !r.Restricted {
 			repo[r.SCM] = r
 		}
 	}
@@ -415,7 +415,7 @@ func TestCodeOracle(t *testing.T) {
 		for _, r := range w.Repos {
 			files := w.Files(r)
 			for i := range files {
-				if r.SCM == host[c.lang] && !r.Created.After(now) && c.keep(file{r, &files[i]}) {
+				if r.SCM == host[c.lang] && !r.Restricted && !r.Created.After(now) && c.keep(file{r, &files[i]}) {
 					n++
 				}
 			}
@@ -444,7 +444,7 @@ func TestRepositoriesOracle(t *testing.T) {
 	} {
 		var want []string
 		for _, r := range w.Repos {
-			if r.SCM == world.GitHub && !r.Created.After(now) && keep(r) {
+			if r.SCM == world.GitHub && !r.Restricted && !r.Created.After(now) && keep(r) {
 				want = append(want, r.FullName())
 			}
 		}

@@ -173,6 +173,14 @@ func (k *walker) committed(r ref, job, sha string) {
 func (k *walker) pull(r ref) {
 	parts := strings.Split(strings.TrimPrefix(r.id, "https://"), "/")
 	owner, name, n := parts[1], parts[2], parts[len(parts)-1]
+	for _, x := range k.w.Repos {
+		if x.FullName() == owner+"/"+name && x.Restricted { // what people say of closed things is not closed
+			if a := k.look("gitlab_get_pull_request_comments", `{"project_id":"`+owner+"/"+name+`","merge_request_iid":`+n+`}`); !a.fail {
+				k.t.Errorf("%s should be closed: %s", r.id, a.text)
+			}
+			return
+		}
+	}
 	switch {
 	case strings.HasPrefix(r.id, "https://github.com/"):
 		k.must(r, "github_get_pull_request_comments", `{"owner":"`+owner+`","repo":"`+name+`","pull_number":`+n+`}`)
