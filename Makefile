@@ -10,7 +10,9 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 
 GUESTS      := internal/guests/bin
-GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags='-s -w -buildid='
+# The persona's packages are not inlined: see docs/rationale.md, "Size of the persona's guest".
+GUEST_SMALL := $(foreach p,persona/enterprise persona/enterprise/pgsql,-gcflags=github.com/killdeer-mcp/killdeer/$(p)=-l)
+GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath $(GUEST_SMALL) -buildmode=c-shared -ldflags='-s -w -buildid='
 SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
 GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
 

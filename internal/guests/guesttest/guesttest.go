@@ -28,7 +28,8 @@ func Build(tb testing.TB, dir, name, pkg string) string {
 	tb.Helper()
 	stat(tb, pkg)
 	file := filepath.Join(dir, name+".wasm")
-	goTool(tb, "build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w -buildid=", "-o", file, pkg)
+	small := "-gcflags=" + strings.TrimSuffix(Enterprise, "/wasm")
+	goTool(tb, "build", "-trimpath", small+"=-l", small+"/pgsql=-l", "-buildmode=c-shared", "-ldflags=-s -w -buildid=", "-o", file, pkg)
 	squeezed(tb, file)
 	return file
 }
