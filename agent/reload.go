@@ -136,6 +136,9 @@ func (s *Sensor) startJudge(ctx context.Context) {
 	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log}
 	s.tasks.Go(func() {
 		defer close(done)
+		if err := goBehind(); err != nil {
+			s.log.Warn("the judge competes with answers", "error", err)
+		}
 		s.fail(j.run(ctx))
 	})
 }
