@@ -5,6 +5,50 @@ import (
 	"time"
 )
 
+// The company's clock is that of its city: work is done between eight and seven
+// there, from Monday to Friday, and no hour has more than a third of it.
+func TestCompaniesWorkByTheirCitysClock(t *testing.T) {
+	now := time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
+	seen := map[string]bool{}
+	for seed := uint64(0); seed < 200 && len(seen) < len(zones); seed++ {
+		w := New(seed)
+		if seen[w.Org.Zone] {
+			continue
+		}
+		seen[w.Org.Zone] = true
+		city, err := time.LoadLocation(w.Org.Zone)
+		if err != nil {
+			t.Skipf("the zone database is not on this machine: %v", err)
+		}
+		var created, merged [24]int
+		all := 0
+		for _, i := range w.Issues(now)[200:] {
+			if i.Reporter.Zone == w.Org.Zone {
+				when := i.Created.In(city)
+				if day := when.Weekday(); day == time.Saturday || day == time.Sunday || when.Hour() < 8 || when.Hour() > 18 {
+					t.Fatalf("seed %d: %s is of %v", seed, i.Key, when)
+				}
+				created[when.Hour()]++
+			}
+		}
+		for _, r := range w.Repos {
+			for _, p := range w.Commits(r, 40, now) {
+				merged[at(p.merged).In(city).Hour()]++
+				all++
+			}
+		}
+		for hour := range 24 {
+			if merged[hour] > all/3 || created[hour] > len(w.Issues(now))/3 {
+				t.Errorf("seed %d, %s: issues by hour %v, merges %v", seed, w.Org.Zone, created, merged)
+				break
+			}
+		}
+	}
+	if len(seen) < len(zones) {
+		t.Errorf("only %d zones in 200 worlds", len(seen))
+	}
+}
+
 // What people do they do at work: in the hours of their own zone, on their own
 // working days, after they joined.
 func TestPeopleWorkInTheirHours(t *testing.T) {

@@ -107,7 +107,10 @@ const shaWords = 3
 
 // pullEnd draws when a request was merged or closed; only the hash comes before.
 func (w *World) pullEnd(r *roll, created int64) (end int64, merged bool) {
-	end = w.cal.inHours(created + int64(r.between(1500, day))*int64(r.between(1, 4)))
+	ready := created + int64(r.between(1500, day))*int64(r.between(1, 4))
+	if end = w.cal.inHours(ready); end != ready { // not all of them in the morning
+		end += ready % 7200 * (ready / 7200 % 3)
+	}
 	return end, r.chance(92)
 }
 

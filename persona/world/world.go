@@ -222,6 +222,7 @@ func (w *World) makeOrg() {
 	o.Domain = strings.ReplaceAll(o.Slug, "-", r.pick([]string{"", "-"})) + r.pick([]string{".io", ".com", ".net", ".co", ".cloud", ".systems"})
 	o.Industry = industries[r.below(len(industries))]
 	w.start = start2024 - int64(r.between(54, 150))*week - z.offset
+	w.Org.offset = z.offset // calendars are made by it
 	w.cal = w.calendar(z)
 	w.office = &tempo{d: w.sub("office tempo"), cal: w.cal, first: pastDays, office: true}
 	w.clock = &tempo{d: w.sub("clock tempo"), cal: everyDay(w.start)}
