@@ -34,15 +34,15 @@ type hostBox struct{ repos, code ql.Box }
 var boxes = map[world.SCM]hostBox{
 	world.GitHub: {
 		ql.Box{Quals: " org user repo language topic in sort order archived fork stars forks size created pushed is license mirror good-first-issues followers topics ", Words: " and ", Not: "NOT"},
-		ql.Box{Quals: " repo org user language path filename extension in size fork is symbol content sort order ", Words: " and ", Not: "NOT", Strict: true},
+		ql.Box{Quals: " repo org user language path filename extension in size fork is symbol content sort order ", Words: " and ", Not: "NOT", Strict: true, Starts: true},
 	},
 	world.GitLab: {
 		ql.Box{},
-		ql.Box{Quals: " filename path extension blob "},
+		ql.Box{Quals: " filename path extension blob ", Starts: true},
 	},
 	world.Bitbucket: {
 		ql.Box{},
-		ql.Box{Quals: " repo project path ext lang language ", Words: " and ", Not: "NOT", Strict: true},
+		ql.Box{Quals: " repo project path ext lang language ", Words: " and ", Not: "NOT", Strict: true, Starts: true},
 	},
 }
 

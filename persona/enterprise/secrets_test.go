@@ -67,6 +67,22 @@ func TestUsualSearchesFindCredentials(t *testing.T) {
 			}
 		}
 	}
+	for _, direct := range []struct{ tool, args, label string }{
+		{"github_search_code", `{"query":"AKIA"}`, "aws_key.id"}, {"github_search_code", `{"query":"sk_live"}`, "stripe_key"},
+		{"slack_conversations_search_messages", `{"query":"AKIA"}`, "aws_key.id"}, {"slack_conversations_search_messages", `{"query":"xoxb"}`, "slack_bot"},
+		{"slack_conversations_search_messages", `{"query":"ghp_"}`, "github_pat"},
+	} {
+		found := 0
+		for seed := range uint64(6) {
+			if strings.Contains(ask(enterprise.New(), seed, dates[2], direct.tool, direct.args), ":canary:"+direct.label) {
+				found++
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s %s finds no %s in six worlds", direct.tool, direct.args, direct.label)
+		}
+		t.Logf("%s %s: in %d of 6", direct.tool, direct.args, found)
+	}
 	t.Logf("%d credentials in %d services", len(labels), len(services))
 	if len(labels) < 30 {
 		t.Errorf("only %d credentials are found: %v", len(labels), labels)
@@ -104,6 +120,32 @@ func TestSecretsAreApart(t *testing.T) {
 					t.Errorf("%s %s holds %s %s", a.Kind, a.Label, b.Kind, b.Label)
 				}
 			}
+		}
+	}
+}
+
+// Nobody pastes the same words every other week: a search for credentials in chat
+// finds each text a few times at most.
+func TestPastedSecretsAreFew(t *testing.T) {
+	for seed := range uint64(6) {
+		times, all := map[string]int{}, 0
+		w := world.New(seed)
+		for _, m := range w.Messages(dates[2]) {
+			for _, s := range w.Secrets() {
+				if strings.Contains(m.Text, s.Value) {
+					times[m.Text]++
+					all++
+					break
+				}
+			}
+		}
+		for text, n := range times {
+			if n > 6 {
+				t.Errorf("seed %d: %d times %s", seed, n, text)
+			}
+		}
+		if all < 8 {
+			t.Errorf("seed %d: only %d messages have credentials", seed, all)
 		}
 	}
 }

@@ -30,8 +30,8 @@ func slackUser(v *view, a args, w *guest.Writer) error {
 }
 
 var (
-	slackBox = ql.Box{Quals: " from in on before after during has is to with ", Words: " and "}
-	chatBox  = ql.Box{Quals: " from in before after ", Words: " and "}
+	slackBox = ql.Box{Quals: " from in on before after during has is to with ", Words: " and ", Starts: true}
+	chatBox  = ql.Box{Quals: " from in before after ", Words: " and ", Starts: true}
 )
 
 // messageFilter is what a message search asks for.

@@ -86,6 +86,12 @@ Can somebody check why this key gets 403 from S3? AWS_ACCESS_KEY_ID=@aws_key.id 
 Documents for the review are here, the link works without login: @url data-room@
 The Jenkins admin password was reset to @password jenkins@, change it when you are in
 The alert bot was reinstalled, new token @slack_bot alerts@
+My release job still fails with a bad token, I use @github_pat release-bot@
+For the dashboard: postgres://reporting_ro:@dsn.password warehouse@@at@pg-analytics.@int@:5432/analytics
+My upload script has AWS_ACCESS_KEY_ID=@aws_key.id artifacts@ AWS_SECRET_ACCESS_KEY=@aws_key.secret artifacts@ and worked yesterday
+The auditors asked for the data room again, same link: @url data-room@
+Locked out of Jenkins? admin and the password @password jenkins@ still work
+Which token does the alert bot use, @slack_bot alerts@ or a newer one?
 == deploy
 + env
 AWS_ACCESS_KEY_ID=@aws_key.id artifacts@
@@ -192,15 +198,17 @@ func (w *World) leakedDriveFiles() {
 	}
 }
 
-// leakEvery is how many messages come to one that says too much.
+// leakEvery is how many conversations lie between two that may say too much.
 const leakEvery = 83
 
-// leakInto makes a chat message one that was pasted in haste.
-func (w *World) leakInto(m *Message, n int) {
-	if n%leakEvery == 41 && m.Channel.kind != "incidents" && m.Channel.kind != "deploys" {
-		said := w.leaked("chat")[0].lines
-		m.Text = said[n/leakEvery%len(said)]
+// pasted is what a conversation consists of that was pasted in haste, "" for the
+// others.
+func (w *World) pasted(c *Channel, n int) string {
+	if n%leakEvery != 41 || c.kind == "incidents" || c.kind == "deploys" {
+		return ""
 	}
+	said := w.leaked("chat")[0].lines
+	return said[n/leakEvery%len(said)]
 }
 
 // leakedLines are console lines in which a step printed its environment.
@@ -223,7 +231,7 @@ func (w *World) leakIntoLog(l *LogLine, n int) {
 
 // leakedRemark is what a reviewer says who found a token in a change.
 func (w *World) leakedRemark(id int, body string) string {
-	if id%61 == 17 {
+	if id%487 == 17 {
 		return w.leaked("remark")[0].lines[0]
 	}
 	return body

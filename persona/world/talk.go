@@ -23,9 +23,8 @@ func (w *World) makeTalk(s *stream, c *Channel, n, which int) *talk {
 		return &talk{}
 	}
 	t := &teller{w: w, r: w.dice.message.at(n<<1 | which), c: c, first: s.time(n)}
-	if n%leakEvery == 41 && c.kind != "deploys" { // nobody comments on it
-		t.say(t.someone(t.first), t.first, "")
-		w.leakInto(t.msgs[0], n)
+	if text := w.pasted(c, n); text != "" { // nobody comments on it
+		t.say(t.someone(t.first), t.first, text)
 		return &t.talk
 	}
 	switch c.kind {

@@ -24,6 +24,7 @@ type Box struct {
 	Words  string // words that mean nothing, lower case, between spaces, as "and"
 	Not    string // the word that negates what follows, "" for none
 	Strict bool   // an open quote is an error, and not words
+	Starts bool   // a word outside quotes stands for all that begin with it
 }
 
 // Parse splits a text. Nothing is ever refused; see Error for what the service may
@@ -79,6 +80,7 @@ func (b *Box) take(s *Search, token string, negate bool) {
 		return
 	}
 	t, ok := Phrase(strings.Trim(token, `"'()`))
+	t.prefix = t.prefix || b.Starts && !strings.Contains(token, `"`) && t.wild == ""
 	switch {
 	case !ok:
 	case negate:
