@@ -302,3 +302,32 @@ func TestCQL(t *testing.T) {
 		}
 	}
 }
+
+// The connection to a database goes to its host from one of the company's, stays
+// the same for a while, and no two worlds' servers were started at one time.
+func TestSQLConnection(t *testing.T) {
+	const query = `{"query":"select host(inet_server_addr()) as server, host(inet_client_addr()) as client, inet_server_port() as port, pg_backend_pid() as pid, pg_postmaster_start_time() as started"}`
+	starts := map[string]bool{}
+	for seed := range uint64(8) {
+		p, w := enterprise.New(), world.New(seed)
+		one := call(t, p, seed, dates[2], "postgresql_execute_select_query", query)
+		if got, want := at(one.doc, "rows.server"), w.Nodes("postgres")[0].Address; got != want {
+			t.Errorf("seed %d: the server is %s, its host %s", seed, got, want)
+		}
+		if client := at(one.doc, "rows.client"); !strings.HasPrefix(client, "10.") || at(one.doc, "rows.port") != "5432" {
+			t.Errorf("seed %d: %s", seed, one.text)
+		}
+		pids := map[string]bool{}
+		for minute := range 60 {
+			now := dates[2].Add(time.Duration(minute) * time.Minute)
+			pids[at(call(t, p, seed, now, "postgresql_execute_select_query", query).doc, "rows.pid")] = true
+		}
+		if len(pids) > 2 {
+			t.Errorf("seed %d: %d connections in an hour", seed, len(pids))
+		}
+		starts[at(one.doc, "rows.started")] = true
+	}
+	if len(starts) < 8 {
+		t.Errorf("servers of different worlds were started together: %v", starts)
+	}
+}

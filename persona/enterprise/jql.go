@@ -16,8 +16,12 @@ func (f issueFinder) set(e *ql.Expr, within world.Set) world.Set {
 	}
 	switch e.Op {
 	case ql.And:
-		for _, k := range e.Kids {
-			within = f.set(k, within)
+		for step := range 3 {
+			for _, k := range e.Kids {
+				if effort(k) == step {
+					within = f.set(k, within)
+				}
+			}
 		}
 		return within
 	case ql.Or:
@@ -30,6 +34,21 @@ func (f issueFinder) set(e *ql.Expr, within world.Set) world.Set {
 		return within.Without(f.set(e.Kids[0], within))
 	}
 	return f.with(e.Clause, within)
+}
+
+// effort orders conditions by what they cost: what is looked up narrows down what
+// has to be compared, one issue after the other.
+func effort(e *ql.Expr) int {
+	if e == nil || e.Op != ql.Leaf {
+		return 1
+	}
+	switch jqlKind(e.Clause.Field) {
+	case 'C':
+		return 1
+	case 's', 'c', 'R', 'S', 'U', 'D':
+		return 2
+	}
+	return 0
 }
 
 // with returns the issues within a set that meet a clause. What has no value meets

@@ -15,13 +15,30 @@ var logFields = map[string]byte{
 	"level": 'k', "log.level": 'k', "level.keyword": 'k', "_index": 'k', "_id": 'k', "@timestamp": 'd',
 }
 
-// checkLogQuery refuses dates that are none, and notes what the others stand for.
+// logTest is what a clause of a query string asks for, as far as it does not depend
+// on the line.
+type logTest struct {
+	kind   byte
+	field  string // of a keyword, without what follows its first name
+	plain  string // what a keyword has to be, "" when there are other ways to match
+	bounds [2]time.Time
+}
+
+// checkLogQuery refuses dates that are none, and notes what the clauses stand for.
 func (v *view) checkLogQuery(e *ql.Expr) error {
 	return e.Each(func(c *ql.Clause) error {
-		if logFields[c.Field] != 'd' || c.Value() == "*" && len(c.Args) == 1 {
+		t := &logTest{kind: logFields[c.Field], field: strings.TrimSuffix(strings.TrimSuffix(c.Field, ".keyword"), ".name")}
+		c.Cache = t
+		if c.Cmp == "~" && c.Value() == "*" && t.kind != 0 {
+			t.kind = '*'
+		}
+		if c.Cmp == "~" && (c.Args[0].Quoted || !strings.ContainsAny(c.Value(), "*?")) {
+			t.plain = c.Value()
+		}
+		if t.kind != 'd' {
 			return nil
 		}
-		c.Cache = v.logBounds(c)
+		t.bounds = v.logBounds(c)
 		for _, a := range c.Args {
 			if _, ok := v.mathDate(a.Text, false); !ok && a.Text != "*" {
 				return refusal(say("search_phase_execution_exception\n\tRoot causes:\n\t\tparse_exception: failed to parse date field [%] with format [strict_date_optional_time||epoch_millis]", a.Text))
@@ -40,11 +57,9 @@ func (v *view) logMeets(l *world.LogLine, index string, c *ql.Clause) bool {
 	if c.Field == "*" {
 		return c.Value() == "*"
 	}
-	kind := logFields[c.Field]
-	if kind != 0 && c.Cmp == "~" && c.Value() == "*" {
+	switch t := c.Cache.(*logTest); t.kind {
+	case '*':
 		return true
-	}
-	switch kind {
 	case 't':
 		text := l.Text()
 		if c.Field == "message" {
@@ -52,15 +67,19 @@ func (v *view) logMeets(l *world.LogLine, index string, c *ql.Clause) bool {
 		}
 		return c.Cmp == "~" && c.Terms != nil && c.Terms.In(text)
 	case 'k':
-		return keyword(c, logKeyword(l, index, c.Field))
+		have := logKeyword(l, index, t.field)
+		if t.plain != "" {
+			return len(have) == len(t.plain) && strings.EqualFold(have, t.plain)
+		}
+		return keyword(c, have)
 	case 'd':
-		return inTime(l.Time, c)
+		return inTime(l.Time, c, t.bounds)
 	}
 	return false
 }
 
 func logKeyword(l *world.LogLine, index, field string) string {
-	switch strings.TrimSuffix(strings.TrimSuffix(field, ".keyword"), ".name") {
+	switch field {
 	case "service":
 		return l.Service
 	case "host":
@@ -125,12 +144,8 @@ func (v *view) logBounds(c *ql.Clause) (at [2]time.Time) {
 }
 
 // inTime tests a date.
-func inTime(have time.Time, c *ql.Clause) bool {
-	at, ok := c.Cache.([2]time.Time)
-	switch {
-	case !ok:
-		return false
-	case c.Cmp == "~":
+func inTime(have time.Time, c *ql.Clause, at [2]time.Time) bool {
+	if c.Cmp == "~" {
 		return !have.Before(at[0]) && !have.After(at[1])
 	}
 	return inside(c, func(end int) int { return have.Compare(at[end]) })

@@ -263,15 +263,20 @@ func TestConfluenceOracle(t *testing.T) {
 	}
 }
 
+// begins reports whether a word of a text begins with another.
+func begins(text, start string) bool {
+	return slices.ContainsFunc(wordPattern.FindAllString(strings.ToLower(text), -1), func(s string) bool { return strings.HasPrefix(s, start) })
+}
+
 func TestMessagesOracle(t *testing.T) {
 	p, w, now := enterprise.New(), world.New(7), dates[2]
 	all := w.Messages(now)
 	one := all[len(all)/3]
 	day := func(m *world.Message) string { return m.Time.Format("2006-01-02") }
 	for text, keep := range map[string]func(m *world.Message) bool{
-		"deploy": func(m *world.Message) bool { return says(m.Text, "deploy") },
+		"deploy": func(m *world.Message) bool { return begins(m.Text, "deploy") },
 		"is done from:@" + one.Author.Login: func(m *world.Message) bool {
-			return says(m.Text, "is") && says(m.Text, "done") && m.Author == one.Author
+			return says(m.Text, "is") && begins(m.Text, "done") && m.Author == one.Author
 		},
 		`"is done" -in:#` + one.Channel.Name: func(m *world.Message) bool { return says(m.Text, "is done") && m.Channel != one.Channel },
 		"on:" + day(one):                     func(m *world.Message) bool { return day(m) == day(one) },
@@ -283,9 +288,8 @@ func TestMessagesOracle(t *testing.T) {
 			return strings.HasPrefix(day(m), "2026-10") && strings.Contains(m.Text, "https://")
 		},
 		"from:@nobody the": func(*world.Message) bool { return false },
-		"quot*": func(m *world.Message) bool {
-			return slices.ContainsFunc(wordPattern.FindAllString(strings.ToLower(m.Text), -1), func(s string) bool { return strings.HasPrefix(s, "quot") })
-		},
+		"quot*":            func(m *world.Message) bool { return begins(m.Text, "quot") },
+		"depl":             func(m *world.Message) bool { return begins(m.Text, "depl") },
 	} {
 		var want []string
 		for _, m := range all {
@@ -395,21 +399,21 @@ func TestCodeOracle(t *testing.T) {
 		lang, text string
 		keep       func(x file) bool
 	}{
-		{"code", "port", func(x file) bool { return says(x.f.Text(), "port") }},
-		{"code", "port repo:" + hub.FullName(), func(x file) bool { return says(x.f.Text(), "port") && x.r == hub }},
+		{"code", "port", func(x file) bool { return begins(x.f.Text(), "port") }},
+		{"code", "port repo:" + hub.FullName(), func(x file) bool { return begins(x.f.Text(), "port") && x.r == hub }},
 		{"code", "filename:Jenkinsfile", func(x file) bool { return strings.HasSuffix(x.f.Path, "Jenkinsfile") }},
 		{"code", "make NOT go -path:deploy", func(x file) bool {
-			return says(x.f.Text(), "make") && !says(x.f.Text(), "go") && !strings.Contains(x.f.Path, "deploy")
+			return begins(x.f.Text(), "make") && !says(x.f.Text(), "go") && !strings.Contains(x.f.Path, "deploy")
 		}},
 		{"code", "extension:yaml port language:Go", func(x file) bool {
-			return strings.HasSuffix(x.f.Path, ".yaml") && says(x.f.Text(), "port") && x.r.Language == "Go"
+			return strings.HasSuffix(x.f.Path, ".yaml") && begins(x.f.Text(), "port") && x.r.Language == "Go"
 		}},
 		{"code", `"run as root"`, func(x file) bool { return says(x.f.Text(), "run as root") }},
 		{"gitlab", "filename:readme", func(x file) bool { return strings.HasSuffix(x.f.Path, "README.md") }},
-		{"gitlab", "port", func(x file) bool { return says(x.f.Text(), "port") }},
+		{"gitlab", "port", func(x file) bool { return begins(x.f.Text(), "port") }},
 		{"bitbucket", "ext:md", func(x file) bool { return strings.HasSuffix(x.f.Path, ".md") }},
-		{"bitbucket", "port repo:" + repo[world.Bitbucket].Name, func(x file) bool { return says(x.f.Text(), "port") && x.r == repo[world.Bitbucket] }},
-		{"bitbucket", "make NOT lang:go", func(x file) bool { return says(x.f.Text(), "make") && x.r.Language != "Go" }},
+		{"bitbucket", "port repo:" + repo[world.Bitbucket].Name, func(x file) bool { return begins(x.f.Text(), "port") && x.r == repo[world.Bitbucket] }},
+		{"bitbucket", "make NOT lang:go", func(x file) bool { return begins(x.f.Text(), "make") && x.r.Language != "Go" }},
 	} {
 		n := 0
 		for _, r := range w.Repos {

@@ -3,6 +3,7 @@ package enterprise
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
@@ -38,10 +39,35 @@ func (v *view) describe(db *world.Database) *pgsql.Database {
 			d.Roles = append(d.Roles, pgsql.Role{Name: other.Owner, Login: true})
 		}
 	}
+	for i, other := range v.Databases() {
+		if other == db {
+			d.Session = v.session(i)
+		}
+	}
 	for _, t := range db.Tables {
 		d.Tables = append(d.Tables, v.sqlTable(t))
 	}
 	return d
+}
+
+// The pool of connections opens one anew after a while; a server runs from one
+// update to the next. Both are odd, so that no worlds and databases agree.
+const (
+	poolSeconds   = 5003
+	uptimeSeconds = 7_430_003
+)
+
+// session is the integration's connection to a database.
+func (v *view) session(database int) pgsql.Session {
+	mixed := int64(v.seed * 0x9e3779b97f4a7c15 >> 24)
+	since := (v.now.Unix() + mixed + int64(database)*331) % poolSeconds
+	opened := v.now.Add(-time.Duration(since)*time.Second + time.Duration(mixed%999_983-1_000_000)*time.Microsecond)
+	up := (v.now.Unix() + mixed) % uptimeSeconds
+	round := (v.now.Unix() + mixed - since) / 7
+	return pgsql.Session{
+		PID: int(20_011 + round%40_000), Port: int(32_801 + round*31%28_000), Server: v.Address("postgres", database), Client: v.Address("integrations", 0),
+		Since: opened, Started: v.now.Add(-time.Duration(up)*time.Second + time.Duration(mixed%999_979-1_000_000)*time.Microsecond),
+	}
 }
 
 // sizeOf reads a size such as 12 GB.

@@ -21,6 +21,17 @@ type Database struct {
 	Schemas   []Schema // beside pg_catalog and information_schema
 	Tables    []*Table
 	ReadOnly  bool // default_transaction_read_only
+	Session   Session
+}
+
+// Session is the connection that queries arrive by. Without addresses it is one by
+// a Unix socket.
+type Session struct {
+	PID            int
+	Server, Client string    // IPv4 addresses
+	Port           int       // the client's; the server's is 5432
+	Started        time.Time // of the server
+	Since          time.Time
 }
 
 // Setting is one run-time parameter. Category and Comment may be empty.
@@ -183,7 +194,7 @@ type exec struct {
 }
 
 func (e *Engine) start() *exec {
-	return &exec{Engine: e, now: e.db.Now.UnixMicro() - unixEpochDays*day, steps: MaxSteps, pause: MaxSteps - breather}
+	return &exec{Engine: e, now: micros(e.db.Now), steps: MaxSteps, pause: MaxSteps - breather}
 }
 
 // spend takes steps from the budget.
@@ -193,6 +204,9 @@ func (x *exec) spend(n int) {
 		x.breathe()
 	}
 }
+
+// micros is a moment as the server counts it: microseconds since 2000.
+func micros(t time.Time) int64 { return t.UnixMicro() - unixEpochDays*day }
 
 // collectAfter is about how many bytes of garbage, over several texts, are worth
 // collecting. The runtime's own pace would exceed a guest's memory.
@@ -229,8 +243,8 @@ func (x *exec) breathe() {
 //
 //go:noinline
 func (x *exec) keep(bytes int64) {
-	if x.memory += bytes; x.memory > MaxMemory {
-		outOfMemory(bytes)
+	if x.memory += bytes; x.memory > MaxMemory { // a server would go on, on its disk
+		fail(codeCanceled, "canceling statement due to statement timeout")
 	}
 	x.garbage += int(bytes)
 	x.spend(int(bytes / 256))

@@ -41,8 +41,8 @@ var systemFunctions = []entry[impl]{
 	{"pg_client_encoding", func(*env, []Value) Value { return textValue("UTF8") }},
 	{"getdatabaseencoding", func(*env, []Value) Value { return textValue("UTF8") }},
 	{"pg_is_in_recovery", func(*env, []Value) Value { return boolValue(false) }},
-	{"pg_postmaster_start_time", func(c *env, _ []Value) Value { return intValue(c.x.now - mod(c.x.now, 86*day) - 5*hour) }},
-	{"pg_conf_load_time", func(c *env, _ []Value) Value { return intValue(c.x.now - mod(c.x.now, 86*day) - 5*hour) }},
+	{"pg_postmaster_start_time", func(c *env, _ []Value) Value { return intValue(micros(c.x.db.Session.Started)) }},
+	{"pg_conf_load_time", func(c *env, _ []Value) Value { return intValue(micros(c.x.db.Session.Started) - second/9) }},
 	{"pg_database_size", databaseSize},
 	{"pg_total_relation_size", func(c *env, v []Value) Value { return c.x.tableSize(v[0].n, 3) }},
 	{"pg_relation_size", func(c *env, v []Value) Value { return c.x.tableSize(v[0].n, 2) }},
@@ -58,10 +58,10 @@ var systemFunctions = []entry[impl]{
 	{"has_function_privilege", func(*env, []Value) Value { return boolValue(true) }},
 	{"has_sequence_privilege", func(*env, []Value) Value { return boolValue(false) }},
 	{"pg_has_role", func(*env, []Value) Value { return boolValue(false) }},
-	{"inet_server_addr", func(*env, []Value) Value { return Value{} }},
-	{"inet_client_addr", func(*env, []Value) Value { return Value{} }},
-	{"inet_server_port", func(*env, []Value) Value { return Value{} }},
-	{"inet_client_port", func(*env, []Value) Value { return Value{} }},
+	{"inet_server_addr", func(c *env, _ []Value) Value { return c.x.peer(c.x.db.Session.Server, 0) }},
+	{"inet_client_addr", func(c *env, _ []Value) Value { return c.x.peer(c.x.db.Session.Client, 0) }},
+	{"inet_server_port", func(c *env, _ []Value) Value { return c.x.peer("", 5432) }},
+	{"inet_client_port", func(c *env, _ []Value) Value { return c.x.peer("", c.x.db.Session.Port) }},
 	{"pg_my_temp_schema", func(*env, []Value) Value { return intValue(0) }},
 	{"pg_jit_available", func(*env, []Value) Value { return boolValue(false) }},
 	{"pg_relation_is_publishable", func(*env, []Value) Value { return boolValue(true) }},
@@ -211,16 +211,27 @@ func (x *exec) comment(oid int64) Value {
 	return Value{}
 }
 
+// peer is an address or a port of the connection, NULL for a Unix socket.
+func (x *exec) peer(address string, port int) Value {
+	switch {
+	case x.db.Session.Server == "":
+		return Value{}
+	case address != "":
+		return textValue(address)
+	}
+	return intValue(int64(port))
+}
+
 func databaseSize(c *env, v []Value) Value {
 	for i, d := range c.x.db.Databases {
 		if d.Name == v[0].s || v[0].n == int64(16384+i) {
 			return intValue(d.Bytes)
 		}
 	}
-	if c.types[0] == tName {
+	if c.types[0] == tName && !inWords(" template0 template1 ", v[0].s) {
 		fail("3D000", `database "`+v[0].s+`" does not exist`)
 	}
-	return intValue(7_700_000)
+	return intValue(7_472_655)
 }
 
 func (x *exec) tableSize(oid, weight int64) Value {

@@ -46,6 +46,7 @@ func fixture() *pgsql.Database {
 		Name: "postgres", Role: "reporting_ro", Version: "PostgreSQL 15", Now: time.Now().UTC(), Schemas: []pgsql.Schema{{Name: "public", Owner: "pg_database_owner"}},
 		Roles:     []pgsql.Role{{Name: "reporting_ro", Login: true}, {Name: "shop_owner", Login: true}},
 		Databases: []pgsql.Catalog{{Name: "postgres", Owner: "postgres", Bytes: 7 << 20}},
+		Session:   pgsql.Session{PID: 4711, Started: time.Now().Add(-time.Hour), Since: time.Now().Add(-time.Minute)},
 		Tables: []*pgsql.Table{
 			table("users", "id int4, email text, full_name text, role text, manager_id int4, active bool, created_at timestamptz, score numeric", users),
 			table("orders", "id int8, user_id int4, cents int4, status text, day date, data jsonb, nums _int4", orders),

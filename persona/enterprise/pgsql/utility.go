@@ -27,8 +27,6 @@ func (x *exec) other(o *other) Result {
 		}
 	case "COPY":
 		x.copyTable(o)
-	case "DO":
-		fail(codeCanceled, "canceling statement due to statement timeout")
 	case "CALL":
 		failHint(o.nameAt, codeNoFunction, "procedure "+name+"() does not exist", "No procedure matches the given name and argument types. You might need to add explicit type casts.")
 	case "EXECUTE", "DEALLOCATE":

@@ -24,8 +24,11 @@ type Box struct {
 	Words  string // words that mean nothing, lower case, between spaces, as "and"
 	Not    string // the word that negates what follows, "" for none
 	Strict bool   // an open quote is an error, and not words
-	Starts bool   // a word outside quotes stands for all that begin with it
+	Starts bool   // a word that is not negated or in quotes, nor too short, stands for all that begin with it
 }
+
+// minStart is how many characters of a word find it; shorter ones would find too much.
+const minStart = 4
 
 // Parse splits a text. Nothing is ever refused; see Error for what the service may
 // refuse.
@@ -80,7 +83,7 @@ func (b *Box) take(s *Search, token string, negate bool) {
 		return
 	}
 	t, ok := Phrase(strings.Trim(token, `"'()`))
-	t.prefix = t.prefix || b.Starts && !strings.Contains(token, `"`) && t.wild == ""
+	t.prefix = t.prefix || b.Starts && !negate && t.wild == "" && len(token) >= minStart && !strings.Contains(token, `"`)
 	switch {
 	case !ok:
 	case negate:

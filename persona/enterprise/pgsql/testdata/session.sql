@@ -145,3 +145,6 @@ select grantee, privilege_type from information_schema.role_table_grants where t
 select * from information_schema.table_privileges where table_name = 'users'
 select constraint_name, constraint_type from information_schema.table_constraints where table_name = 'orders' and constraint_type <> 'CHECK' order by 1
 select table_name, column_name from information_schema.constraint_column_usage order by 1, 2
+select datname from pg_database where pg_database_size(datname) > 7000000 order by 1
+select pg_postmaster_start_time() < now(), pg_conf_load_time() < now()
+do $$ begin perform 1; end $$
