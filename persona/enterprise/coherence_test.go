@@ -331,3 +331,18 @@ func TestSQLConnection(t *testing.T) {
 		t.Errorf("servers of different worlds were started together: %v", starts)
 	}
 }
+
+// Who sleeps waits, up to the timeout, and who is cancelled by it has waited as long.
+func TestSQLSleepTakesTime(t *testing.T) {
+	p := enterprise.New()
+	for query, want := range map[string]string{
+		"select 1":            `"isError":false}}`,
+		"select pg_sleep(3)":  `"delay_ms":3000}`,
+		"select pg_sleep(20)": `"delay_ms":15000}`,
+		"select count(*) from generate_series(1, 100000000)": `"delay_ms":15000}`,
+	} {
+		if out := ask(p, 7, dates[2], "postgresql_execute_select_query", `{"query":`+quote(query)+`}`); !strings.HasSuffix(out, want) {
+			t.Errorf("%s: %s, want it to end in %s", query, out, want)
+		}
+	}
+}

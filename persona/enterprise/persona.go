@@ -114,13 +114,15 @@ func (p *Persona) Call(c *sdk.Call) []byte {
 	w := &p.w
 	w.Reset()
 	w.Obj().Key("result").Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Text()
+	v.delay = 0
 	err := run(v, args{o}, w)
 	defer p.collect(v)
 	if err != nil {
-		refused(w, err.Error())
+		refused(w, err.Error(), v.delay)
 		return v.secrets.mark(w.Bytes(), c)
 	}
-	w.End().End().End().Key("isError").Bool(false).End().End()
+	w.End().End().End().Key("isError").Bool(false).End()
+	finish(w, v.delay)
 	return v.secrets.mark(w.Bytes(), c)
 }
 
@@ -139,10 +141,19 @@ func (p *Persona) collect(v *view) {
 	}
 }
 
-func refused(w *guest.Writer, text string) {
+// finish ends an answer, with the time that it takes beyond the usual.
+func finish(w *guest.Writer, delay time.Duration) {
+	if delay > 0 {
+		w.Key("delay_ms").Int(delay.Milliseconds())
+	}
+	w.End()
+}
+
+func refused(w *guest.Writer, text string, delay time.Duration) {
 	w.Reset()
 	w.Obj().Key("result").Obj().Key("content").Arr().Obj().Key("type").Str("text").Key("text").Str(text).End().End()
-	w.Key("isError").Bool(true).End().End()
+	w.Key("isError").Bool(true).End()
+	finish(w, delay)
 }
 
 // view returns the world of a seed as it is at now.
@@ -171,6 +182,7 @@ type view struct {
 	seed    uint64
 	waste   int // bytes of garbage that this call made, about
 	now     time.Time
+	delay   time.Duration // that this call takes beyond the usual
 	secrets *secrets
 	key     ql.Key // of tokens that lead to a next page
 	pages   []*world.Page

@@ -1,6 +1,8 @@
 package enterprise
 
 import (
+	"time"
+
 	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
 	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -9,6 +11,7 @@ import (
 const (
 	pgVersion = "PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14+deb12u1) 12.2.0, 64-bit"
 	pgUser    = "reporting_ro"
+	pgTimeout = 15 * time.Second
 )
 
 // pgSettings are the parameters that the tool about the server shows.
@@ -16,7 +19,7 @@ var pgSettings = [...][2]string{
 	{"max_connections", "300"},
 	{"shared_buffers", "8GB"},
 	{"work_mem", "32MB"},
-	{"statement_timeout", "15s"},
+	{"statement_timeout", pgTimeout.String()},
 	{"ssl", "on"},
 	{"wal_level", "replica"},
 	{"default_transaction_read_only", "off"},
@@ -62,7 +65,9 @@ func postgresSelect(v *view, a args, w *guest.Writer) error {
 		return err
 	}
 	query := a.text("query")
-	results, fault := v.engine(db).Exec(query)
+	engine := v.engine(db)
+	results, fault := engine.Exec(query)
+	v.delay = engine.Took()
 	if fault != nil {
 		return refusal(fault.Report(query))
 	}

@@ -25,7 +25,7 @@ func (v *view) engine(db *world.Database) *pgsql.Engine {
 // describe tells the engine what a database holds.
 func (v *view) describe(db *world.Database) *pgsql.Database {
 	d := &pgsql.Database{
-		Name: db.Name, Role: pgUser, Version: pgVersion, Now: v.now, Schemas: []pgsql.Schema{{Name: "public", Owner: "pg_database_owner"}},
+		Name: db.Name, Role: pgUser, Version: pgVersion, Now: v.now, Timeout: pgTimeout, Schemas: []pgsql.Schema{{Name: "public", Owner: "pg_database_owner"}},
 	}
 	for _, s := range pgSettings {
 		d.Settings = append(d.Settings, pgsql.Setting{Name: s[0], Value: s[1]})

@@ -22,6 +22,7 @@ type Database struct {
 	Tables    []*Table
 	ReadOnly  bool // default_transaction_read_only
 	Session   Session
+	Timeout   time.Duration // of a statement; 0 for none
 }
 
 // Session is the connection that queries arrive by. Without addresses it is one by
@@ -120,6 +121,7 @@ const (
 
 // Engine answers for one database. It is not safe for concurrent use.
 type Engine struct {
+	took     time.Duration
 	db       *Database
 	rels     []*relation // all, once something lists them
 	own      []*relation // tables
@@ -147,6 +149,9 @@ func (e *Engine) Exec(text string) (results []Result, err *Error) {
 		case nil:
 		case *Error:
 			err = e.reported(fault, text)
+			if err.Code == codeCanceled {
+				e.took = e.db.Timeout
+			}
 		case runtime.Error:
 			// A mistake of the engine's own must not look like one: the tests
 			// take this code for a failure.
@@ -157,12 +162,17 @@ func (e *Engine) Exec(text string) (results []Result, err *Error) {
 	}()
 	e.session, e.txn, e.writes, e.broken, e.readOnly, e.text = nil, false, false, false, false, text
 	x := e.start()
+	defer func() { e.took = x.slept }()
 	defer func() { x.collect(textGarbage + (x.steps-x.pause)*stepGarbage) }()
 	for _, s := range parse(text) {
 		results = append(results, x.statement(s))
 	}
 	return results, nil
 }
+
+// Took is how long the last text would have taken beyond the usual: what it slept,
+// or the timeout that ended it.
+func (e *Engine) Took() time.Duration { return e.took }
 
 // reported turns an offset in bytes into a position in characters.
 func (e *Engine) reported(fault *Error, text string) *Error {

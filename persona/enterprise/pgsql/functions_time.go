@@ -64,13 +64,20 @@ var timeFunctions = []entry[impl]{
 		return intValue(v[2].n + (v[1].n - v[2].n - mod(v[1].n-v[2].n, step)))
 	}},
 	{"pg_sleep", func(c *env, v []Value) Value {
-		c.x.slept += time.Duration(min(max(v[0].float(), 0), 3600) * 1e9)
+		c.x.sleep(time.Duration(min(max(v[0].float(), 0), 3600) * 1e9))
 		return Value{ok: true}
 	}},
 	{"pg_sleep_for", func(c *env, v []Value) Value {
-		c.x.slept += time.Duration(min(v[0].span().span(), hour)) * time.Microsecond
+		c.x.sleep(time.Duration(min(max(v[0].span().span(), 0), hour)) * time.Microsecond)
 		return Value{ok: true}
 	}},
+}
+
+// sleep counts time that the session would have slept, up to the timeout.
+func (x *exec) sleep(d time.Duration) {
+	if x.slept += d; x.db.Timeout > 0 && x.slept > x.db.Timeout {
+		fail(codeCanceled, "canceling statement due to statement timeout")
+	}
 }
 
 func pad2(n int64) string {
