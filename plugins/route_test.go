@@ -61,7 +61,7 @@ func TestPass(t *testing.T) {
 const whole = `{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","ip":"10.1.2.3",` +
 	`"head":"GET /","body":{"size":3,"sha256":"ab","text":"p=hunter2"},"args":{"user":"u","Password":"hunter2","password":"hunter2",` +
 	`"deep":[{"key":"hunter2","n":7},true,null]},"detection":{"rule_id":"r","severity":"low","confidence":"low","summary":"s","evidence_count":1,` +
-	`"evidence":{"path":"args","snippet":"hunter2"}}}`
+	`"evidence":{"path":"args","snippet":"hunter2"}},"justification":"with hunter2"}`
 
 func TestShape(t *testing.T) {
 	for _, tt := range []struct {
@@ -78,14 +78,14 @@ func TestShape(t *testing.T) {
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","args":{"deep":[{"n":7}]}}`,
 		},
 		{
-			"drop", nil, []string{"args", "body.text", "head", "detection", "ip.x"}, nil,
+			"drop", nil, []string{"args", "body.text", "head", "detection", "justification", "ip.x"}, nil,
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","ip":"10.1.2.3","body":{"size":3,"sha256":"ab"}}`,
 		},
 		{
-			"redact keys whatever their case, and the text they stand in", []string{"args", "body", "detection.evidence"}, nil, []string{"args.password"},
+			"redact keys whatever their case, and the text they stand in", []string{"args", "body", "detection.evidence", "justification"}, nil, []string{"args.password"},
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","body":{"size":3,"sha256":"ab","text":"[redacted]"},` +
 				`"args":{"user":"u","Password":"[redacted]","password":"[redacted]","deep":[{"key":"hunter2","n":7},true,null]},` +
-				`"detection":{"evidence":{"path":"args","snippet":"[redacted]"}}}`,
+				`"detection":{"evidence":{"path":"args","snippet":"[redacted]"}},"justification":"[redacted]"}`,
 		},
 		{
 			"redact as a whole", []string{"args"}, []string{"args.user"}, []string{"args"},

@@ -16,12 +16,12 @@ var identity = []string{"v", "seq", "id", "kind", "time", "sensor"}
 // is still an event.
 var redactable = []string{
 	"ip", "peer", "actor", "session_id", "path", "ua", "head", "body", "rpc_id", "args", "uri", "prompt", "client",
-	"error", "notes", "detection", "canary", "tool", "service",
+	"error", "notes", "detection", "canary", "tool", "service", "justification",
 }
 
 // echoes are where text of the arguments comes again: whoever redacts in args wants
 // it gone there too.
-var echoes = []string{"body.text", "body.base64", "detection.evidence.snippet"}
+var echoes = []string{"body.text", "body.base64", "justification", "detection.evidence.snippet"}
 
 // redacted stands for a string that is not to be seen.
 const redacted = `"[redacted]"`

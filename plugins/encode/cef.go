@@ -55,7 +55,7 @@ func cefClass(e *sdk.Event, shape shape) (class, name string) {
 // score is the severity from 0 to 10, as CEF has it.
 func score(e *sdk.Event) int {
 	if e.Detection == nil {
-		if e.Kind == sdk.KindGap || e.Kind == sdk.KindGuest || e.Kind == sdk.KindHealth && healthSeverity(e.Health) < 6 {
+		if failing(e) {
 			return 5
 		}
 		return 1
@@ -129,6 +129,18 @@ func (f *fields) cefMore(e *sdk.Event, shape shape) {
 	if e.Status != 0 {
 		f.custom("cn1", "status", strconv.Itoa(e.Status))
 	}
+	f.cefSix(e, shape)
+	f.limit = shape.value
+	for _, p := range more(e, shape) {
+		if !cefHas[p.Name] {
+			f.add(cefOwn(p.Name), p.Value)
+		}
+	}
+}
+
+// cefSix fills the last of the custom strings: a detection's techniques, a call's
+// arguments.
+func (f *fields) cefSix(e *sdk.Event, shape shape) {
 	if d := e.Detection; d != nil {
 		f.custom("cs6", "techniques", strings.Join(slices.Concat(d.Attack, d.Atlas, d.OWASP), ","))
 		return
@@ -138,6 +150,25 @@ func (f *fields) cefMore(e *sdk.Event, shape shape) {
 		f.list = append(f.list, Param{"cs6Label", "args"})
 		f.add("cs6", string(e.Args))
 	}
+}
+
+// cefHas are the parameters of an RFC 5424 message that a CEF record has under keys
+// of the format. The others have keys of our own.
+var cefHas = map[string]bool{
+	"id": true, "kind": true, "sensor": true, "session": true, "actor": true, "method": true, "path": true, "ua": true,
+	"outcome": true, "status": true, "error": true, "title": true, "summary": true,
+	"attack": true, "atlas": true, "owasp": true, "args": true,
+}
+
+// cefOwn makes the key of a parameter that the format has none for, as its guide
+// wants such keys: vendor, product, name. Vendor and product are one word here.
+func cefOwn(name string) string {
+	var b strings.Builder
+	b.WriteString("Killdeer")
+	for word := range strings.SplitSeq(name, "_") {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
 }
 
 func cefText(e *sdk.Event) string {

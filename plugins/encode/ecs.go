@@ -2,6 +2,7 @@ package encode
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,13 +144,20 @@ type ecsMCP struct {
 	Profile   string            `json:"profile,omitempty"`
 	Outcome   string            `json:"outcome,omitempty"`
 	Notes     map[string]string `json:"notes,omitempty"`
+	HeadB64   []byte            `json:"head_base64,omitempty"`
 	BodyHash  string            `json:"body_sha256,omitempty"`
+	BodyB64   string            `json:"body_base64,omitempty"`
 	BodyCut   bool              `json:"body_cut,omitempty"`
+	Operator  string            `json:"operator,omitempty"`
+	Reason    string            `json:"justification,omitempty"`
+	Minted    []sdk.CanaryRef   `json:"canaries_minted,omitempty"`
+	Seen      []sdk.CanarySeen  `json:"canaries_seen,omitempty"`
 	Detection *ecsDetection     `json:"detection,omitempty"`
 	Gap       *sdk.Gap          `json:"gap,omitempty"`
 	Guest     *sdk.GuestError   `json:"guest,omitempty"`
 	Clock     *sdk.ClockStep    `json:"clock,omitempty"`
 	Canary    *sdk.Canary       `json:"canary,omitempty"`
+	Pack      *sdk.PackStale    `json:"pack,omitempty"`
 	Health    *sdk.Health       `json:"health,omitempty"`
 	Heartbeat *sdk.Heartbeat    `json:"heartbeat,omitempty"`
 }
@@ -232,11 +240,23 @@ func ecsFrom(e *sdk.Event) *ecsSource {
 	return &ecsSource{Address: from, IP: cleanIP(from), Port: sourcePort(e)}
 }
 
+// ecsRelatives are the addresses that an event is about: the client's, and those
+// that were given the tokens which it sends.
 func ecsRelatives(e *sdk.Event) *ecsRelated {
-	if ip := cleanIP(sourceIP(e)); ip != "" {
-		return &ecsRelated{IP: []string{ip}}
+	var related ecsRelated
+	add := func(ip string) {
+		if ip = cleanIP(ip); ip != "" && !slices.Contains(related.IP, ip) {
+			related.IP = append(related.IP, ip)
+		}
 	}
-	return nil
+	add(sourceIP(e))
+	for i := range e.CanariesSeen {
+		add(e.CanariesSeen[i].OriginIP)
+	}
+	if len(related.IP) == 0 {
+		return nil
+	}
+	return &related
 }
 
 // cleanIP is s in the common spelling, without a zone, or "" if it is no address.
@@ -317,10 +337,12 @@ func ecsOwn(e *sdk.Event) ecsMCP {
 		Session: e.Session, Actor: e.Actor, Peer: e.Peer, Transport: e.Transport, Event: e.Event,
 		Era: e.Era, Protocol: e.Protocol, RPCID: string(e.RPCID), Client: e.Client,
 		Persona: e.Persona, Profile: e.Profile, Outcome: e.Outcome, Notes: e.Notes,
+		HeadB64: e.HeadB64, Operator: e.Operator, Reason: e.Justification,
+		Minted: e.CanariesMinted, Seen: e.CanariesSeen, Pack: e.Pack,
 		Gap: e.Gap, Guest: e.Guest, Clock: e.Clock, Canary: e.Canary, Health: e.Health, Heartbeat: e.Heartbeat,
 	}
 	if e.Body != nil {
-		doc.BodyHash, doc.BodyCut = e.Body.SHA256, e.Body.Cut
+		doc.BodyHash, doc.BodyB64, doc.BodyCut = e.Body.SHA256, e.Body.Base64, e.Body.Cut
 	}
 	if d := e.Detection; d != nil {
 		doc.Detection = &ecsDetection{

@@ -54,7 +54,10 @@ type ocsfDoc struct {
 
 type ocsfUnmapped struct {
 	ecsMCP
-	HTTPMethod string `json:"http_method,omitempty"` // that the schema does not have
+	HTTPMethod  string `json:"http_method,omitempty"` // that the schema does not have
+	Head        string `json:"head,omitempty"`
+	Body        string `json:"body,omitempty"`
+	ResultBytes int    `json:"result_bytes,omitempty"`
 }
 
 type ocsfMetadata struct {
@@ -185,10 +188,17 @@ func ocsf(e *sdk.Event, version string) *ocsfDoc {
 		doc.ActivityName = string(e.Kind)
 	default:
 		doc.class(ocsfBase, ocsfOther, 1, "Informational")
+		if failing(e) {
+			doc.class(ocsfBase, ocsfOther, 3, "Medium")
+		}
 		doc.ActivityName = string(e.Kind)
 	}
 	doc.Unmapped.ecsMCP = ecsOwn(e)
 	doc.Unmapped.Args, doc.Unmapped.RPCID = "", "" // they stand in the request
+	doc.Unmapped.Head, doc.Unmapped.ResultBytes = e.Head, e.ResultBytes
+	if e.Body != nil {
+		doc.Unmapped.Body = e.Body.Text
+	}
 	return doc
 }
 

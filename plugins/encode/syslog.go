@@ -185,110 +185,6 @@ func address(s string, shape shape) string {
 	return Visible(s, shape.value)
 }
 
-// fields gathers parameters and leaves out what is empty.
-type fields struct {
-	list  []Param
-	limit int // bytes of a value
-}
-
-func (f *fields) add(name, value string) {
-	if shown := Visible(value, f.limit); shown != "" {
-		f.list = append(f.list, Param{name, shown})
-	}
-}
-
-func (f *fields) addInt(name string, value int) {
-	if value != 0 {
-		f.add(name, strconv.Itoa(value))
-	}
-}
-
-// more lists what the predecessor did not send.
-func more(e *sdk.Event, shape shape) []Param {
-	f := fields{limit: shape.value}
-	f.add("id", e.ID)
-	f.add("kind", string(e.Kind))
-	if e.Seq > 0 {
-		f.add("seq", strconv.FormatUint(e.Seq, 10))
-	}
-	f.add("sensor", e.Sensor)
-	f.add("session", e.Session)
-	f.add("actor", e.Actor)
-	f.addAccess(e)
-	f.addDetection(e.Detection)
-	f.addCondition(e)
-	f.limit = shape.args
-	if shape.args > 0 {
-		f.add("args", string(e.Args))
-	}
-	return f.list
-}
-
-func (f *fields) addAccess(e *sdk.Event) {
-	f.add("transport", e.Transport)
-	f.add("event", e.Event)
-	f.add("method", e.Method)
-	f.add("path", e.Path)
-	f.add("ua", e.UA)
-	if e.Client != nil {
-		f.add("client", strings.TrimSpace(e.Client.Name+" "+e.Client.Version))
-	}
-	f.add("uri", e.URI)
-	f.add("prompt", e.Prompt)
-	f.add("category", e.Category)
-	f.add("class", e.Class)
-	f.add("persona", e.Persona)
-	f.add("outcome", e.Outcome)
-	f.addInt("status", e.Status)
-	f.add("error", e.Error)
-}
-
-func (f *fields) addDetection(d *sdk.Detection) {
-	if d == nil {
-		return
-	}
-	f.add("title", d.Title)
-	f.add("pack", d.Pack)
-	f.add("subject", d.Subject)
-	f.add("summary", d.Summary)
-	if d.Evidence != nil {
-		f.add("evidence_path", d.Evidence.Path)
-		f.add("evidence", d.Evidence.Snippet)
-	}
-	f.add("attack", strings.Join(d.Attack, ","))
-	f.add("atlas", strings.Join(d.Atlas, ","))
-	f.add("owasp", strings.Join(d.OWASP, ","))
-}
-
-func (f *fields) addCondition(e *sdk.Event) {
-	if g := e.Gap; g != nil {
-		f.add("lost", strconv.FormatUint(g.Lost, 10))
-		f.add("reason", g.Reason)
-	}
-	if g := e.Guest; g != nil {
-		f.add("module", g.Module)
-		f.add("op", g.Op)
-		f.add("code", g.Code)
-		f.add("detail", g.Detail)
-	}
-	if e.Clock != nil {
-		f.add("by_s", strconv.FormatFloat(e.Clock.By, 'f', -1, 64))
-	}
-	if e.Canary != nil {
-		f.add("canary_kind", e.Canary.Kind)
-	}
-	if h := e.Health; h != nil {
-		f.add("part", h.Part)
-		f.add("state", h.State)
-		f.add("detail", h.Detail)
-	}
-	if h := e.Heartbeat; h != nil {
-		f.add("every_s", strconv.FormatFloat(h.Every, 'f', -1, 64))
-		f.add("uptime_s", strconv.FormatFloat(h.Uptime, 'f', -1, 64))
-		f.add("last_seq", strconv.FormatUint(h.Last, 10))
-	}
-}
-
 // sentence is the message text, the predecessor's words where it had some.
 func sentence(e *sdk.Event, shape shape) string {
 	v := func(text string) string { return atom(text, min(shape.value, maxWord)) }
@@ -329,6 +225,8 @@ func condition(e *sdk.Event, v func(string) string) string {
 		return fmt.Sprintf("%s is %s", v(e.Health.Part), v(e.Health.State))
 	case e.Canary != nil:
 		return fmt.Sprintf("canary handed out (%s)", v(e.Canary.Kind))
+	case e.Pack != nil:
+		return fmt.Sprintf("pack %s has expired", v(e.Pack.ID))
 	default:
 		return v(string(e.Kind))
 	}
@@ -380,25 +278,27 @@ func mcpMethod(s string) bool {
 	return len(s) <= maxMsgID && strings.Contains(s, "/")
 }
 
-// healthSeverity tells what is well again from what is not.
-func healthSeverity(h *sdk.Health) int {
-	if h == nil || h.State == "up" || h.State == "test" {
-		return 6
+// failing says whether an event of the sensor's own is bad news: something was lost,
+// a part does not work, or works with what is out of date.
+func failing(e *sdk.Event) bool {
+	switch e.Kind {
+	case sdk.KindGap, sdk.KindGuest, sdk.KindPackStale:
+		return true
+	case sdk.KindHealth:
+		return e.Health != nil && e.Health.State != "up" && e.Health.State != "test"
 	}
-	return 4
+	return false
 }
 
 // severity is a syslog severity, RFC 5424 §6.2.1.
 func (s *Syslog) severity(e *sdk.Event) int {
 	if e.Detection == nil {
-		switch e.Kind {
-		case sdk.KindAccess:
+		switch {
+		case e.Kind == sdk.KindAccess:
 			return s.Severity
-		case sdk.KindGap, sdk.KindGuest:
+		case failing(e):
 			return 4
-		case sdk.KindHealth:
-			return healthSeverity(e.Health)
-		case sdk.KindClock:
+		case e.Kind == sdk.KindClock:
 			return 5
 		default:
 			return 6

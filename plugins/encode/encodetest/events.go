@@ -24,7 +24,8 @@ func Call() sdk.Event {
 		Tool: "confluence_search", Service: "confluence", Class: "read", Category: "docs",
 		Args: sdk.RawJSON(`{"cql": "text ~ \"vpn\""}`), Client: &sdk.ClientInfo{Name: "probe", Version: "1.2"},
 		Persona: "enterprise", Profile: "strict", Outcome: "result", Status: 200, LatencyMS: 12.5, ResultBytes: 812,
-		Notes: map[string]string{"rows": "3"},
+		Notes: map[string]string{"rows": "3"}, Justification: "looking for the vpn runbook", Operator: "10.0.1.0/24",
+		CanariesMinted: []sdk.CanaryRef{{ID: "c-7", Kind: "password", Label: "vpn"}},
 	}
 }
 
@@ -34,6 +35,12 @@ func Verdict() sdk.Event {
 		V: 1, Seq: 8, ID: "0196c0de-0000-7000-8000-000000000002", Kind: sdk.KindDetection, Time: At, Sensor: "edge-1",
 		IP: "10.0.1.42", Actor: "a-1f2e3d", Session: "5f1d", Tool: "postgresql_list_databases", MCPMethod: "tools/call",
 		Client: &sdk.ClientInfo{Name: "probe", Version: "1.2"},
+		CanariesSeen: []sdk.CanarySeen{{
+			CanaryRef: sdk.CanaryRef{ID: "c-3", Kind: "aws_key.id", Label: "backup"}, Scope: "session",
+			OriginSession: "77aa", OriginActor: "a-9", OriginIP: "10.0.7.7",
+			OriginEvent: "0196c0de-0000-7000-8000-00000000000a", OriginTime: At.Add(-time.Hour),
+			Position: "args.key", Encoding: "base64", SameIP: false,
+		}},
 		Detection: &sdk.Detection{
 			ID: "0196c0de-0000-7000-8000-000000000002", RuleID: "MCP_DATASTORE_RECON", Title: "Datastore reconnaissance",
 			Pack: "core", Severity: sdk.SeverityHigh, Confidence: sdk.ConfidenceHigh, SourceIP: "10.0.1.42",
@@ -67,8 +74,13 @@ func Events() map[string]sdk.Event {
 		"guest": own(sdk.KindGuest, func(e *sdk.Event) {
 			e.Guest = &sdk.GuestError{Module: "core", Op: "evaluate", Code: "timeout", Detail: "deadline", TookMS: 2000}
 		}),
-		"clock":  own(sdk.KindClock, func(e *sdk.Event) { e.Clock = &sdk.ClockStep{By: -3.5} }),
-		"canary": own(sdk.KindCanary, func(e *sdk.Event) { e.Canary = &sdk.Canary{Value: "AKIA", Kind: "aws_key"} }),
+		"clock": own(sdk.KindClock, func(e *sdk.Event) { e.Clock = &sdk.ClockStep{By: -3.5} }),
+		"canary": own(sdk.KindCanary, func(e *sdk.Event) {
+			e.Canary = &sdk.Canary{ID: "c-3", Value: "AKIA", Kind: "aws_key.id", Label: "backup", Scope: "session"}
+		}),
+		"pack": own(sdk.KindPackStale, func(e *sdk.Event) {
+			e.Pack = &sdk.PackStale{ID: "acme/recon", Version: "1.4.0", Serial: 12, Expires: At}
+		}),
 		"health": own(sdk.KindHealth, func(e *sdk.Event) {
 			e.Health = &sdk.Health{Part: "sink/siem", State: "down", Detail: "refused"}
 		}),
@@ -114,12 +126,16 @@ func Filled(detection bool, text string) sdk.Event {
 		d := e.Detection
 		d.Tool, d.MCPMethod, d.Subject, d.Summary, d.Session = text, text, text, text, text
 		d.Evidence = &sdk.Evidence{Path: text, Snippet: text}
+		seen := &e.CanariesSeen[0]
+		seen.Position, seen.OriginSession = text, text
+		e.CanariesSeen = append(e.CanariesSeen, *seen)
 	}
 	e.Session, e.Method, e.Path, e.UA, e.Head = text, text, text, text, text
 	e.Body = &sdk.Body{Size: len(text), SHA256: strings.Repeat("0", 64), Text: text}
 	e.RPCID, e.Args = sdk.RawJSON(text), sdk.RawJSON(text)
 	e.MCPMethod, e.Tool, e.URI, e.Prompt, e.Protocol = text, text, text, text, text
 	e.Client = &sdk.ClientInfo{Name: text, Version: text, Title: text}
+	e.Justification = text
 	e.Error, e.Notes = text, map[string]string{text: text}
 	return e
 }
