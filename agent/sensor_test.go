@@ -20,7 +20,10 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/guests/guesttest"
+	filesink "github.com/killdeer-mcp/killdeer/plugins/file/sink"
+	syslogsink "github.com/killdeer-mcp/killdeer/plugins/syslog/sink"
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
 
 // shared is what all tests of this package use: guests, and the cache in which
@@ -50,7 +53,18 @@ func guests(t testing.TB) *shared {
 	return &built.shared
 }
 
+// TestMain also makes the test binary the program of a sink: of a file if its
+// configuration has a path, and else of syslog.
 func TestMain(m *testing.M) {
+	if plugin.Started() {
+		plugin.Serve(func(config json.RawMessage) (sdk.Sink, error) {
+			if bytes.Contains(config, []byte(`"path":`)) {
+				return filesink.New(config, "test")
+			}
+			return syslogsink.New(config, "test")
+		})
+		return
+	}
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
