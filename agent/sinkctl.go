@@ -35,7 +35,7 @@ func (s *controlServer) sinkRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("POST /sinks/{name}/test", func(w http.ResponseWriter, r *http.Request) {
 		sinkReply(w, s, func() (plugins.Answer, error) {
-			return s.sinks.Test(r.Context(), r.PathValue("name"), testEvent(s.sensor))
+			return s.sinks.Test(r.Context(), r.PathValue("name"), testEvent(s.sensor, r.PathValue("name")))
 		})
 	})
 }
@@ -59,10 +59,10 @@ func sinkReply[T any](w http.ResponseWriter, s *controlServer, f func() (T, erro
 }
 
 // testEvent is labelled, so that nobody takes it for more.
-func testEvent(sensor string) *sdk.Event {
+func testEvent(sensor, sink string) *sdk.Event {
 	return &sdk.Event{
 		V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindHealth, Time: time.Now().UTC(), Sensor: sensor,
-		Health: &sdk.Health{Part: "sink", State: "test", Detail: "a test event: an operator asked for it, nothing happened"},
+		Health: &sdk.Health{Part: "sink/" + sink, State: "test", Detail: "a test event: an operator asked for it, nothing happened"},
 	}
 }
 
@@ -174,7 +174,7 @@ func TestSink(ctx context.Context, cfg *config.Config, name string, log *slog.Lo
 		err = c.askSink(ctx, name, "test", &a)
 		return a, err
 	}
-	return plugins.Try(ctx, spec, testEvent(cfg.Sensor.Name), log)
+	return plugins.Try(ctx, spec, testEvent(cfg.Sensor.Name, name), log)
 }
 
 func specNamed(cfg *config.Config, name string) (plugins.Spec, error) {

@@ -69,7 +69,7 @@ func TestSinkJournal(t *testing.T) {
 	}
 	defer j.Close()
 	for range 10 {
-		if err := j.Append(t.Context(), []*sdk.Event{testEvent("s")}); err != nil {
+		if err := j.Append(t.Context(), []*sdk.Event{testEvent("s", "siem")}); err != nil {
 			t.Fatal(err)
 		}
 	}

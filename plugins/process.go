@@ -38,6 +38,8 @@ const (
 var (
 	errEnded = errors.New("the plugin ended")
 	errHung  = errors.New("the plugin does not answer")
+
+	errNoSink = errors.New("it does not speak the plugin protocol: is this program a sink?")
 )
 
 // process is one running program of a sink.
@@ -119,8 +121,13 @@ func (p *process) notStarted(err error) error {
 		return errors.New(first)
 	}
 	p.end()
-	if wasKilled(p.child.state) {
+	switch {
+	case strings.HasPrefix(first, "Unrecognized remote plugin message"):
+		return errNoSink
+	case wasKilled(p.child.state):
 		return errors.New(first)
+	case p.child.state.Success():
+		return fmt.Errorf("%w: %s: %w", errEnded, p.epitaph(), errNoSink)
 	}
 	return fmt.Errorf("%w: %s", errEnded, p.epitaph())
 }

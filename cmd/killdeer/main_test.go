@@ -11,25 +11,31 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/killdeer-mcp/killdeer/internal/guests/guesttest"
-	"github.com/killdeer-mcp/killdeer/plugins/file/sink"
+	filesink "github.com/killdeer-mcp/killdeer/plugins/file/sink"
+	syslogsink "github.com/killdeer-mcp/killdeer/plugins/syslog/sink"
+	webhooksink "github.com/killdeer-mcp/killdeer/plugins/webhook/sink"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
 
 // TestMain makes this test binary more programs, by the name under which it is
-// started: killdeer itself; the file sink; and mcp, a client for scripts.
+// started: killdeer itself; its sinks; and mcp, a client for scripts.
 func TestMain(m *testing.M) {
 	syscall.Umask(syscall.Umask(0o022) | 0o022) // a sink's program must be its owner's to change
 	testscript.Main(tests{m}, map[string]func(){
-		"killdeer":           main,
-		"killdeer-sink-file": fileSinkMain,
-		"mcp":                mcpMain,
+		"killdeer":              main,
+		"killdeer-sink-file":    sinkMain(filesink.New),
+		"killdeer-sink-syslog":  sinkMain(syslogsink.New),
+		"killdeer-sink-webhook": sinkMain(webhooksink.New),
+		"mcp":                   mcpMain,
 	})
 }
 
-// fileSinkMain is the main of plugins/file.
-func fileSinkMain() {
-	plugin.Serve(func(config json.RawMessage) (sdk.Sink, error) { return sink.New(config, "test") })
+// sinkMain is the main of a sink that comes with killdeer.
+func sinkMain[S sdk.Sink](open func(config json.RawMessage, version string) (S, error)) func() {
+	return func() {
+		plugin.Serve(func(config json.RawMessage) (sdk.Sink, error) { return open(config, "test") })
+	}
 }
 
 type tests struct{ *testing.M }

@@ -8,9 +8,7 @@
 package plugin
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,17 +88,4 @@ func followSensor() {
 	}
 	_, _ = io.Copy(io.Discard, os.NewFile(uintptr(fd), "lifeline"))
 	os.Exit(1)
-}
-
-// Decode reads a sink's table into a struct and refuses keys that it does not have.
-func Decode(config json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(config))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("read configuration: more than one value")
-	}
-	return nil
 }

@@ -13,6 +13,9 @@ func TestDecode(t *testing.T) {
 	type config struct {
 		Every plugin.Duration `json:"every"`
 		Limit plugin.Size     `json:"limit"`
+		Inner struct {
+			Key string `json:"key"`
+		} `json:"inner"`
 	}
 	for _, tt := range []struct {
 		in   string
@@ -20,7 +23,7 @@ func TestDecode(t *testing.T) {
 		err  string
 	}{
 		{`{}`, config{}, ""},
-		{`{"every":"90s","limit":"64KiB"}`, config{plugin.Duration(90 * time.Second), 64 << 10}, ""},
+		{`{"every":"90s","limit":"64KiB"}`, config{Every: plugin.Duration(90 * time.Second), Limit: 64 << 10}, ""},
 		{`{"limit":512}`, config{Limit: 512}, ""},
 		{`{"limit":"2 MB"}`, config{Limit: 2_000_000}, ""},
 		{`{"limit":"0"}`, config{}, ""},
@@ -30,7 +33,8 @@ func TestDecode(t *testing.T) {
 		{`{"limit":true}`, config{}, "no size"},
 		{`{"every":"-1s"}`, config{}, "negative"},
 		{`{"every":5}`, config{}, "every"},
-		{`{"evry":"5s"}`, config{}, "evry"},
+		{`{"evry":"5s"}`, config{}, `unknown key "evry": there are every, limit, inner.key`},
+		{`{"inner":{"kye":"x"}}`, config{}, `unknown key "kye": there are`},
 		{`{} {}`, config{}, "more than one"},
 	} {
 		var got config
