@@ -157,10 +157,12 @@ const maxText = 64
 func cutText(e *sdk.Event) bool {
 	for _, text := range []*string{
 		&e.Session, &e.Method, &e.Path, &e.UA, &e.MCPMethod, &e.Tool, &e.URI, &e.Prompt, &e.Error, &e.Actor, &e.Protocol,
+		&e.Justification,
 	} {
 		*text = encode.Visible(*text, maxText)
 	}
 	e.RPCID, e.Client = nil, nil
+	e.CanariesMinted, e.CanariesSeen = e.CanariesMinted[:min(len(e.CanariesMinted), 4)], firstSeen(e.CanariesSeen)
 	if e.Detection != nil {
 		d := *e.Detection
 		for _, text := range []*string{&d.Session, &d.Tool, &d.MCPMethod, &d.Subject, &d.Summary, &d.Title, &d.Actor} {
@@ -170,6 +172,18 @@ func cutText(e *sdk.Event) bool {
 		e.Detection = &d
 	}
 	return true
+}
+
+// firstSeen is the first of the honeytokens, its texts cut.
+func firstSeen(all []sdk.CanarySeen) []sdk.CanarySeen {
+	if len(all) == 0 {
+		return nil
+	}
+	c := all[0]
+	for _, text := range []*string{&c.Label, &c.OriginSession, &c.OriginActor, &c.Position} {
+		*text = encode.Visible(*text, maxText)
+	}
+	return []sdk.CanarySeen{c}
 }
 
 func size(v any) int {
