@@ -61,11 +61,15 @@ func openOdd(config json.RawMessage) (sdk.Sink, error) {
 	return s, nil
 }
 
+// The program's own standard streams, whatever os.Stdout and os.Stderr are by now.
+// A file that nobody holds is closed, and its number is then that of another.
+var stdout, stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
+
 func (s *odd) shout() {
 	line := []byte(strings.Repeat("x", 99) + "\n")
 	for {
 		for range s.Noise / 100 / len(line) {
-			_, _ = os.NewFile(2, "stderr").Write(line)
+			_, _ = stderr.Write(line)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -140,6 +144,6 @@ func wholeLines(path string) error {
 // leaveChild starts a program that outlives this one unless somebody sees to it.
 func leaveChild() error {
 	cmd := exec.Command("sleep", "600")
-	cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd.Start()
 }
