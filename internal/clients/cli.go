@@ -125,6 +125,12 @@ func (i inspector) call(ctx context.Context, name string, args any) (result tool
 	return result, err
 }
 
+func (i inspector) look(ctx context.Context) {
+	for _, method := range []string{"resources/list", "resources/templates/list", "prompts/list"} {
+		_ = i.do(ctx, &struct{}{}, "--method", method)
+	}
+}
+
 func (i inspector) do(ctx context.Context, result any, op ...string) error {
 	stdout, stderr, err := i.once(ctx, append(i.flags(), op...)...)
 	if err != nil {

@@ -62,15 +62,23 @@ type target struct {
 	argv []string
 	mode string
 	args map[string]any
+	few  bool // calls only what args names, and looks around
 }
 
 // Run drives the client through one session. Args may name the arguments of a
-// tool; those of the others are made from their schemas. A client of [ReachOne]
+// tool; those of the others, or nil, are made from their schemas. A client of [ReachOne]
 // calls the first tool that args names, else the first that is listed. What the
 // server refuses is in [Report.Errors]; the error is for a client that could not
 // run.
 func (c Client) Run(ctx context.Context, url, mode string, args map[string]any) (*Report, error) {
 	return c.session(ctx, c.Modes, target{url: url, mode: mode, args: args})
+}
+
+// RunFew is as [Client.Run] for ordinary use: of the tools only those that args
+// names are called, and then a client that can lists resources and prompts too,
+// which a server may refuse.
+func (c Client) RunFew(ctx context.Context, url, mode string, args map[string]any) (*Report, error) {
+	return c.session(ctx, c.Modes, target{url: url, mode: mode, args: args, few: true})
 }
 
 // RunStdio is as [Client.Run], but the client starts a server's command and

@@ -4,12 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // peer is a session of a client that is driven from here.
 type peer interface {
 	tools(ctx context.Context) ([]listedTool, error)
 	call(ctx context.Context, name string, args any) (toolResult, error)
+}
+
+// looker is a peer that can list what a server has besides tools. What the server
+// refuses is no error of the session.
+type looker interface {
+	look(ctx context.Context)
 }
 
 // listedTool is what is needed of a tool.
@@ -44,9 +51,9 @@ func drive(ctx context.Context, p peer, reach Reach, t target, report *Report) e
 	for _, tool := range tools {
 		report.Tools = append(report.Tools, tool.Name)
 	}
-	for _, tool := range chosen(tools, reach, t.args) {
-		args, ok := t.args[tool.Name]
-		if !ok {
+	for _, tool := range chosen(tools, reach, t) {
+		args := t.args[tool.Name]
+		if args == nil {
 			args = synth(tool.InputSchema)
 		}
 		result, err := p.call(ctx, tool.Name, args)
@@ -56,18 +63,25 @@ func drive(ctx context.Context, p peer, reach Reach, t target, report *Report) e
 		}
 		report.Calls = append(report.Calls, result.measure(tool.Name, args))
 	}
+	if l, ok := p.(looker); ok && t.few {
+		l.look(ctx)
+	}
 	return nil
 }
 
 // chosen are the tools to call.
-func chosen(tools []listedTool, reach Reach, named map[string]any) []listedTool {
-	if reach == ReachAll || len(tools) == 0 {
+func chosen(tools []listedTool, reach Reach, t target) []listedTool {
+	named := slices.DeleteFunc(slices.Clone(tools), func(tool listedTool) bool {
+		_, ok := t.args[tool.Name]
+		return !ok
+	})
+	switch {
+	case t.few:
+		return named
+	case reach == ReachAll || len(tools) == 0:
 		return tools
-	}
-	for i, tool := range tools {
-		if _, ok := named[tool.Name]; ok {
-			return tools[i : i+1]
-		}
+	case len(named) > 0:
+		return named[:1]
 	}
 	return tools[:1]
 }

@@ -41,12 +41,28 @@ async function drive(report, { client, protocolVersion }) {
     report.protocolVersion = protocolVersion() ?? '';
     report.serverInfo = client.getServerVersion() ?? null;
     const given = JSON.parse(process.env.ARGS_JSON ?? '{}');
+    const few = Boolean(process.env.FEW);
     for (const tool of await listTools(client)) {
       report.tools.push(tool.name);
+      if (few && !(tool.name in given)) continue;
       await call(client, tool.name, given[tool.name] ?? synth(tool.inputSchema), report);
     }
+    if (few) await look(client);
   } finally {
     await client.close();
+  }
+}
+
+// look lists what else the server says it has, as far as the client can.
+async function look(client) {
+  const has = client.getServerCapabilities?.() ?? {};
+  const lists = [...(has.resources ? ['listResources', 'listResourceTemplates'] : []), ...(has.prompts ? ['listPrompts'] : [])];
+  for (const list of lists) {
+    try {
+      await client[list]();
+    } catch {
+      // A refusal is an answer too.
+    }
   }
 }
 

@@ -98,6 +98,12 @@ func (p goPeer) call(ctx context.Context, name string, args any) (toolResult, er
 	return recode[toolResult](result)
 }
 
+func (p goPeer) look(ctx context.Context) {
+	_, _ = p.open.ListResources(ctx, nil)
+	_, _ = p.open.ListResourceTemplates(ctx, nil)
+	_, _ = p.open.ListPrompts(ctx, nil)
+}
+
 // namedHTTP is an HTTP client with a client's name in its User-Agent.
 func namedHTTP(name string) (client *http.Client, closeIdle func()) {
 	transport := new(http.Transport)

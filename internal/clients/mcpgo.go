@@ -111,3 +111,9 @@ func (p mcpGoPeer) call(ctx context.Context, name string, args any) (toolResult,
 	}
 	return recode[toolResult](result)
 }
+
+func (p mcpGoPeer) look(ctx context.Context) {
+	_, _ = p.open.ListResources(ctx, mcp.ListResourcesRequest{})
+	_, _ = p.open.ListResourceTemplates(ctx, mcp.ListResourceTemplatesRequest{})
+	_, _ = p.open.ListPrompts(ctx, mcp.ListPromptsRequest{})
+}

@@ -41,13 +41,27 @@ async def session(target, mode, report):
 
 async def drive(unentered, report):
     given = json.loads(os.environ.get("ARGS_JSON", "{}"))
+    few = bool(os.environ.get("FEW"))
     async with unentered as client:
         report["protocolVersion"] = client.protocol_version
         if client.server_info:
             report["serverInfo"] = client.server_info.model_dump(by_alias=True, exclude_none=True, mode="json")
         for tool in await list_tools(client):
             report["tools"].append(tool.name)
-            await call(client, tool.name, given.get(tool.name, synth(tool.input_schema)), report)
+            if not few or tool.name in given:
+                args = given.get(tool.name)
+                await call(client, tool.name, synth(tool.input_schema) if args is None else args, report)
+        if few:
+            await look(client)
+
+
+async def look(client):
+    """List what else there is; a refusal is an answer too."""
+    for ask in (client.list_resources, client.list_resource_templates, client.list_prompts):
+        try:
+            await ask()
+        except Exception:
+            continue
 
 
 async def list_tools(client):

@@ -65,7 +65,7 @@ func (r remote) bridge(ctx context.Context, t target) (*Report, error) {
 		return nil, err
 	}
 	defer done()
-	report := goOver(ctx, r.name, cmd, target{mode: ModeLegacy, args: t.args})
+	report := goOver(ctx, r.name, cmd, target{mode: ModeLegacy, args: t.args, few: t.few})
 	report.Mode, report.ProtocolVersion = t.mode, ""
 	return report, nil
 }

@@ -11,7 +11,8 @@ import (
 
 // script is a client written in another language: `PROGRAM FILE TARGET MODE`
 // prints a [Report]. TARGET is a URL, or "stdio:" and a command as a JSON array.
-// Arguments for tools are in the environment, as ARGS_JSON.
+// Arguments for tools are in the environment, as ARGS_JSON; with FEW no other tool
+// is called.
 type script struct {
 	name       string
 	modes      []string
@@ -82,6 +83,9 @@ func (s script) run(ctx context.Context, t target) (*Report, error) {
 	}
 	cmd := command(ctx, s.program, s.file, where, t.mode)
 	cmd.Env = append(os.Environ(), "ARGS_JSON="+string(given), "PYTHONDONTWRITEBYTECODE=1")
+	if t.few {
+		cmd.Env = append(cmd.Env, "FEW=1")
+	}
 	stdout, stderr, err := output(cmd)
 	if err != nil {
 		return nil, complain(err, stderr)

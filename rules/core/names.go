@@ -149,9 +149,9 @@ var lureFollowed = &rule{
 		Title:      "Reason given for a call",
 		Severity:   sdk.SeverityHigh,
 		Confidence: sdk.ConfidenceMedium,
-		Description: "A tool asked why it was called, and the client said why. No script fills that in: the text is an agent's task in its own " +
-			"words.",
-		FalsePositives: "People who fill in every field.",
+		Description: "A tool asked why it was called, and the client said why in a sentence: an agent's task in its own words. A reason of " +
+			"less than five words is informational, since the field is required and programs fill it with anything.",
+		FalsePositives: "People who give reasons.",
 		Atlas:          []string{"AML.T0053"},
 		Dedup:          onSource(),
 		Fields:         []string{"kind", "mcp_method", "tool", "justification"},
@@ -165,9 +165,35 @@ var lureFollowed = &rule{
 		if why == "" || in.Event.MCPMethod != methodCall {
 			return nil
 		}
-		return []sdk.Hit{{
+		hit := sdk.Hit{
 			Subject: cut(in.Event.Tool, maxSubject), Reason: "the client gave its reason for the call",
 			Evidence: &sdk.Evidence{Path: "justification", Snippet: cut(why, maxSnippet)},
-		}}
+		}
+		if !sentence(why) {
+			hit.Severity, hit.Reason = sdk.SeverityInfo, "the client filled in the reason for the call"
+		}
+		return []sdk.Hit{hit}
 	},
+}
+
+// sentence reports whether a text has five words. Each letter of a script that
+// parts no words is one.
+func sentence(s string) bool {
+	const enough = 5
+	words, inside := 0, false
+	for _, r := range s {
+		latin := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '\'' && inside
+		switch ideograph := r >= 0x2e80 && r < 0xe000; {
+		case ideograph:
+			words++
+		case (latin || r >= 0xc0) && !inside:
+			words++
+			inside = true
+			continue
+		case latin || r >= 0xc0:
+			continue
+		}
+		inside = false
+	}
+	return words >= enough
 }
