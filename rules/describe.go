@@ -81,6 +81,7 @@ type rule struct {
 	over    time.Duration // of the deduplication
 	fields  []column      // none: all of the event's
 	windows []int
+	alone   *plan // when it is the only one asked
 }
 
 // gate is one of a rule's gates.
@@ -181,6 +182,11 @@ func (p *pack) addRules(infos []describedRule) (faults []error) {
 	}
 	if len(faults) == 0 {
 		p.classify(lists, clients)
+		for i, r := range p.order {
+			var only ruleset
+			only.set(i)
+			r.alone = p.newPlan(only)
+		}
 	}
 	return faults
 }

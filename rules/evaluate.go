@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -17,26 +18,73 @@ func (p *pack) observe(v *view) {
 	}
 }
 
-// evaluate asks the guest about the rules of a plan, unless it was asked the same
-// before.
-func (p *pack) evaluate(ctx context.Context, w *guest.Writer, v *view, pl *plan) ([]sdk.Hit, error) {
-	p.envelope(w, v, pl)
-	if !pl.timeless {
-		return p.call(ctx, w.Bytes(), v.ev, pl)
+// evaluate asks the guest about rules, but not about those that it was asked the
+// same before. The hits come in the order of the rules; what is found stands even
+// if a call fails.
+func (p *pack) evaluate(ctx context.Context, w *guest.Writer, v *view, asked ruleset) ([]sdk.Hit, error) {
+	var timed ruleset
+	var hits []sdk.Hit
+	var open []question
+	asked.each(func(i int) {
+		alone := p.order[i].alone
+		if !alone.timeless {
+			timed.set(i)
+			return
+		}
+		w.Reset()
+		p.show(w.Obj(), v, alone)
+		key, known, ok := p.verdicts.recall(w.End().Bytes())
+		if !ok {
+			open = append(open, question{i, key})
+		}
+		hits = append(hits, known...)
+	})
+	found, err := p.askTimeless(ctx, w, v, open)
+	hits = append(hits, found...)
+	// Apart from the others, which must not see what time it is.
+	if err == nil && !timed.empty() {
+		found, err = p.call(ctx, w, v, p.plan(timed))
+		hits = append(hits, found...)
 	}
-	key, hits, ok := p.verdicts.recall(w.Bytes())
-	if ok {
-		return hits, nil
-	}
-	hits, err := p.call(ctx, w.Bytes(), v.ev, pl)
-	if err == nil {
-		p.verdicts.remember(key, hits)
-	}
+	slices.SortStableFunc(hits, func(a, b sdk.Hit) int { return p.rules[a.Rule].number - p.rules[b.Rule].number })
 	return hits, err
 }
 
-func (p *pack) call(ctx context.Context, input []byte, ev *sdk.Event, pl *plan) ([]sdk.Hit, error) {
-	out, err := p.guest.Call(ctx, input, pl.moment(ev))
+// question is a rule and the digest of what it would be shown.
+type question struct {
+	rule int
+	key  [sha256.Size]byte
+}
+
+// askTimeless asks about rules whose verdict follows from what they are shown, and
+// remembers it.
+func (p *pack) askTimeless(ctx context.Context, w *guest.Writer, v *view, open []question) ([]sdk.Hit, error) {
+	if len(open) == 0 {
+		return nil, nil
+	}
+	var set ruleset
+	for _, q := range open {
+		set.set(q.rule)
+	}
+	found, err := p.call(ctx, w, v, p.plan(set))
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range open {
+		var own []sdk.Hit
+		for _, h := range found {
+			if p.rules[h.Rule].number == q.rule {
+				own = append(own, h)
+			}
+		}
+		p.verdicts.remember(q.key, own)
+	}
+	return found, nil
+}
+
+func (p *pack) call(ctx context.Context, w *guest.Writer, v *view, pl *plan) ([]sdk.Hit, error) {
+	p.envelope(w, v, pl)
+	out, err := p.guest.Call(ctx, w.Bytes(), pl.moment(v.ev))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +102,15 @@ func (p *pack) envelope(w *guest.Writer, v *view, pl *plan) {
 	if !pl.timeless {
 		w.Key("now").Str(v.ev.Time.UTC().Format(time.RFC3339Nano))
 	}
+	p.show(w, v, pl)
+	if len(p.config) > 0 {
+		w.Key("config").Raw(p.config)
+	}
+	w.End()
+}
+
+// show writes what the rules of a plan are shown.
+func (p *pack) show(w *guest.Writer, v *view, pl *plan) {
 	w.Key("rules").Arr()
 	for _, i := range pl.asked {
 		w.Int(int64(i))
@@ -65,10 +122,6 @@ func (p *pack) envelope(w *guest.Writer, v *view, pl *plan) {
 	w.End().Key("windows").Obj()
 	for _, i := range pl.windows {
 		p.windows[i].write(w, v)
-	}
-	w.End()
-	if len(p.config) > 0 {
-		w.Key("config").Raw(p.config)
 	}
 	w.End()
 }

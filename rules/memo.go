@@ -8,12 +8,12 @@ import (
 
 // maxVerdicts is how many verdicts a pack remembers. Most are of no hit; a hit is
 // a few hundred bytes.
-const maxVerdicts = 4096
+const maxVerdicts = 1 << 14
 
-// verdicts remember what a pack said of an input. A guest is a pure function, so
-// that what it said once of the same bytes it would say again: a flood of one
-// request costs one evaluation. Only packs whose input names no moment are worth
-// remembering, see [pack.timeless].
+// verdicts remember what a rule said of what it was shown. A guest is a pure
+// function, so that what it said once it would say again: a flood of one request
+// costs one evaluation, and a rule that reads little is seldom asked. Only a rule
+// that is shown no moment is remembered, see [plan].
 type verdicts struct {
 	by *lru[[sha256.Size]byte, []sdk.Hit]
 }

@@ -188,7 +188,7 @@ func (e *Engine) Judge(ctx context.Context, ev *sdk.Event) ([]*sdk.Event, error)
 		}
 		if set := p.candidates(&e.view); !set.empty() {
 			var found []*sdk.Event
-			found, ended = e.ask(ctx, p, p.plan(set))
+			found, ended = e.ask(ctx, p, set)
 			out = append(out, found...)
 		}
 	}
@@ -232,22 +232,23 @@ func (e *Engine) Seen(det *sdk.Event) {
 
 // ask calls the guest and turns its hits, or its failure, into events. Its error
 // is ctx's: a guest that was not let finish has not failed.
-func (e *Engine) ask(ctx context.Context, p *pack, pl *plan) ([]*sdk.Event, error) {
+func (e *Engine) ask(ctx context.Context, p *pack, asked ruleset) ([]*sdk.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	e.stats.calls.Add(1)
 	ev := e.view.ev
-	hits, err := p.evaluate(ctx, &e.w, &e.view, pl)
-	switch {
-	case err != nil && ctx.Err() != nil:
+	hits, err := p.evaluate(ctx, &e.w, &e.view, asked)
+	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
-	case err != nil:
-		e.stats.failures.Add(1)
-		return []*sdk.Event{p.failure(ev, err, time.Since(start))}, nil
 	}
-	return e.report(p, ev, hits), nil
+	out := e.report(p, ev, hits)
+	if err != nil {
+		e.stats.failures.Add(1)
+		out = append(out, p.failure(ev, err, time.Since(start)))
+	}
+	return out, nil
 }
 
 // report makes events of the hits that are no repetitions.

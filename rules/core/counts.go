@@ -112,7 +112,7 @@ var sequentialIDs = &rule{
 			Where: map[string]string{"mcp_method": methodCall, "outcome": reached},
 		}},
 		Gate: sdk.Gate{
-			When:    map[string]string{"mcp_method": methodCall, "outcome": reached},
+			When:    map[string]string{"mcp_method": methodCall, "outcome": reached, "key": "*"},
 			AtLeast: map[string]float64{"keys_10m": idsInRow},
 		},
 	},

@@ -2,6 +2,7 @@ package core
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -124,7 +125,7 @@ var identityRecon = categoryRule(sdk.RuleInfo{
 // categoryRule fires on each call of a known tool of the given categories.
 func categoryRule(info sdk.RuleInfo, reason string, categories ...string) *rule {
 	info.Dedup = onSource()
-	info.Gate.When = map[string]string{"mcp_method": methodCall, "outcome": reached}
+	info.Gate.When = map[string]string{"mcp_method": methodCall, "outcome": reached, "category": strings.Join(categories, "|")}
 	info.Fields = []string{"kind", "mcp_method", "outcome", "tool", "category"}
 	return &rule{info: info, evaluate: func(in *sdk.Evaluation) []sdk.Hit {
 		if !reachedTool(in.Event) {

@@ -24,8 +24,9 @@ var sessionHijack = &rule{
 			{Name: "session_headers", By: "session", Over: "24h", Distinct: "headers", Keep: -1, Where: map[string]string{"method": "POST"}},
 		},
 		Gate: sdk.Gate{
-			When: map[string]string{"method": "POST", "outcome": reached + "|accepted"},
-			At:   map[string][]int{"session_ips": {2, 3, 4, 5, 6, 7, 8, 9, 10}},
+			When:    map[string]string{"method": "POST", "outcome": reached + "|accepted"},
+			At:      map[string][]int{"session_ips": {2, 3, 4, 5, 6, 7, 8, 9, 10}},
+			AtLeast: map[string]float64{"session_headers": 2},
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
