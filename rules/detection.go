@@ -18,12 +18,16 @@ const maxIdentity = 256
 func (p *pack) detection(ev *sdk.Event, h *sdk.Hit, subject string) *sdk.Event {
 	info := &p.rules[h.Rule].info
 	d := derive(ev, sdk.KindDetection, p.info.ID, h.Rule, subject)
+	evidence := h.Evidence
+	if evidence != nil {
+		evidence = &sdk.Evidence{Path: evidence.Path, Snippet: clean(redact(evidence.Snippet), maxSnippet)}
+	}
 	d.Detection = &sdk.Detection{
 		ID: d.ID, RuleID: info.ID, Title: info.Title, Pack: p.info.ID,
 		Severity: h.Severity, Confidence: h.Confidence,
 		SourceIP: d.IP, Actor: d.Actor, Session: d.Session, Tool: d.Tool, MCPMethod: d.MCPMethod,
 		Subject: subject, Summary: h.Reason, Count: h.Count, Events: []string{ev.ID},
-		Evidence: h.Evidence, Attack: info.Attack, Atlas: info.Atlas, OWASP: info.OWASP,
+		Evidence: evidence, Attack: info.Attack, Atlas: info.Atlas, OWASP: info.OWASP,
 	}
 	d.CanariesSeen = ev.CanariesSeen
 	return d

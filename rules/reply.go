@@ -18,6 +18,7 @@ const (
 	maxReason  = 512
 	maxPath    = 256
 	maxSnippet = 256
+	maxRaw     = 2 * maxSnippet // of a snippet that is yet to be redacted
 	maxCount   = 1 << 30
 )
 
@@ -100,7 +101,7 @@ func (p *pack) complete(h *sdk.Hit) error {
 	h.Count = max(h.Count, 1)
 	h.Subject, h.Reason = clean(h.Subject, maxSubject), clean(h.Reason, maxReason)
 	if h.Evidence != nil {
-		h.Evidence.Path, h.Evidence.Snippet = clean(h.Evidence.Path, maxPath), clean(redact(h.Evidence.Snippet), maxSnippet)
+		h.Evidence.Path, h.Evidence.Snippet = clean(h.Evidence.Path, maxPath), clean(h.Evidence.Snippet, maxRaw)
 	}
 	return nil
 }

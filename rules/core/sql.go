@@ -27,11 +27,19 @@ func sqlAnchors() []anchor {
 // narrower are what the host looks for in place of words that every query has:
 // what may stand around them when judgeTautology is to find something.
 var narrower = map[string][]string{
-	"or ": {" or ", "'or ", `"or `, ")or ", "(or ", "`or ", ",or ", ";or ", "=or ", "|or ", "-or ", "+or ", "/or "},
+	"or ": behind("or "), "or(": behind("or("), "or'": behind("or'"), `or"`: behind(`or"`), // no error(, no ... error"
 	"and ": {
 		"'and ", `"and `, ")and ", "(and ", "`and ", "and 0", "and 1", "and 2", "and 3", "and 4", "and 5", "and 6", "and 7", "and 8", "and 9",
 		"and '", `and "`, "and (", "and true", "and not",
 	},
+}
+
+// behind are a word behind what may stand before one.
+func behind(word string) (out []string) {
+	for _, c := range " '\")(`,;=|-+/" {
+		out = append(out, string(c)+word)
+	}
+	return out
 }
 
 var sqlInjection = wordRule(sdk.RuleInfo{

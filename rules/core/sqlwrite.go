@@ -22,8 +22,9 @@ var sqlWrite = &rule{
 		Gate: sdk.Gate{
 			When: map[string]string{"mcp_method": methodCall, "category": "datastore", "class": "read|"},
 			Terms: append([]string{
-				"insert", "update", "delete", "drop", "alter", "create", "truncate", "grant", "revoke", "merge", "copy", "call", "do $", "do '",
-				"into", "vacuum", "reindex", "refresh", "set role", "set session", "begin", "comment on", "lock", "cluster", "reassign", "import",
+				"insert ", "update ", `update"`, "update`", "update[", "delete ", `delete"`, "delete`", "drop ", "alter ", "create ", "truncate",
+				"grant", "revoke", "merge ", "copy", "call", "do $", "do '", "into", "vacuum", "reindex", "refresh ", "set role", "set session",
+				"set global", "set password", "begin ", "comment on", "lock table", "cluster", "reassign ", "import ",
 			}, encodings...),
 		},
 	},
@@ -137,17 +138,18 @@ func writes(t string, i int) string {
 	next := after(t, j)
 	word, k := nextWord(t, next)
 	rest := t[j:min(len(t), j+near)]
+	named := word != "" && word != "the" || next < len(t) && strings.IndexByte("\"`[", t[next]) >= 0
 	switch verb {
 	case "insert", "merge":
 		return shaped(word == "into" && k < len(t), verb+" into")
 	case "update":
-		return shaped(word != "" && word != "the" && followed(rest, "set"), verb)
+		return shaped(named && followed(rest, "set"), verb)
 	case "delete":
 		return shaped(word == "from" && k < len(t) || followed(rest, "from") && followed(rest, "where") && word != "the", verb)
 	case "drop", "alter", "create":
 		return shaped(objects[word] && k < len(t), verb+" "+word)
 	case "truncate":
-		return shaped(word != "" && word != "the", verb)
+		return shaped(named, verb)
 	case "grant":
 		return shaped(followed(rest, "to") && (followed(rest, "on") || k < len(t) && (t[after(t, k)] == ',' || strings.HasPrefix(t[after(t, k):], "to"))), verb)
 	case "revoke":
