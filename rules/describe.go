@@ -81,6 +81,7 @@ type rule struct {
 	over    time.Duration // of the deduplication
 	fields  []column      // none: all of the event's
 	windows []int
+	cites   []int // the windows among them that it named itself
 	alone   *plan // when it is the only one asked
 }
 
@@ -115,6 +116,9 @@ func parseDescription(name string, doc []byte) (*pack, error) {
 	p := &pack{
 		info: PackInfo{Name: name, ID: d.ID, Version: d.Version}, rules: map[string]*rule{},
 		filters: newFilterset(), plans: map[ruleset]*plan{}, verdicts: newVerdicts(),
+	}
+	if err := d.checkPrograms(); err != nil {
+		return nil, err
 	}
 	faults := d.check()
 	if len(d.Rules) <= maxRules && len(d.Windows) <= maxWindows {
@@ -249,6 +253,7 @@ func (p *pack) bind(r *rule, d describedRule) error {
 			}
 			r.windows = append(r.windows, i)
 		}
+		r.cites = r.windows
 	}
 	return errors.Join(faults...)
 }

@@ -15,8 +15,8 @@ import (
 const maxIdentity = 256
 
 // detection is the event of a hit that is not a repetition.
-func (p *pack) detection(ev *sdk.Event, h *sdk.Hit, subject string) *sdk.Event {
-	info := &p.rules[h.Rule].info
+func (p *pack) detection(v *view, h *sdk.Hit, subject string) *sdk.Event {
+	ev, info := v.ev, &p.rules[h.Rule].info
 	d := derive(ev, sdk.KindDetection, p.info.ID, h.Rule, subject)
 	evidence := h.Evidence
 	if evidence != nil {
@@ -26,7 +26,7 @@ func (p *pack) detection(ev *sdk.Event, h *sdk.Hit, subject string) *sdk.Event {
 		ID: d.ID, RuleID: info.ID, Title: info.Title, Pack: p.info.ID,
 		Severity: h.Severity, Confidence: h.Confidence,
 		SourceIP: d.IP, Actor: d.Actor, Session: d.Session, Tool: d.Tool, MCPMethod: d.MCPMethod,
-		Subject: subject, Summary: h.Reason, Count: h.Count, Events: []string{ev.ID},
+		Subject: subject, Summary: h.Reason, Count: h.Count, Events: p.cite(p.rules[h.Rule], v),
 		Evidence: evidence, Attack: info.Attack, Atlas: info.Atlas, OWASP: info.OWASP,
 	}
 	d.CanariesSeen = ev.CanariesSeen

@@ -243,7 +243,7 @@ func (e *Engine) ask(ctx context.Context, p *pack, asked ruleset) ([]*sdk.Event,
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	out := e.report(p, ev, hits)
+	out := e.report(p, hits)
 	if err != nil {
 		e.stats.failures.Add(1)
 		out = append(out, p.failure(ev, err, time.Since(start)))
@@ -252,8 +252,8 @@ func (e *Engine) ask(ctx context.Context, p *pack, asked ruleset) ([]*sdk.Event,
 }
 
 // report makes events of the hits that are no repetitions.
-func (e *Engine) report(p *pack, ev *sdk.Event, hits []sdk.Hit) []*sdk.Event {
-	var out []*sdk.Event
+func (e *Engine) report(p *pack, hits []sdk.Hit) []*sdk.Event {
+	ev, out := e.view.ev, []*sdk.Event(nil)
 	for i := range hits {
 		h := &hits[i]
 		r, subject := p.rules[h.Rule], subject(h, ev)
@@ -262,7 +262,7 @@ func (e *Engine) report(p *pack, ev *sdk.Event, hits []sdk.Hit) []*sdk.Event {
 			continue
 		}
 		e.stats.detections.Add(1)
-		out = append(out, p.detection(ev, h, subject))
+		out = append(out, p.detection(&e.view, h, subject))
 	}
 	return out
 }

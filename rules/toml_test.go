@@ -208,6 +208,7 @@ func TestTOMLRefused(t *testing.T) {
 func FuzzTOML(f *testing.F) {
 	f.Add(sameRules)
 	f.Add("id=\"a\"\nversion=\"1\"\n[[rule]]\nid=\"A\"\nmatch={ip={min=1,not=true}}")
+	f.Add("id='a'\nversion='1'\n[[rule]]\nid='A'\ntitle='t'\nseverity='low'\nmatch={ua={regex=['(?i)(a|b){9}[pL]*']}}")
 	f.Add("[[rule]]\nmatch={a=[1]}\n[[rule.sequence.step]]\nmatch={}")
 	f.Fuzz(func(t *testing.T, text string) {
 		config, err := rules.ParseTOML("f", []byte(text))
@@ -228,7 +229,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 	whole := engine(t, coreGuest())
 	var want []string
 	show := func(d *sdk.Event) string {
-		return fmt.Sprint(d.ID, d.Detection.RuleID, d.Detection.Count, d.Detection.Summary)
+		return fmt.Sprint(d.ID, d.Detection.RuleID, d.Detection.Count, d.Detection.Summary, d.Detection.Events)
 	}
 	detections := make([][]*sdk.Event, len(events))
 	for i, ev := range events {

@@ -26,21 +26,31 @@ func ParseTOML(file string, text []byte) (config []byte, err error) {
 			config, err = nil, fmt.Errorf("%s: not TOML: %v", file, r)
 		}
 	}()
+	if err := checkBounds(file, text); err != nil {
+		return nil, err
+	}
 	var p toml.Pack
 	md, err := tomlfile.Decode(string(text), &p)
 	if err != nil {
 		return nil, tomlFault(file, err)
 	}
+	if err := checkTOMLPrograms(p.Rules); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	lines := strings.Split(string(text), "\n")
 	var faults []error
-	for _, key := range md.Undecoded() {
+	unknown := md.Undecoded()
+	for _, key := range unknown[:min(len(unknown), maxFaults)] {
 		name := key[len(key)-1]
 		faults = append(faults, fmt.Errorf("%s:%d: unknown key %q", file, keyLine(lines, name), cut(key.String(), maxTitle)))
 	}
 	if len(p.Rules) == 0 || len(p.Rules) > toml.MaxRules {
 		faults = append(faults, fmt.Errorf("%s: %d rules, want 1 to %d", file, len(p.Rules), toml.MaxRules))
 	}
-	for i := range p.Rules {
+	for i := range p.Rules[:min(len(p.Rules), toml.MaxRules)] {
+		if len(faults) > maxFaults {
+			break // they are told by their lines, which are looked for each time
+		}
 		if err := p.Rules[i].Check(); err != nil {
 			for fault := range strings.SplitSeq(err.Error(), "\n") {
 				faults = append(faults, fmt.Errorf("%s:%d: rule %s: %s", file, ruleLine(lines, i), cut(p.Rules[i].ID, maxTitle), fault))

@@ -3,6 +3,8 @@ package rules
 import (
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -18,6 +20,8 @@ type view struct {
 	have  [maxFields / 64]uint64
 	value [maxFields]string
 
+	id       uuid.UUID
+	idRead   bool
 	head     headFacts
 	headRead bool
 	text     textFacts
@@ -25,7 +29,20 @@ type view struct {
 }
 
 func (v *view) reset(ev *sdk.Event) {
-	v.ev, v.have, v.headRead, v.textRead = ev, [maxFields / 64]uint64{}, false, false
+	v.ev, v.have, v.idRead, v.headRead, v.textRead = ev, [maxFields / 64]uint64{}, false, false, false
+}
+
+// uuid is the event's id in the form that windows keep, zero when it is not spelled
+// as the journal spells one.
+func (v *view) uuid() uuid.UUID {
+	if !v.idRead {
+		id, err := uuid.Parse(v.ev.ID)
+		if err != nil || id.String() != v.ev.ID {
+			id = uuid.Nil
+		}
+		v.id, v.idRead = id, true
+	}
+	return v.id
 }
 
 // column is a field of an event, a fact, or a path into the arguments.

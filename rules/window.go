@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -104,6 +106,7 @@ type entry struct {
 	text string
 	n    int
 	sum  float64
+	id   uuid.UUID // of the newest event in it; zero if that has no UUID
 }
 
 // observe counts the event if it matches.
@@ -133,7 +136,7 @@ func (w *window) observe(v *view) {
 	g := w.groups.use(key)
 	before := len(*g)
 	g.expire(now - int64(w.over))
-	w.add(g, now, value, passed)
+	w.add(g, now, value, passed, v.uuid())
 	w.entries += len(*g) - before
 	w.bound(now)
 }
@@ -175,11 +178,11 @@ func (w *window) total(g group) (n int, sum float64) {
 }
 
 // add appends an entry. Time does not run backwards inside a group.
-func (w *window) add(g *group, now int64, value string, passed []int) {
+func (w *window) add(g *group, now int64, value string, passed []int, id uuid.UUID) {
 	if n := len(*g); n > 0 {
 		now = max(now, (*g)[n-1].at)
 	}
-	e := entry{at: now, n: 1}
+	e := entry{at: now, n: 1, id: id}
 	switch w.aggregate {
 	case aggregateCount:
 		g.append(e, int64(w.over/mergeFraction))
@@ -197,7 +200,7 @@ func (w *window) add(g *group, now int64, value string, passed []int) {
 		g.run(e, maxDistinct)
 	case aggregateSteps:
 		for _, step := range passed {
-			g.run(entry{at: now, n: 1, hash: uint64(step)}, maxRuns)
+			g.run(entry{at: now, n: 1, hash: uint64(step), id: id}, maxRuns)
 		}
 	}
 }
@@ -284,7 +287,7 @@ func (g *group) append(e entry, slice int64) {
 	if i := len(*g) - exactEntries - 1; i > 0 {
 		old, before := (*g)[i], &(*g)[i-1]
 		if old.at/slice == before.at/slice {
-			before.n, before.sum, before.at = before.n+old.n, before.sum+old.sum, old.at
+			before.n, before.sum, before.at, before.id = before.n+old.n, before.sum+old.sum, old.at, old.id
 			copy((*g)[i:], (*g)[i+1:])
 			*g = (*g)[:len(*g)-1]
 		}
@@ -295,7 +298,7 @@ func (g *group) append(e entry, slice int64) {
 // lives longer, since nothing has come between.
 func (g *group) run(e entry, most int) {
 	if n := len(*g); n > 0 && (*g)[n-1].hash == e.hash {
-		(*g)[n-1].at = e.at
+		(*g)[n-1].at, (*g)[n-1].id = e.at, e.id
 		return
 	}
 	g.push(e, most)

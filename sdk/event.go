@@ -234,7 +234,7 @@ type Detection struct {
 	Subject    string     `json:"subject,omitempty"` // what the verdict is about: a tool or a method
 	Summary    string     `json:"summary"`
 	Count      int        `json:"evidence_count"`
-	Events     []string   `json:"events,omitempty"` // ids, the triggering event first
+	Events     []string   `json:"events,omitempty"` // ids, at most 20: the triggering event, then the newest before it
 	Evidence   *Evidence  `json:"evidence,omitempty"`
 	Attack     []string   `json:"attack,omitempty"` // ATT&CK technique ids, the pack's data
 	Atlas      []string   `json:"atlas,omitempty"`  // ATLAS technique ids

@@ -59,6 +59,9 @@ func New(m sdk.Match) (*Value, error) {
 			faults = append(faults, errors.New("an empty prefix or contains fits everything"))
 		}
 	}
+	if Weight(m) > MaxProgram {
+		faults = append(faults, fmt.Errorf("its expressions stand for more than %d instructions: repeat less", MaxProgram))
+	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
