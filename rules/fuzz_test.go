@@ -44,7 +44,7 @@ func FuzzRedact(f *testing.F) {
 		if strings.Contains(out, key) {
 			t.Errorf("the key is left in %q", out)
 		}
-		if utf8.ValidString(before+after) && !utf8.ValidString(out) {
+		if utf8.ValidString(before) && utf8.ValidString(after) && !utf8.ValidString(out) {
 			t.Errorf("%q is no text", out)
 		}
 		if again := redact(out); strings.Count(again, "[redacted]") < strings.Count(out, "[redacted]") {
