@@ -98,3 +98,44 @@ func TestVerdictsAreBounded(t *testing.T) {
 		t.Errorf("%d verdicts are kept, want %d", v.by.len(), maxVerdicts)
 	}
 }
+
+// busyRule is toolRule that is shown the user agent too.
+type busyRule struct{ toolRule }
+
+func (busyRule) Info() sdk.RuleInfo {
+	i := toolRule{[]string{"ua"}}.Info()
+	i.ID = "BUSY"
+	return i
+}
+
+func (busyRule) Evaluate(in *sdk.Evaluation) []sdk.Hit { return []sdk.Hit{{Reason: in.Event.UA}} }
+
+// A rule whose answer is known is left out of a call that another needs, and the
+// hits come in the rules' order all the same.
+func TestVerdictsAreOfRules(t *testing.T) {
+	g := &countingGuest{handle: guest.RulesHandler("p", "1", toolRule{[]string{"tool"}}, busyRule{})}
+	e := New(slog.New(slog.DiscardHandler))
+	if err := e.Add(t.Context(), "p", g); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i, agent := range []string{"a", "b", "a", "c"} {
+		ev := &sdk.Event{Kind: sdk.KindAccess, ID: fmt.Sprint(i), IP: "10.0.0.1", Tool: "bad", UA: agent, MCPMethod: "tools/call", Time: at.Add(time.Duration(i) * 2 * time.Second)}
+		out, err := e.Judge(t.Context(), ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out) != 2 || out[0].Detection.RuleID != "BAD_TOOL" || out[1].Detection.RuleID != "BUSY" || out[1].Detection.Summary != agent {
+			t.Errorf("event %d gave %+v", i, out)
+		}
+	}
+	want := []string{`"rules":[0,1]`, `"rules":[1]`, `"rules":[1]`}
+	if len(g.inputs) != len(want) {
+		t.Fatalf("asked %d times, want %d: %q", len(g.inputs), len(want), g.inputs)
+	}
+	for i, in := range g.inputs {
+		if !strings.Contains(in, want[i]) {
+			t.Errorf("call %d was %s, want %s", i, in, want[i])
+		}
+	}
+}
