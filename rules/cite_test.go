@@ -2,12 +2,14 @@ package rules_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 // A detection names the events that it rests on: the one that raised it, then the
@@ -54,6 +56,32 @@ func TestDetectionsCiteEvents(t *testing.T) {
 	for i, got := range many.Detection.Events {
 		if want := id(1200 - i); got != want {
 			t.Errorf("event %d is %s, want %s", i, got, want)
+		}
+	}
+}
+
+// longRule hits with a snippet that is too long and holds a secret at its cut.
+type longRule struct{}
+
+func (longRule) Info() sdk.RuleInfo {
+	return sdk.RuleInfo{ID: "LONG", Title: "t", Severity: sdk.SeverityLow, Fields: []string{"tool"}}
+}
+
+func (longRule) Evaluate(*sdk.Evaluation) []sdk.Hit {
+	return []sdk.Hit{{Reason: "r", Evidence: &sdk.Evidence{Path: "args", Snippet: strings.Repeat("x ", 120) + "ghp_" + strings.Repeat("A", 300)}}}
+}
+
+// What a detection shows is redacted before it is cut, also when the verdict was
+// remembered.
+func TestSnippetsAreRedacted(t *testing.T) {
+	e := engine(t, native(guest.RulesHandler("p", "1", longRule{})))
+	for n := range 2 {
+		found := judge(t, e, access(n, 0, fmt.Sprint("192.0.2.", n), "tools/call", "t", "docs", "result", `{}`))
+		if len(found) != 1 {
+			t.Fatalf("%d detections", len(found))
+		}
+		if s := found[0].Detection.Evidence.Snippet; len(s) > 256 || strings.Contains(s, "AAAA") || !strings.Contains(s, "[redact") {
+			t.Errorf("snippet %q", s)
 		}
 	}
 }
