@@ -22,7 +22,7 @@ AWS_REGION=eu-central-1
 export GITHUB_TOKEN=@github_pat release-bot@
 gh release create "$1" --generate-notes
 == file|web|0|.npmrc
-//registry.npmjs.org/:_authToken=@npm_token registry@
+//npm.@int@/:_authToken=@npm_token registry@
 save-exact=true
 == file|web|0|src/maps.config.ts
 export const mapsApiKey = "@google_api_key maps@";
