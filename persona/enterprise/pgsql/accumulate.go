@@ -209,7 +209,8 @@ func (a *jsonAcc) add(args []Value) {
 			a.b = append(a.b, ": "...)
 		}
 	}
-	a.b = append(a.b, a.c.x.toJSON(a.c.types[last], args[last])...)
+	text := a.c.x.toJSON(a.c.types[last], args[last])
+	a.b = append(a.c.x.grown(a.b, len(text)), text...)
 	a.c.x.keep(int64(len(a.b) - start))
 }
 

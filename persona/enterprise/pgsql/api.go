@@ -260,6 +260,16 @@ func (x *exec) keep(bytes int64) {
 	x.spend(int(bytes / 256))
 }
 
+// grown makes room for n more bytes behind b. append would grow a large text by a
+// quarter, and leave several times its size behind.
+func (x *exec) grown(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	x.collect(cap(b))
+	return append(make([]byte, 0, 2*cap(b)+n), b...)
+}
+
 // room refuses a text that would not fit, before it is made.
 //
 //go:noinline
