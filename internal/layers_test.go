@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/guests/squeeze/squeeze": {"internal/guests/squeeze"},
 	"internal/clients":                {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
+	"audit/evidence":                  {"sdk"},
+	"audit/judge/canary":              {"sdk", "audit/evidence"},
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
