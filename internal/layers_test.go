@@ -62,7 +62,8 @@ var mayImport = map[string][]string{
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
-	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb"},
+	"internal/child":   {"sdk/plugin"},
+	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
 	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 
@@ -87,6 +88,12 @@ var mayImport = map[string][]string{
 	"plugins/webhook":           {"sdk", "sdk/plugin", "plugins/webhook/sink"},
 	"plugins/webhook/sink":      {"sdk", "sdk/plugin", "plugins/encode"},
 	"internal/receivers":        {},
+
+	"tracers":              {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
+	"tracers/tracetest":    {"sdk", "sdk/plugin", "tracers"},
+	"tracers/strace":       {"sdk/plugin", "tracers/strace/trace"},
+	"tracers/strace/trace": {"sdk", "tracers/strace/line"},
+	"tracers/strace/line":  {},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
@@ -96,7 +103,7 @@ var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world",
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
 	"internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
-	"plugins/sinktest", "plugins/encode/encodetest",
+	"plugins/sinktest", "plugins/encode/encodetest", "tracers/tracetest",
 }
 
 func TestLayers(t *testing.T) {

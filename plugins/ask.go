@@ -127,7 +127,7 @@ func (s *sink) waiting(ctx context.Context, d time.Duration) (context.Context, c
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wake = cancel
-	if len(s.asks) > 0 || s.proc != nil && !s.proc.running() {
+	if len(s.asks) > 0 || s.proc != nil && !s.proc.Running() {
 		cancel()
 	}
 	return wait, cancel
@@ -223,7 +223,7 @@ func (s *sink) test(ctx context.Context, ev *sdk.Event) (Answer, error) {
 		return Answer{}, err
 	}
 	answer, err := s.proc.test(ctx, ev, s.spec.Timeout)
-	if err != nil && (errors.Is(err, errHung) || !s.proc.running()) {
+	if err != nil && (errors.Is(err, errHung) || !s.proc.Running()) {
 		s.failed(err)
 	}
 	return answer, err
@@ -234,7 +234,7 @@ func (s *sink) reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.proc != nil {
-		s.proc.child.hup()
+		s.proc.HangUp()
 	}
 }
 
@@ -243,7 +243,7 @@ func (s *sink) setProcess(p *process) {
 	defer s.mu.Unlock()
 	s.proc, s.st.PID = p, 0
 	if p != nil {
-		s.st.PID = p.pid()
+		s.st.PID = p.PID()
 	} else if s.stopped {
 		s.st.State = StateStopped
 	}

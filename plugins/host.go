@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/internal/child"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -110,8 +111,8 @@ func New(o Options) (*Host, error) {
 
 // Run feeds the sinks until ctx ends, and returns when their programs have.
 func (h *Host) Run(ctx context.Context) {
-	threads := newSpawner()
-	defer threads.stop()
+	threads := child.NewThread()
+	defer threads.Stop()
 	var all sync.WaitGroup
 	for _, s := range h.sinks {
 		all.Go(func() { s.run(ctx, threads) })
@@ -187,13 +188,13 @@ func Try(ctx context.Context, spec Spec, ev *sdk.Event, log *slog.Logger) (Answe
 		return Answer{}, err
 	}
 	defer func() { _ = dir.close() }()
-	threads := newSpawner()
-	defer threads.stop()
+	threads := child.NewThread()
+	defer threads.Stop()
 	p, err := startProcess(ctx, spec, dir.of(0), threads, log)
 	if err != nil {
 		return Answer{}, err
 	}
-	defer p.stop()
+	defer p.Stop(stopWithin)
 	if ev == nil {
 		return Answer{}, nil
 	}

@@ -219,7 +219,7 @@ func TestReceiverDown(t *testing.T) {
 		t.Errorf("status = %+v", st)
 	}
 	journal := uint64(5000 * 600) // the events themselves, which this journal has in memory
-	if grown := heap() - before; grown > journal+8<<20 {
+	if grown := int64(heap()) - int64(before); grown > int64(journal+8<<20) {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
 	f.remove("down")
@@ -379,7 +379,7 @@ func TestNoise(t *testing.T) {
 	f.gets("other", want)
 	f.stop()
 	lines := strings.Count(f.said(), "\n")
-	if lines < 50 || lines > 200 || !strings.Contains(f.said(), "a sink says too much") {
+	if lines < 50 || lines > 200 || !strings.Contains(f.said(), "a plugin says too much") {
 		t.Errorf("%d lines in the log:\n%.2000s", lines, f.said())
 	}
 }
@@ -390,9 +390,9 @@ func TestLog(t *testing.T) {
 	f.start(f.spec("siem", map[string]any{"print": true}))
 	f.gets("siem", f.events(1))
 	for _, want := range []string{
-		`level=WARN msg="sink says" sink=siem text="a record" n=1`,
-		`level=INFO msg="sink says" sink=siem text="a line on standard error"`,
-		`level=INFO msg="sink says" sink=siem text="a line on standard output"`,
+		`level=WARN msg="plugin says" sink=siem text="a record" n=1`,
+		`level=INFO msg="plugin says" sink=siem text="a line on standard error"`,
+		`level=INFO msg="plugin says" sink=siem text="a line on standard output"`,
 	} {
 		f.until("the log has "+want, func() bool { return strings.Contains(f.said(), want) })
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/killdeer-mcp/killdeer/internal/child"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/plugin/pluginpb"
 )
@@ -60,7 +61,7 @@ type sink struct {
 	stopped bool
 
 	// run
-	threads  *spawner
+	threads  *child.Thread
 	place    place
 	pending  []outgoing
 	end      uint64 // the place when pending is delivered
@@ -116,15 +117,15 @@ func checkName(name string) error {
 // checkProgram looks at what can be wrong before anything is started.
 func checkProgram(spec Spec) error {
 	_, err := resolveConfig(spec.Config)
-	exe, bad := openProgram(spec.Program, spec.Checksum)
+	exe, bad := child.Open(spec.Program, spec.Checksum)
 	if bad != nil {
 		return errors.Join(err, bad)
 	}
-	return errors.Join(err, exe.file.Close())
+	return errors.Join(err, exe.Close())
 }
 
 // run feeds the sink until ctx ends. Its program has ended when it returns.
-func (s *sink) run(ctx context.Context, threads *spawner) {
+func (s *sink) run(ctx context.Context, threads *child.Thread) {
 	s.threads = threads
 	s.place = place{journal: s.journal, sink: s.spec.Name}
 	defer s.finish(ctx)
@@ -144,7 +145,7 @@ func (s *sink) finish(run context.Context) {
 	p := s.proc
 	s.mu.Unlock()
 	if p != nil {
-		p.stop()
+		p.Stop(stopWithin)
 		s.setProcess(nil)
 	}
 	if err := s.place.finish(); err != nil {
@@ -245,14 +246,14 @@ func (s *sink) moved(to uint64) {
 // ensure has the program running.
 func (s *sink) ensure(ctx context.Context) error {
 	if s.proc != nil {
-		if s.proc.running() {
+		if s.proc.Running() {
 			if time.Since(s.begun) > healthyAfter {
 				s.restarts.reset()
 				s.circuit.reset()
 			}
 			return nil
 		}
-		return fmt.Errorf("%w: %s", errEnded, s.proc.epitaph())
+		return fmt.Errorf("%w: %s", child.ErrEnded, s.proc.Epitaph())
 	}
 	s.setState(StateStarting)
 	p, err := startProcess(ctx, s.spec, s.dir, s.threads, s.log)
@@ -267,9 +268,9 @@ func (s *sink) ensure(ctx context.Context) error {
 	if s.failing.IsZero() || len(s.pending) == 0 {
 		s.setState(StateUp)
 	}
-	s.log.Info("sink runs", "pid", p.pid())
+	s.log.Info("sink runs", "pid", p.PID())
 	go func() { // ends with the program, which ends with run
-		<-p.child.ended
+		<-p.Ended()
 		s.interrupt()
 	}()
 	return nil
@@ -360,7 +361,7 @@ func (s *sink) refused(err error, n int) error {
 // crashed looks for an event that the program cannot bear. Being killed by others
 // says nothing about events, nor does a receiver that hangs.
 func (s *sink) crashed(err error) error {
-	if !errors.Is(err, errEnded) || !s.proc.crashed() {
+	if !errors.Is(err, child.ErrEnded) || !s.proc.Crashed() {
 		return err
 	}
 	s.crashes++
@@ -368,7 +369,7 @@ func (s *sink) crashed(err error) error {
 	case s.single == 0 && s.crashes >= 2:
 		s.single, s.crashes = len(s.pending), 0
 	case s.single > 0 && s.crashes >= maxCrashes:
-		reason := fmt.Sprintf("the plugin ended %d times while delivering it: %s", s.crashes, s.proc.epitaph())
+		reason := fmt.Sprintf("the plugin ended %d times while delivering it: %s", s.crashes, s.proc.Epitaph())
 		return errors.Join(err, s.bury(reason))
 	}
 	return err
@@ -441,7 +442,7 @@ func (s *sink) choose(err error, now time.Time) time.Duration {
 	case ok:
 		s.setState(StateRetrying)
 		return max(r.after, s.receiver.next(maxRetry))
-	case s.proc != nil && s.proc.running() && !errors.Is(err, errHung):
+	case s.proc != nil && s.proc.Running() && !errors.Is(err, errHung):
 		s.setState(StateRetrying)
 		return s.receiver.next(maxRetry)
 	}
@@ -453,9 +454,9 @@ func (s *sink) choose(err error, now time.Time) time.Duration {
 func (s *sink) restart(err error, now time.Time) time.Duration {
 	killed := false
 	if p := s.proc; p != nil {
-		killed = !p.running() && wasKilled(p.child.state)
+		killed = p.Killed()
 		s.log.Warn("sink is started again", "error", err)
-		p.kill()
+		p.Kill()
 		s.setProcess(nil)
 		s.update(func(st *Status) { st.Restarts++ })
 	}

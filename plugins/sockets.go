@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/killdeer-mcp/killdeer/internal/child"
 )
 
 // maxSocketBase is how long the path of a sink's socket directory may be: a socket
@@ -34,7 +36,7 @@ func openSockets(runtimeDir, stateDir string) (*sockets, error) {
 		if len(dir) > maxSocketBase {
 			continue
 		}
-		if err := ownDir(dir); err != nil {
+		if err := child.OwnDir(dir); err != nil {
 			return nil, fmt.Errorf("place sockets of sinks: %w", err)
 		}
 		return &sockets{dir}, emptyDir(dir)
@@ -59,22 +61,6 @@ func (s *sockets) of(i int) string { return filepath.Join(s.dir, strconv.Itoa(i)
 
 // close removes the directory. A second call does nothing.
 func (s *sockets) close() error { return os.RemoveAll(s.dir) }
-
-// ownDir makes a directory that nobody else can write to. One that is there
-// already must be that: in /tmp anybody could have made it.
-func ownDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || !ownedBy(info, os.Geteuid()) {
-		return fmt.Errorf("%s is not a folder of this user", dir)
-	}
-	return os.Chmod(dir, 0o700)
-}
 
 func emptyDir(dir string) error {
 	entries, err := os.ReadDir(dir)

@@ -47,6 +47,10 @@ type TracerSpec struct {
 	Session    string `json:"session"`     // 1 to 64 of a-z, A-Z, 0-9, - and _
 	PayloadMax int    `json:"payload_max"` // bytes; 0: the tracer's own limit
 	Dir        string `json:"dir"`         // a folder of the caller's for pipes and sockets
+	// SetupExecs is how many programs are executed before the target's own: 1 for a
+	// sandbox's program that then executes the target, 0 when there is none. What
+	// comes before the target is marked PreExec.
+	SetupExecs int `json:"setup_execs,omitempty"`
 }
 
 // TracerPlan is how to start the target.
@@ -113,6 +117,7 @@ type Observation struct {
 	PPID int      `json:"ppid,omitempty"`
 	Comm string   `json:"comm,omitempty"`
 	Argv []string `json:"argv,omitempty"` // of exec
+	Env  []string `json:"env,omitempty"`  // of exec: NAME=value of those that change which code is loaded
 
 	Kind    ObservationKind `json:"kind"`
 	Syscall string          `json:"syscall,omitempty"`

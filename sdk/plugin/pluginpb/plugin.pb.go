@@ -433,6 +433,376 @@ func (x *Failure) GetAfterMs() int64 {
 	return 0
 }
 
+type CapabilitiesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesRequest) Reset() {
+	*x = CapabilitiesRequest{}
+	mi := &file_plugin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesRequest) ProtoMessage() {}
+
+func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
+func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{7}
+}
+
+type CapabilitiesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Capabilities  []byte                 `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"` // a JSON object
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesReply) Reset() {
+	*x = CapabilitiesReply{}
+	mi := &file_plugin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesReply) ProtoMessage() {}
+
+func (x *CapabilitiesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesReply.ProtoReflect.Descriptor instead.
+func (*CapabilitiesReply) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CapabilitiesReply) GetCapabilities() []byte {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+type PrepareRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spec          []byte                 `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"` // a JSON object
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrepareRequest) Reset() {
+	*x = PrepareRequest{}
+	mi := &file_plugin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrepareRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrepareRequest) ProtoMessage() {}
+
+func (x *PrepareRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrepareRequest.ProtoReflect.Descriptor instead.
+func (*PrepareRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PrepareRequest) GetSpec() []byte {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+type PrepareReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plan          []byte                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`   // a JSON object
+	Fault         string                 `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"` // why there is none; empty: there is one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrepareReply) Reset() {
+	*x = PrepareReply{}
+	mi := &file_plugin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrepareReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrepareReply) ProtoMessage() {}
+
+func (x *PrepareReply) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrepareReply.ProtoReflect.Descriptor instead.
+func (*PrepareReply) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PrepareReply) GetPlan() []byte {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *PrepareReply) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+type EventsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsRequest) Reset() {
+	*x = EventsRequest{}
+	mi := &file_plugin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsRequest) ProtoMessage() {}
+
+func (x *EventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
+func (*EventsRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EventsRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+type ObservationBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each one observation as JSON, in the order of their numbers.
+	Observations [][]byte `protobuf:"bytes,1,rep,name=observations,proto3" json:"observations,omitempty"`
+	// What the session has lost up to here, whatever the cause.
+	LostSoFar     uint64 `protobuf:"varint,2,opt,name=lost_so_far,json=lostSoFar,proto3" json:"lost_so_far,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObservationBatch) Reset() {
+	*x = ObservationBatch{}
+	mi := &file_plugin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObservationBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObservationBatch) ProtoMessage() {}
+
+func (x *ObservationBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObservationBatch.ProtoReflect.Descriptor instead.
+func (*ObservationBatch) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ObservationBatch) GetObservations() [][]byte {
+	if x != nil {
+		return x.Observations
+	}
+	return nil
+}
+
+func (x *ObservationBatch) GetLostSoFar() uint64 {
+	if x != nil {
+		return x.LostSoFar
+	}
+	return 0
+}
+
+type StopRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopRequest) Reset() {
+	*x = StopRequest{}
+	mi := &file_plugin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopRequest) ProtoMessage() {}
+
+func (x *StopRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
+func (*StopRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StopRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+type StopReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Summary       []byte                 `protobuf:"bytes,1,opt,name=summary,proto3" json:"summary,omitempty"` // a JSON object
+	Fault         string                 `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopReply) Reset() {
+	*x = StopReply{}
+	mi := &file_plugin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopReply) ProtoMessage() {}
+
+func (x *StopReply) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopReply.ProtoReflect.Descriptor instead.
+func (*StopReply) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StopReply) GetSummary() []byte {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *StopReply) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
 var File_plugin_proto protoreflect.FileDescriptor
 
 const file_plugin_proto_rawDesc = "" +
@@ -464,11 +834,34 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04Kind\x12\t\n" +
 	"\x05RETRY\x10\x00\x12\r\n" +
 	"\tPERMANENT\x10\x01\x12\b\n" +
-	"\x04GONE\x10\x022\xf0\x01\n" +
+	"\x04GONE\x10\x02\"\x15\n" +
+	"\x13CapabilitiesRequest\"7\n" +
+	"\x11CapabilitiesReply\x12\"\n" +
+	"\fcapabilities\x18\x01 \x01(\fR\fcapabilities\"$\n" +
+	"\x0ePrepareRequest\x12\x12\n" +
+	"\x04spec\x18\x01 \x01(\fR\x04spec\"8\n" +
+	"\fPrepareReply\x12\x12\n" +
+	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x14\n" +
+	"\x05fault\x18\x02 \x01(\tR\x05fault\")\n" +
+	"\rEventsRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"V\n" +
+	"\x10ObservationBatch\x12\"\n" +
+	"\fobservations\x18\x01 \x03(\fR\fobservations\x12\x1e\n" +
+	"\vlost_so_far\x18\x02 \x01(\x04R\tlostSoFar\"'\n" +
+	"\vStopRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\";\n" +
+	"\tStopReply\x12\x18\n" +
+	"\asummary\x18\x01 \x01(\fR\asummary\x12\x14\n" +
+	"\x05fault\x18\x02 \x01(\tR\x05fault2\xf0\x01\n" +
 	"\x04Sink\x12U\n" +
 	"\tConfigure\x12$.killdeer.plugin.v1.ConfigureRequest\x1a\".killdeer.plugin.v1.ConfigureReply\x12I\n" +
 	"\x05Write\x12 .killdeer.plugin.v1.WriteRequest\x1a\x1e.killdeer.plugin.v1.WriteReply\x12F\n" +
-	"\x04Test\x12\x1f.killdeer.plugin.v1.TestRequest\x1a\x1d.killdeer.plugin.v1.TestReplyB6Z4github.com/killdeer-mcp/killdeer/sdk/plugin/pluginpbb\x06proto3"
+	"\x04Test\x12\x1f.killdeer.plugin.v1.TestRequest\x1a\x1d.killdeer.plugin.v1.TestReply2\xd6\x02\n" +
+	"\x06Tracer\x12^\n" +
+	"\fCapabilities\x12'.killdeer.plugin.v1.CapabilitiesRequest\x1a%.killdeer.plugin.v1.CapabilitiesReply\x12O\n" +
+	"\aPrepare\x12\".killdeer.plugin.v1.PrepareRequest\x1a .killdeer.plugin.v1.PrepareReply\x12S\n" +
+	"\x06Events\x12!.killdeer.plugin.v1.EventsRequest\x1a$.killdeer.plugin.v1.ObservationBatch0\x01\x12F\n" +
+	"\x04Stop\x12\x1f.killdeer.plugin.v1.StopRequest\x1a\x1d.killdeer.plugin.v1.StopReplyB6Z4github.com/killdeer-mcp/killdeer/sdk/plugin/pluginpbb\x06proto3"
 
 var (
 	file_plugin_proto_rawDescOnce sync.Once
@@ -483,32 +876,48 @@ func file_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_plugin_proto_goTypes = []any{
-	(Failure_Kind)(0),        // 0: killdeer.plugin.v1.Failure.Kind
-	(*ConfigureRequest)(nil), // 1: killdeer.plugin.v1.ConfigureRequest
-	(*ConfigureReply)(nil),   // 2: killdeer.plugin.v1.ConfigureReply
-	(*WriteRequest)(nil),     // 3: killdeer.plugin.v1.WriteRequest
-	(*WriteReply)(nil),       // 4: killdeer.plugin.v1.WriteReply
-	(*TestRequest)(nil),      // 5: killdeer.plugin.v1.TestRequest
-	(*TestReply)(nil),        // 6: killdeer.plugin.v1.TestReply
-	(*Failure)(nil),          // 7: killdeer.plugin.v1.Failure
+	(Failure_Kind)(0),           // 0: killdeer.plugin.v1.Failure.Kind
+	(*ConfigureRequest)(nil),    // 1: killdeer.plugin.v1.ConfigureRequest
+	(*ConfigureReply)(nil),      // 2: killdeer.plugin.v1.ConfigureReply
+	(*WriteRequest)(nil),        // 3: killdeer.plugin.v1.WriteRequest
+	(*WriteReply)(nil),          // 4: killdeer.plugin.v1.WriteReply
+	(*TestRequest)(nil),         // 5: killdeer.plugin.v1.TestRequest
+	(*TestReply)(nil),           // 6: killdeer.plugin.v1.TestReply
+	(*Failure)(nil),             // 7: killdeer.plugin.v1.Failure
+	(*CapabilitiesRequest)(nil), // 8: killdeer.plugin.v1.CapabilitiesRequest
+	(*CapabilitiesReply)(nil),   // 9: killdeer.plugin.v1.CapabilitiesReply
+	(*PrepareRequest)(nil),      // 10: killdeer.plugin.v1.PrepareRequest
+	(*PrepareReply)(nil),        // 11: killdeer.plugin.v1.PrepareReply
+	(*EventsRequest)(nil),       // 12: killdeer.plugin.v1.EventsRequest
+	(*ObservationBatch)(nil),    // 13: killdeer.plugin.v1.ObservationBatch
+	(*StopRequest)(nil),         // 14: killdeer.plugin.v1.StopRequest
+	(*StopReply)(nil),           // 15: killdeer.plugin.v1.StopReply
 }
 var file_plugin_proto_depIdxs = []int32{
-	7, // 0: killdeer.plugin.v1.WriteReply.failure:type_name -> killdeer.plugin.v1.Failure
-	7, // 1: killdeer.plugin.v1.TestReply.failure:type_name -> killdeer.plugin.v1.Failure
-	0, // 2: killdeer.plugin.v1.Failure.kind:type_name -> killdeer.plugin.v1.Failure.Kind
-	1, // 3: killdeer.plugin.v1.Sink.Configure:input_type -> killdeer.plugin.v1.ConfigureRequest
-	3, // 4: killdeer.plugin.v1.Sink.Write:input_type -> killdeer.plugin.v1.WriteRequest
-	5, // 5: killdeer.plugin.v1.Sink.Test:input_type -> killdeer.plugin.v1.TestRequest
-	2, // 6: killdeer.plugin.v1.Sink.Configure:output_type -> killdeer.plugin.v1.ConfigureReply
-	4, // 7: killdeer.plugin.v1.Sink.Write:output_type -> killdeer.plugin.v1.WriteReply
-	6, // 8: killdeer.plugin.v1.Sink.Test:output_type -> killdeer.plugin.v1.TestReply
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	7,  // 0: killdeer.plugin.v1.WriteReply.failure:type_name -> killdeer.plugin.v1.Failure
+	7,  // 1: killdeer.plugin.v1.TestReply.failure:type_name -> killdeer.plugin.v1.Failure
+	0,  // 2: killdeer.plugin.v1.Failure.kind:type_name -> killdeer.plugin.v1.Failure.Kind
+	1,  // 3: killdeer.plugin.v1.Sink.Configure:input_type -> killdeer.plugin.v1.ConfigureRequest
+	3,  // 4: killdeer.plugin.v1.Sink.Write:input_type -> killdeer.plugin.v1.WriteRequest
+	5,  // 5: killdeer.plugin.v1.Sink.Test:input_type -> killdeer.plugin.v1.TestRequest
+	8,  // 6: killdeer.plugin.v1.Tracer.Capabilities:input_type -> killdeer.plugin.v1.CapabilitiesRequest
+	10, // 7: killdeer.plugin.v1.Tracer.Prepare:input_type -> killdeer.plugin.v1.PrepareRequest
+	12, // 8: killdeer.plugin.v1.Tracer.Events:input_type -> killdeer.plugin.v1.EventsRequest
+	14, // 9: killdeer.plugin.v1.Tracer.Stop:input_type -> killdeer.plugin.v1.StopRequest
+	2,  // 10: killdeer.plugin.v1.Sink.Configure:output_type -> killdeer.plugin.v1.ConfigureReply
+	4,  // 11: killdeer.plugin.v1.Sink.Write:output_type -> killdeer.plugin.v1.WriteReply
+	6,  // 12: killdeer.plugin.v1.Sink.Test:output_type -> killdeer.plugin.v1.TestReply
+	9,  // 13: killdeer.plugin.v1.Tracer.Capabilities:output_type -> killdeer.plugin.v1.CapabilitiesReply
+	11, // 14: killdeer.plugin.v1.Tracer.Prepare:output_type -> killdeer.plugin.v1.PrepareReply
+	13, // 15: killdeer.plugin.v1.Tracer.Events:output_type -> killdeer.plugin.v1.ObservationBatch
+	15, // 16: killdeer.plugin.v1.Tracer.Stop:output_type -> killdeer.plugin.v1.StopReply
+	10, // [10:17] is the sub-list for method output_type
+	3,  // [3:10] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_plugin_proto_init() }
@@ -522,9 +931,9 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   15,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_plugin_proto_goTypes,
 		DependencyIndexes: file_plugin_proto_depIdxs,

@@ -203,3 +203,231 @@ var Sink_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "plugin.proto",
 }
+
+const (
+	Tracer_Capabilities_FullMethodName = "/killdeer.plugin.v1.Tracer/Capabilities"
+	Tracer_Prepare_FullMethodName      = "/killdeer.plugin.v1.Tracer/Prepare"
+	Tracer_Events_FullMethodName       = "/killdeer.plugin.v1.Tracer/Events"
+	Tracer_Stop_FullMethodName         = "/killdeer.plugin.v1.Tracer/Stop"
+)
+
+// TracerClient is the client API for Tracer service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Tracer is what a tracer plugin serves, for one audit. Its sessions come one after
+// the other.
+type TracerClient interface {
+	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*CapabilitiesReply, error)
+	Prepare(ctx context.Context, in *PrepareRequest, opts ...grpc.CallOption) (*PrepareReply, error)
+	// One stream a session. It ends after the record of the end.
+	Events(ctx context.Context, in *EventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ObservationBatch], error)
+	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopReply, error)
+}
+
+type tracerClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewTracerClient(cc grpc.ClientConnInterface) TracerClient {
+	return &tracerClient{cc}
+}
+
+func (c *tracerClient) Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*CapabilitiesReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CapabilitiesReply)
+	err := c.cc.Invoke(ctx, Tracer_Capabilities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tracerClient) Prepare(ctx context.Context, in *PrepareRequest, opts ...grpc.CallOption) (*PrepareReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PrepareReply)
+	err := c.cc.Invoke(ctx, Tracer_Prepare_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tracerClient) Events(ctx context.Context, in *EventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ObservationBatch], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Tracer_ServiceDesc.Streams[0], Tracer_Events_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[EventsRequest, ObservationBatch]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Tracer_EventsClient = grpc.ServerStreamingClient[ObservationBatch]
+
+func (c *tracerClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StopReply)
+	err := c.cc.Invoke(ctx, Tracer_Stop_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TracerServer is the server API for Tracer service.
+// All implementations must embed UnimplementedTracerServer
+// for forward compatibility.
+//
+// Tracer is what a tracer plugin serves, for one audit. Its sessions come one after
+// the other.
+type TracerServer interface {
+	Capabilities(context.Context, *CapabilitiesRequest) (*CapabilitiesReply, error)
+	Prepare(context.Context, *PrepareRequest) (*PrepareReply, error)
+	// One stream a session. It ends after the record of the end.
+	Events(*EventsRequest, grpc.ServerStreamingServer[ObservationBatch]) error
+	Stop(context.Context, *StopRequest) (*StopReply, error)
+	mustEmbedUnimplementedTracerServer()
+}
+
+// UnimplementedTracerServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedTracerServer struct{}
+
+func (UnimplementedTracerServer) Capabilities(context.Context, *CapabilitiesRequest) (*CapabilitiesReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Capabilities not implemented")
+}
+func (UnimplementedTracerServer) Prepare(context.Context, *PrepareRequest) (*PrepareReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Prepare not implemented")
+}
+func (UnimplementedTracerServer) Events(*EventsRequest, grpc.ServerStreamingServer[ObservationBatch]) error {
+	return status.Error(codes.Unimplemented, "method Events not implemented")
+}
+func (UnimplementedTracerServer) Stop(context.Context, *StopRequest) (*StopReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stop not implemented")
+}
+func (UnimplementedTracerServer) mustEmbedUnimplementedTracerServer() {}
+func (UnimplementedTracerServer) testEmbeddedByValue()                {}
+
+// UnsafeTracerServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to TracerServer will
+// result in compilation errors.
+type UnsafeTracerServer interface {
+	mustEmbedUnimplementedTracerServer()
+}
+
+func RegisterTracerServer(s grpc.ServiceRegistrar, srv TracerServer) {
+	// If the following call panics, it indicates UnimplementedTracerServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Tracer_ServiceDesc, srv)
+}
+
+func _Tracer_Capabilities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CapabilitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TracerServer).Capabilities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Tracer_Capabilities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TracerServer).Capabilities(ctx, req.(*CapabilitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Tracer_Prepare_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PrepareRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TracerServer).Prepare(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Tracer_Prepare_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TracerServer).Prepare(ctx, req.(*PrepareRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Tracer_Events_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(EventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(TracerServer).Events(m, &grpc.GenericServerStream[EventsRequest, ObservationBatch]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Tracer_EventsServer = grpc.ServerStreamingServer[ObservationBatch]
+
+func _Tracer_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TracerServer).Stop(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Tracer_Stop_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TracerServer).Stop(ctx, req.(*StopRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Tracer_ServiceDesc is the grpc.ServiceDesc for Tracer service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Tracer_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "killdeer.plugin.v1.Tracer",
+	HandlerType: (*TracerServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Capabilities",
+			Handler:    _Tracer_Capabilities_Handler,
+		},
+		{
+			MethodName: "Prepare",
+			Handler:    _Tracer_Prepare_Handler,
+		},
+		{
+			MethodName: "Stop",
+			Handler:    _Tracer_Stop_Handler,
+		},
+	},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Events",
+			Handler:       _Tracer_Events_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "plugin.proto",
+}

@@ -1,4 +1,4 @@
-package plugins
+package child
 
 import (
 	"bufio"
@@ -76,7 +76,7 @@ func (l *pluginLog) line(line []byte) {
 	if line[0] == '{' {
 		level, message, attrs = parseLine(line)
 	}
-	l.log.LogAttrs(context.Background(), level, "sink says", append([]slog.Attr{slog.String("text", message)}, attrs...)...)
+	l.log.LogAttrs(context.Background(), level, "plugin says", append([]slog.Attr{slog.String("text", message)}, attrs...)...)
 }
 
 // admit notes a line and reports whether it may be logged.
@@ -108,7 +108,7 @@ func (l *pluginLog) tell(end bool) {
 	}
 	l.mu.Unlock()
 	if due {
-		l.log.Warn("a sink says too much: lines were left out", "lines", n)
+		l.log.Warn("a plugin says too much: lines were left out", "lines", n)
 	}
 }
 

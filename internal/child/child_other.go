@@ -1,13 +1,13 @@
 //go:build !linux
 
-package plugins
+package child
 
 import (
 	"os"
 	"os/exec"
 )
 
-func start(cmd *exec.Cmd, _ *program) error { return cmd.Start() }
+func start(cmd *exec.Cmd, _ *Program) error { return cmd.Start() }
 
 // await cannot wait without reaping here: what a program leaves running keeps its
 // pipes open until it ends.

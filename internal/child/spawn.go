@@ -1,17 +1,18 @@
-package plugins
+package child
 
 import "runtime"
 
-// spawner starts processes from one thread that lives as long as they may. Linux
+// Thread starts processes from one thread that lives as long as they may. Linux
 // sends a process its parent death signal when the thread that started it ends,
 // and Go ends threads when it likes.
-type spawner struct {
+type Thread struct {
 	work chan func()
 	done chan struct{}
 }
 
-func newSpawner() *spawner {
-	s := &spawner{make(chan func()), make(chan struct{})}
+// NewThread starts a thread.
+func NewThread() *Thread {
+	s := &Thread{make(chan func()), make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		runtime.LockOSThread() // never unlocked: the thread ends here
@@ -22,15 +23,15 @@ func newSpawner() *spawner {
 	return s
 }
 
-// do runs f on the thread.
-func (s *spawner) do(f func()) {
+// Do runs f on the thread.
+func (s *Thread) Do(f func()) {
 	done := make(chan struct{})
 	s.work <- func() { defer close(done); f() }
 	<-done
 }
 
-// stop ends the thread, and with it every process that was started on it.
-func (s *spawner) stop() {
+// Stop ends the thread, and with it every process that was started on it.
+func (s *Thread) Stop() {
 	close(s.work)
 	<-s.done
 }

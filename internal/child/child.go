@@ -1,4 +1,4 @@
-package plugins
+package child
 
 import (
 	"context"
@@ -19,12 +19,12 @@ import (
 // that holds a secret.
 var passedOn = []string{"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 
-// child runs a sink's program for go-plugin. It has no standard input, a process
+// child runs a plugin's program for go-plugin. It has no standard input, a process
 // group of its own, and ends with the sensor, however that ends.
 type child struct {
 	cmd      *exec.Cmd
-	program  *program
-	threads  *spawner
+	program  *Program
+	threads  *Thread
 	lifeline *os.File // our end
 	stdout   io.ReadCloser
 	log      *pluginLog
@@ -43,7 +43,7 @@ type child struct {
 var _ runner.Runner = (*child)(nil)
 
 // newChild prepares a program. env is what go-plugin tells it.
-func newChild(ctx context.Context, p *program, env []string, threads *spawner, log *pluginLog) *child {
+func newChild(ctx context.Context, p *Program, env []string, threads *Thread, log *pluginLog) *child {
 	cmd := &exec.Cmd{Path: p.path, Args: []string{p.path}, Dir: "/", Env: append(environment(), env...)}
 	return &child{cmd: cmd, program: p, threads: threads, log: log, starting: ctx, dead: make(chan struct{}), ended: make(chan struct{})}
 }
@@ -68,7 +68,7 @@ func (c *child) Start(context.Context) error {
 	stderr, err := c.pipes()
 	if err == nil {
 		c.cmd.ExtraFiles = []*os.File{theirs}
-		c.threads.do(func() { err = start(c.cmd, c.program) })
+		c.threads.Do(func() { err = start(c.cmd, c.program) })
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("start plugin: %w", err), ours.Close())

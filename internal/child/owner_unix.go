@@ -1,6 +1,6 @@
 //go:build unix
 
-package plugins
+package child
 
 import (
 	"io/fs"

@@ -1,4 +1,4 @@
-package plugins
+package child
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 const highFD = 64
 
 // start starts the file that was checked, whatever its name leads to now.
-func start(cmd *exec.Cmd, p *program) error {
+func start(cmd *exec.Cmd, p *Program) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if p.isScript() {
 		return cmd.Start()

@@ -1,4 +1,4 @@
-package plugins
+package child
 
 import (
 	"crypto/sha256"
@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// program is a sink's executable, opened. What was checked is what is run: the
+// Program is a plugin's executable, opened. What was checked is what is run: the
 // descriptor stays the same file whatever happens to its name.
-type program struct {
+type Program struct {
 	file *os.File
 	path string
 }
 
-// openProgram opens an executable and refuses one that others could have changed:
+// Open opens an executable and refuses one that others could have changed:
 // it and its folder must belong to root or to the sensor's user, and be writable to
 // the owner alone.
-func openProgram(path, checksum string) (_ *program, err error) {
+func Open(path, checksum string) (_ *Program, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("plugin %s: %w", path, err)
@@ -39,14 +39,17 @@ func openProgram(path, checksum string) (_ *program, err error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	p := &program{f, real}
+	p := &Program{f, real}
 	if err := p.check(checksum); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return p, nil
 }
 
-func (p *program) check(checksum string) error {
+// Close closes the file. What was started from it runs on.
+func (p *Program) Close() error { return p.file.Close() }
+
+func (p *Program) check(checksum string) error {
 	info, err := p.file.Stat()
 	if err != nil {
 		return cause(err)
@@ -94,7 +97,7 @@ func cause(err error) error {
 
 // isScript reports whether the kernel would start an interpreter, which opens the
 // file again by its name.
-func (p *program) isScript() bool {
+func (p *Program) isScript() bool {
 	var magic [2]byte
 	_, err := p.file.ReadAt(magic[:], 0)
 	return err == nil && string(magic[:]) == "#!"
