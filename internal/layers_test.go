@@ -93,7 +93,7 @@ var mayImport = map[string][]string{
 	"tracers/tracetest":    {"sdk", "sdk/plugin", "tracers"},
 	"tracers/strace":       {"sdk/plugin", "tracers/strace/trace"},
 	"tracers/strace/trace": {"sdk", "tracers/strace/line"},
-	"tracers/strace/line":  {},
+	"tracers/strace/line":  {"sdk"},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by

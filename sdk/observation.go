@@ -89,8 +89,8 @@ const (
 	ObservedConnect  ObservationKind = "connect"
 	ObservedBind     ObservationKind = "bind"
 	ObservedListen   ObservationKind = "listen"
-	ObservedSend     ObservationKind = "send"
-	ObservedWrite    ObservationKind = "write" // to a pipe or socket of another process
+	ObservedSend     ObservationKind = "send"  // on a socket, by whatever call
+	ObservedWrite    ObservationKind = "write" // to a pipe
 	ObservedPtrace   ObservationKind = "ptrace"
 	ObservedVMRW     ObservationKind = "vmrw" // another process's memory
 	ObservedMemfd    ObservationKind = "memfd"
@@ -123,8 +123,9 @@ type Observation struct {
 	Syscall string          `json:"syscall,omitempty"`
 	ABI     string          `json:"abi,omitempty"` // native, compat or io_uring
 	Ret     int64           `json:"ret"`
-	Errno   string          `json:"errno,omitempty"` // name, when it failed
+	Errno   string          `json:"errno,omitempty"` // name, when it failed; "?" when nobody knows: it may have worked
 
+	// Bytes of paths that are no UTF-8 are written as \x and two digits.
 	Path     string `json:"path_arg,omitempty"`  // as passed
 	Path2    string `json:"path2_arg,omitempty"` // of rename and link
 	DirPath  string `json:"dirfd_path,omitempty"`
@@ -134,6 +135,10 @@ type Observation struct {
 	Peer  *Peer  `json:"peer,omitempty"`
 	Data  []byte `json:"data,omitempty"`       // of sends and writes
 	Total int    `json:"data_total,omitempty"` // its whole length
+
+	// Detail tells acts of one kind apart: a request of ptrace, a signal and whom it
+	// is for, the flags of unshare. It is for people.
+	Detail string `json:"detail,omitempty"`
 
 	Truncated  bool `json:"truncated,omitempty"`
 	Unreadable bool `json:"unreadable,omitempty"`
