@@ -104,11 +104,12 @@ func table() map[string]act {
 	group(below, sdk.ObservedChmod, 1, "fchmodat", "fchmodat2", "fchownat", "futimesat", "utimensat", "utimensat_time64")
 	group(on, sdk.ObservedPriv, 0, "umount", "umount2", "chroot", "swapon", "swapoff", "acct")
 	for _, name := range []string{
-		"unshare", "setns", "bpf", "setuid", "setuid32", "setresuid", "setresuid32", "capset", "init_module",
+		"bpf", "setuid", "setuid32", "setresuid", "setresuid32", "capset", "init_module",
 		"finit_module", "mount_setattr", "fspick", "quotactl",
 	} {
 		acts[name] = does(sdk.ObservedPriv, (*scene).told)
 	}
+	acts["unshare"], acts["setns"] = does(sdk.ObservedPriv, (*scene).unshare), does(sdk.ObservedPriv, (*scene).unshare)
 	acts["mount"] = two(sdk.ObservedPriv, none, 0, none, 1)
 	acts["pivot_root"] = two(sdk.ObservedPriv, none, 0, none, 1)
 	acts["move_mount"] = two(sdk.ObservedPriv, 0, 1, 2, 3)
@@ -200,17 +201,25 @@ func access(flags []byte) sdk.Access {
 
 func (s *scene) fork(o *sdk.Observation) bool {
 	s.t.tree.birth(s.l, int(s.l.Ret.Value))
-	return !startsThread(s.l.Args)
+	return !cloneFlag(s.l.Args, "CLONE_THREAD")
 }
 
-// startsThread reads the flags of clone and clone3 in what may be only the first half
-// of a call.
-func startsThread(args []byte) bool {
+// cloneFlag looks for a flag of clone or clone3 in what may be only the first half of
+// a call.
+func cloneFlag(args []byte, flag string) bool {
 	_, flags, _ := bytes.Cut(args, []byte("flags="))
 	if i := bytes.IndexAny(flags, ", })<"); i >= 0 {
 		flags = flags[:i]
 	}
-	return line.HasFlag(flags, "CLONE_THREAD")
+	return line.HasFlag(flags, flag)
+}
+
+// unshare may give processes other numbers.
+func (s *scene) unshare(o *sdk.Observation) bool {
+	if o.Errno == "" && bytes.Contains(s.l.Args, []byte("CLONE_NEWPID")) {
+		s.t.tree.unshare(o.PID)
+	}
+	return s.told(o)
 }
 
 // maxDetail is how many bytes of arguments are kept for people.

@@ -33,14 +33,19 @@ type process struct {
 	comm    string
 	threads int
 	setup   bool // it belongs to the sandbox, not to the target
+	foreign bool // it is in a namespace where processes have other numbers
+	apart   bool // those that it starts will be
 }
 
 // birth is a call that starts a thread or process.
 type birth struct {
-	by      int  // thread
-	thread  bool // and no process
-	ret     int  // 0: it has not returned
-	claimed bool // its child is known already
+	by      int // thread
+	from    thread
+	parent  process // as it was then: it may end before its child is heard of
+	thread  bool    // and no process
+	ret     int     // 0: it has not returned
+	claimed bool    // its child is known already
+	apart   bool    // the child is in a namespace of its own
 }
 
 func newTree() *tree {
@@ -63,12 +68,14 @@ func (t *tree) meet(tid int) (first bool) {
 		return false
 	}
 	b.claimed = true
-	by := t.thread(b.by)
-	parent := t.process(by.pid)
+	by, parent := b.from, b.parent
 	if p := t.procs[by.pid]; b.thread && p != nil {
 		t.add(tid, by.pid, p, by.compat)
 	} else {
-		t.add(tid, tid, &process{ppid: by.pid, comm: parent.comm, setup: parent.setup}, by.compat)
+		t.add(tid, tid, &process{
+			ppid: by.pid, comm: parent.comm, setup: parent.setup,
+			foreign: parent.foreign || parent.apart || b.apart, apart: parent.apart,
+		}, by.compat)
 	}
 	t.births = slices.DeleteFunc(t.births, func(b birth) bool { return b.claimed && b.ret != 0 })
 	return false
@@ -89,10 +96,10 @@ func (t *tree) origin(tid int) (found *birth) {
 	best := 0
 	for i := range t.births {
 		b := &t.births[i]
-		by := t.thread(b.by).pid
+		by := b.from.pid
 		rank := 1
 		switch {
-		case b.claimed:
+		case b.claimed, b.ret != 0 && b.ret != tid && !b.parent.foreign: // it is another's
 			continue
 		case known && b.thread == (pid != tid) && (by == pid || by == ppid):
 			rank = 3
@@ -132,7 +139,10 @@ func (t *tree) birth(l line.Line, ret int) {
 	if ret == 0 {
 		text = l.Text
 	}
-	t.births = append(t.births, birth{by: l.TID, thread: startsThread(text), ret: ret})
+	from := t.thread(l.TID)
+	t.births = append(t.births, birth{
+		by: l.TID, from: from, parent: t.process(from.pid), ret: ret, thread: cloneFlag(text, "CLONE_THREAD"), apart: cloneFlag(text, "CLONE_NEWPID"),
+	})
 }
 
 // thread returns what is known of a thread, which may be nothing.
@@ -148,6 +158,13 @@ func (t *tree) process(pid int) process {
 		return *p
 	}
 	return process{setup: !t.begun}
+}
+
+// unshare notes that what a process starts from now on has other numbers.
+func (t *tree) unshare(pid int) {
+	if p := t.procs[pid]; p != nil {
+		p.apart = true
+	}
 }
 
 // begin says that a process is the target now. The others are the sandbox's.

@@ -1,0 +1,123 @@
+// One act of the conformance suite by its name. The second argument is a folder.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char path[4096];
+
+static void touch(void) {
+	int fd = open(path, O_RDONLY);
+	if (fd < 0) exit(4);
+	close(fd);
+}
+
+static void *in_thread(void *arg) { touch(); return arg; }
+
+static void *exec_in_thread(void *arg) {
+	execl("/bin/cat", "cat", path, NULL);
+	return arg;
+}
+
+static void reap(pid_t pid) {
+	int status;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) exit(5);
+}
+
+static void spawned(void) {
+	char *argv[] = {"cat", path, NULL}, *env[] = {NULL};
+	pid_t pid;
+	if (posix_spawn(&pid, "/bin/cat", NULL, NULL, argv, env) != 0) exit(6);
+	reap(pid);
+}
+
+static void vforked(void) {
+	pid_t pid = vfork();
+	if (pid == 0) {
+		execl("/bin/cat", "cat", path, NULL);
+		_exit(7);
+	}
+	reap(pid);
+}
+
+static void threaded(void *(*f)(void *)) {
+	pthread_t t;
+	if (pthread_create(&t, NULL, f, NULL) != 0) exit(8);
+	pthread_join(t, NULL);
+}
+
+static void grandchild(void) {
+	pid_t pid = fork();
+	if (pid == 0) {
+		pid_t inner = fork();
+		if (inner == 0) { touch(); _exit(0); }
+		reap(inner);
+		_exit(0);
+	}
+	reap(pid);
+}
+
+// daemon opens the file after the process that everybody waits for has ended.
+static void daemonised(void) {
+	int gate[2];
+	if (pipe(gate) != 0) exit(9);
+	pid_t pid = fork();
+	if (pid == 0) {
+		setsid();
+		if (fork() != 0) _exit(0);
+		char c;
+		close(gate[1]);
+		while (read(gate[0], &c, 1) > 0) {}
+		touch();
+		_exit(0);
+	}
+	reap(pid);
+}
+
+// cold passes a path that is in a page of a file which nothing has read yet.
+static void cold(const char *dir) {
+	char name[4200];
+	snprintf(name, sizeof name, "%s/cold", dir);
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, path, strlen(path) + 1) < 0 || fsync(fd) != 0) exit(10);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (page == MAP_FAILED) exit(11);
+	if (open(page, O_RDONLY) < 0) exit(12);
+}
+
+// compat opens a file by the 32-bit way into the kernel.
+static void compat(void) {
+#ifdef __x86_64__
+	char *low = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (low == MAP_FAILED) exit(13);
+	strcpy(low, path);
+	int ret;
+	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(5), "b"(low), "c"(0), "d"(0) : "memory");
+	if (ret < 0) exit(77);
+#else
+	exit(77);
+#endif
+}
+
+int main(int argc, char **argv) {
+	if (argc != 3) return 2;
+	snprintf(path, sizeof path, "%s/secret", argv[2]);
+	const char *act = argv[1];
+	if (!strcmp(act, "posix_spawn")) spawned();
+	else if (!strcmp(act, "vfork")) vforked();
+	else if (!strcmp(act, "thread")) threaded(in_thread);
+	else if (!strcmp(act, "thread_exec")) threaded(exec_in_thread);
+	else if (!strcmp(act, "grandchild")) grandchild();
+	else if (!strcmp(act, "daemon")) daemonised();
+	else if (!strcmp(act, "cold_page")) cold(argv[2]);
+	else if (!strcmp(act, "int80")) compat();
+	else return 3;
+	return 0;
+}
