@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -115,8 +116,12 @@ func flooded(t *testing.T, p *tracers.Process) {
 }
 
 func survivors(t *testing.T, p *tracers.Process) {
-	trace := Begin(t, p, sdk.TracerSpec{}, "/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!")
-	out, err := trace.Cmd.Output()
+	file := filepath.Join(t.TempDir(), "pid")
+	trace := Begin(t, p, sdk.TracerSpec{}, "/bin/sh", "-c", "sleep 600 & echo $! > "+file)
+	if err := trace.Cmd.Run(); err != nil { // a pipe would not end before the tracer does
+		t.Fatal(err)
+	}
+	out, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
