@@ -127,13 +127,13 @@ func (s *session) begun(ctx context.Context) error {
 		if ready {
 			return nil
 		}
+		if s.isStopped() {
+			return errors.New("nothing was traced")
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			if s.isStopped() {
-				return errors.New("nothing was traced")
-			}
 		}
 	}
 }
