@@ -30,15 +30,17 @@ RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# The sinks that come with the program, each a plugin beside it. Others must not be
+# The sinks and tracers that come with the program, each a plugin beside it. Others must not be
 # able to change them: the sensor refuses a plugin that they can.
 SINKS    := $(notdir $(patsubst %/main.go,%,$(wildcard plugins/*/main.go)))
+TRACERS  := $(notdir $(patsubst %/main.go,%,$(wildcard tracers/*/main.go)))
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: build
 build: guests ## build dist/killdeer with the built-in guests, and its plugins
 	$(GO_BUILD) -o dist/killdeer ./cmd/killdeer
 	$(foreach sink,$(SINKS),$(GO_BUILD) -o dist/killdeer-sink-$(sink) ./plugins/$(sink) &&) true
+	$(foreach tracer,$(TRACERS),$(GO_BUILD) -o dist/killdeer-tracer-$(tracer) ./tracers/$(tracer) &&) true
 	chmod go-w dist dist/killdeer*
 
 .PHONY: guests

@@ -123,7 +123,7 @@ func whyNot(said string, err error) error {
 	case strings.Contains(said, "Operation not permitted"), strings.Contains(said, "PTRACE"):
 		return fmt.Errorf("tracing is forbidden here (%s): allow ptrace, in a container with --cap-add SYS_PTRACE or seccomp=unconfined, elsewhere with sysctl kernel.yama.ptrace_scope=1", said)
 	case strings.Contains(said, "unrecognized option"), strings.Contains(said, "invalid"):
-		return fmt.Errorf("this strace is too old (%s): version 5.3 or newer is needed", said)
+		return fmt.Errorf("this strace does not know what is asked of it (%s): install a newer one, such as 6.1", said)
 	}
 	return fmt.Errorf("strace does not work here: %w: %s", err, said)
 }

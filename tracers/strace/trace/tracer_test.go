@@ -111,7 +111,7 @@ func TestUnusable(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, strace, want string }{
 		{"forbidden", script("echo 'strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted' >&2; exit 1"), "SYS_PTRACE"},
-		{"old", script("echo \"strace: unrecognized option '--seccomp-bpf'\" >&2; exit 1"), "too old"},
+		{"old", script("echo \"strace: unrecognized option '--seccomp-bpf'\" >&2; exit 1"), "install a newer one"},
 		{"blind", script("exit 0"), "saw nothing"},
 		{"broken", script("echo alas >&2; exit 3"), "alas"},
 		{"gone", "/nowhere/strace", "no such file"},
