@@ -182,7 +182,7 @@ func FuzzStream(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b[:min(len(b), 20_000)], 0)
+		f.Add(b[:min(len(b), 3_000)], 0)
 	}
 	f.Add([]byte("1 1.0 clone(flags=CLONE_THREAD <unfinished ...>\n2 1.0 execve(\"x\" <pid changed to 1 ...>\n1 1.0 +++ superseded by execve in pid 2 +++\n1 1.0 <... execve resumed>) = -1 (errno 1)\n"), 1)
 	f.Fuzz(func(t *testing.T, log []byte, setup int) {
