@@ -67,7 +67,9 @@ func start(t *testing.T, meant string) *sink {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca.PEM())
 	s.transport = &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", s.tcp) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", s.tcp)
+		},
 		TLSClientConfig:   &tls.Config{RootCAs: roots},
 		ForceAttemptHTTP2: true,
 	}
@@ -166,7 +168,7 @@ func TestHTTP(t *testing.T) {
 			if res.StatusCode != 200 || strings.TrimSpace(string(body)) != "{}" || res.Proto != tt.proto {
 				t.Errorf("got %s %s %q", res.Proto, res.Status, body)
 			}
-			f := s.wait(t, func(f evidence.Flow) bool { return f.GotSize > 0 && holds("header-" + secret)(f) })
+			f := s.wait(t, func(f evidence.Flow) bool { return f.GotSize > 0 && holds("header-"+secret)(f) })
 			rest := bytes.ReplaceAll(f.Sent, []byte("header-"+secret), nil)
 			if !bytes.Contains(rest, []byte(secret)) {
 				t.Errorf("the body is not in %q", f.Sent)

@@ -1,0 +1,422 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/audit/sandbox/sinkhole"
+)
+
+const (
+	setupTimeout = 60 * time.Second // copying folders included
+	endTimeout   = 10 * time.Second
+	watchEvery   = 250 * time.Millisecond
+)
+
+// Box is one world: what is started in it one after the other shares the home, the
+// network and everything else. It must be closed.
+type Box struct {
+	opts  Options
+	plan  Planting
+	tools tools
+	ca    *sinkhole.CA
+	agent string // planted socket of an SSH agent, as the server sees it
+	dir   string // of the host
+	owner int    // user and group on the host that the server is
+
+	holder  *exec.Cmd
+	control *net.UnixConn
+	root    *os.Root // of the world
+	sink    *sinkhole.Sink
+	trees   []*os.File // by mount; nil: bound by its path
+	anyIP   bool
+	stop    context.CancelFunc
+	watched chan struct{}
+
+	mu    sync.Mutex
+	files []*os.File // that commands were started with
+	cause string
+	done  bool
+}
+
+// New makes a box. It fails with [Unavailable] where that is not possible; when it
+// returns, a command has been run inside to prove it. The box ends with ctx, with
+// its budget, or with this process.
+func New(ctx context.Context, o Options) (*Box, error) {
+	o.defaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	b := &Box{opts: o, watched: make(chan struct{}), owner: os.Geteuid()}
+	if o.NoSandbox {
+		return b, b.startBare(ctx)
+	}
+	if err := keepDescriptors(); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.tools, err = findTools(); err != nil {
+		return nil, err
+	}
+	if err := b.start(ctx); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// keepDescriptors lets no command inherit what this process was started with: a
+// descriptor of a folder would lead out of the box.
+func keepDescriptors() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list open descriptors: %w", err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
+// start takes the steps of which each needs the last.
+func (b *Box) start(ctx context.Context) error {
+	ctx = b.watch(ctx)
+	var err error
+	b.plan = Plant(b.opts.Seed, b.opts.Pass, b.opts.Home)
+	b.plantSockets()
+	if b.ca, err = sinkhole.NewCA("Internal Root CA"); err != nil {
+		return err
+	}
+	b.owner = boxOwner()
+	if err := b.makeDir(); err != nil {
+		return err
+	}
+	if err := b.cloneTrees(); err != nil {
+		return err
+	}
+	if err := b.startHolder(); err != nil {
+		return err
+	}
+	return b.prove(ctx)
+}
+
+// nobody is the user that a box of root's belongs to on the host. Root's own user
+// would be exempt from some limits, and owns files that lie about.
+const nobody = 65534
+
+func boxOwner() int {
+	if os.Geteuid() != 0 || !mapped(nobody) {
+		return os.Geteuid()
+	}
+	return nobody
+}
+
+// mapped reports whether a user exists in this user namespace.
+func mapped(uid int) bool {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(b)) {
+		var first, host, count int
+		if _, err := fmt.Sscan(line, &first, &host, &count); err == nil && uid >= first && uid-first < count {
+			return true
+		}
+	}
+	return false
+}
+
+// makeDir makes the folder that the box has on the host: a mount point, and a
+// place for a tracer's pipes. The holder removes it.
+func (b *Box) makeDir() error {
+	parent := os.TempDir()
+	if b.owner != os.Geteuid() && !openToAll(parent) {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "killdeer-box-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the box: %w", err)
+	}
+	b.dir = dir
+	errs := []error{os.Mkdir(filepath.Join(dir, worldName), 0o700), os.Mkdir(b.TracerDir(), 0o700)}
+	for _, d := range []string{filepath.Join(dir, worldName), b.TracerDir(), dir} {
+		errs = append(errs, b.give(d))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("make a folder for the box: %w", err)
+	}
+	return nil
+}
+
+// openToAll reports whether everybody may pass through a folder.
+func openToAll(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&1 == 0 {
+			return false
+		}
+		if dir == "/" || dir == "." {
+			return true
+		}
+	}
+}
+
+// give makes the box's user the owner of something in the box's folder.
+func (b *Box) give(name string) error {
+	if b.owner == os.Geteuid() {
+		return nil
+	}
+	return os.Lchown(name, b.owner, b.owner)
+}
+
+// TracerDir is a folder for a tracer's pipes and sockets, outside the box. What
+// lies in it when a command is made becomes readable and writable for the box's
+// user, as which a tracer's prefix runs.
+func (b *Box) TracerDir() string { return filepath.Join(b.dir, "trace") }
+
+// cloneTrees takes hold of folders that the box may only read, if its user might
+// not get to them by their paths.
+func (b *Box) cloneTrees() error {
+	b.trees = make([]*os.File, len(b.opts.Mounts))
+	for i, m := range b.opts.Mounts {
+		if m.Mode == Fresh {
+			continue
+		}
+		if _, err := os.Stat(m.Source); err != nil {
+			return fmt.Errorf("show %s in the box: %w", m.Source, err)
+		}
+		if m.Mode != ReadOnly || b.owner == os.Geteuid() {
+			continue
+		}
+		fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+		if err == nil {
+			b.trees[i] = os.NewFile(uintptr(fd), m.Source)
+		} else if !openToAll(filepath.Dir(m.Source)) {
+			return &Unavailable{
+				Reason: fmt.Sprintf("%s is closed to other users, and may not be mounted (%v)", m.Source, err),
+				Fix:    "move it to a folder that everybody may enter, or run as its owner instead of root",
+			}
+		}
+	}
+	return nil
+}
+
+// startHolder makes the namespaces and takes over what listens in them.
+func (b *Box) startHolder() error {
+	ours, theirs, err := controlPair()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	b.control = ours
+	o := order{Dir: b.dir, World: b.opts.Limits.World, Sockets: b.socketNames(), NAT: true}
+	files := []*os.File{theirs}
+	for i, t := range b.trees {
+		if t != nil {
+			files = append(files, t)
+			o.Trees = append(o.Trees, "mnt/"+strconv.Itoa(i))
+		}
+	}
+	arg, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	b.holder = b.holderCommand(string(arg), files)
+	stdin, err := b.holder.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := b.holder.Start(); err != nil {
+		b.holder = nil
+		return noNamespaces(err)
+	}
+	theirs.Close()
+	_ = b.control.SetDeadline(time.Now().Add(setupTimeout))
+	filled := make(chan error, 1)
+	go func() { filled <- errors.Join(b.fill(stdin), stdin.Close()) }()
+	got, sockets, err := receive(b.control)
+	if err != nil || got.Fault != "" {
+		_ = stdin.Close() // ends the filling if the holder does not read it
+	}
+	return b.takeOver(got, sockets, errors.Join(err, broken(<-filled)))
+}
+
+// broken leaves out the error that follows from the holder's own, which it tells.
+func broken(err error) error {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func controlPair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a control socket: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "control")
+	ours, err := unixConn(uintptr(fds[0]))
+	if err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	return ours, theirs, nil
+}
+
+func (b *Box) holderCommand(arg string, files []*os.File) *exec.Cmd {
+	one := func(id int) []syscall.SysProcIDMap {
+		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: id, Size: 1}}
+	}
+	gid := os.Getegid()
+	attr := &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		Setpgid:    true, // an interrupt is for us; the holder ends after us
+	}
+	if b.owner != os.Geteuid() {
+		gid = b.owner
+		attr.GidMappingsEnableSetgroups = true
+		attr.Credential = &syscall.Credential{Uid: 0, Gid: 0}
+	}
+	attr.UidMappings, attr.GidMappings = one(b.owner), one(gid)
+	return &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{holderName, arg}, Env: []string{}, Dir: "/",
+		ExtraFiles: files, SysProcAttr: attr,
+	}
+}
+
+// takeOver serves the sockets that the holder opened.
+func (b *Box) takeOver(got answer, files []*os.File, err error) error {
+	defer func() {
+		for _, f := range files {
+			_ = f.Close() // they have been duplicated
+		}
+	}()
+	if got.Fault != "" {
+		return &Unavailable{Reason: "the sealed network could not be made: " + got.Fault, Fix: "see the reason; NEWNET and tmpfs must be allowed in user namespaces"}
+	}
+	if err != nil {
+		return fmt.Errorf("make the box: %w", err)
+	}
+	_ = b.control.SetDeadline(time.Time{})
+	b.anyIP = got.AnyIP
+	cfg := sinkhole.Config{CA: b.ca, Original: original, Now: monotonic}
+	for i, name := range got.Names {
+		if err := addSocket(&cfg, name, files[i], b.seen); err != nil {
+			return fmt.Errorf("take over socket %q: %w", name, err)
+		}
+	}
+	b.sink = sinkhole.Start(cfg)
+	world := files[len(files)-1]
+	if b.root, err = os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", world.Fd())); err != nil {
+		return fmt.Errorf("open the world: %w", err)
+	}
+	return nil
+}
+
+// addSocket adds a socket to what the sink serves, by the name from the holder.
+func addSocket(cfg *sinkhole.Config, name string, f *os.File, seen func(string) string) error {
+	kind, what, _ := strings.Cut(name, " ")
+	if kind == "udp" {
+		c, err := net.FilePacketConn(f)
+		if err != nil {
+			return err
+		}
+		port, err := strconv.Atoi(what)
+		if err != nil {
+			return err
+		}
+		cfg.UDP = append(cfg.UDP, sinkhole.UDP{Conn: c.(*net.UDPConn), Port: port, DNS: port == 53})
+		return nil
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return err
+	}
+	if kind == "unix" {
+		cfg.Unix = append(cfg.Unix, sinkhole.Unix{Listener: l, Path: seen(what)})
+		return nil
+	}
+	cfg.TCP = append(cfg.TCP, l)
+	return nil
+}
+
+// Monotonic is the clock of an audit's records: nanoseconds of CLOCK_MONOTONIC.
+func monotonic() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
+	return ts.Nano()
+}
+
+// Canaries are the planted values.
+func (b *Box) Canaries() []evidence.Canary { return b.plan.Canaries }
+
+// Home and Dir are where the server lives and starts, as it sees it.
+func (b *Box) Home() string { return b.opts.Home }
+
+// Dir is the folder that the server starts in, as it sees it.
+func (b *Box) Dir() string { return b.opts.Dir }
+
+// Flows are the connections and datagrams so far, and those of the planted
+// sockets, oldest first.
+func (b *Box) Flows() []evidence.Flow {
+	if b.sink == nil {
+		return nil
+	}
+	return b.sink.Flows()
+}
+
+// Lookups are the names that were asked for so far, oldest first.
+func (b *Box) Lookups() []evidence.Lookup {
+	if b.sink == nil {
+		return nil
+	}
+	return b.sink.Lookups()
+}
+
+// Describe names what the box is made of: "bubblewrap 0.8.0", or "none".
+func (b *Box) Describe() string {
+	if b.opts.NoSandbox {
+		return "none"
+	}
+	return b.tools.version
+}
+
+// Gaps says, in words, what the box did not see or cover.
+func (b *Box) Gaps() []string {
+	if b.opts.NoSandbox {
+		return []string{"no sandbox: the network was not observed, and what the server did to this machine has happened"}
+	}
+	var gaps []string
+	if !b.anyIP {
+		gaps = append(gaps, "the kernel cannot redirect: only common TCP and UDP ports were answered")
+	}
+	missed := b.sink.Missed()
+	for _, m := range []struct {
+		n    int
+		what string
+	}{
+		{missed.Conns, "connections beyond the limit were closed"},
+		{missed.Flows, "connections beyond the limit were answered but not recorded"},
+		{missed.Lookups, "look-ups beyond the limit were not recorded"},
+		{missed.Bytes, "bytes beyond the limit were counted but not kept"},
+	} {
+		if m.n > 0 {
+			gaps = append(gaps, fmt.Sprintf("%d %s", m.n, m.what))
+		}
+	}
+	return gaps
+}

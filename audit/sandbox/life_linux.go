@@ -1,0 +1,185 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// watch ends what runs when the budget, the memory or ctx is up. The context that
+// it returns ends then too.
+func (b *Box) watch(ctx context.Context) context.Context {
+	end := time.Now().Add(b.opts.Budget)
+	ctx, b.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(b.watched)
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				b.end("the audit was ended")
+				return
+			case <-tick.C:
+			}
+			if cause := b.exceeded(end); cause != "" {
+				b.end(cause)
+				b.stop()
+				return
+			}
+		}
+	}()
+	return ctx
+}
+
+func (b *Box) exceeded(end time.Time) string {
+	if time.Now().After(end) {
+		return fmt.Sprintf("the budget of %s ended", b.opts.Budget)
+	}
+	var sum int64
+	for _, pid := range b.members() {
+		sum += resident(pid)
+	}
+	if sum > b.opts.Limits.Memory {
+		return fmt.Sprintf("more than %d MiB of memory were in use", b.opts.Limits.Memory>>20)
+	}
+	return ""
+}
+
+// end kills what runs, for the first cause that is given.
+func (b *Box) end(cause string) {
+	b.mu.Lock()
+	if b.cause == "" && !b.done {
+		b.cause = cause
+	}
+	b.mu.Unlock()
+	b.Kill()
+}
+
+// Ended says why the box ended what ran in it, in words, or nothing.
+func (b *Box) Ended() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cause
+}
+
+// members are the processes of the box, among them those that seal it.
+func (b *Box) members() []int {
+	if b.opts.NoSandbox {
+		return b.bareMembers()
+	}
+	if b.holder == nil {
+		return nil
+	}
+	var pids []int
+	for _, p := range within(b.holder.Process.Pid) {
+		pids = append(pids, p.pid)
+	}
+	return pids
+}
+
+// Survivors are the command lines of what is alive in the box. After a server's
+// end they are what it left behind.
+func (b *Box) Survivors() []string {
+	var lines []string
+	for _, pid := range b.survivors() {
+		if line := commandLine(pid); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// survivors are the processes in the box's own process namespaces. The first of
+// each is bwrap's.
+func (b *Box) survivors() []int {
+	if b.opts.NoSandbox {
+		return b.bareMembers()
+	}
+	if b.holder == nil {
+		return nil
+	}
+	all := within(b.holder.Process.Pid)
+	ns := map[int]string{}
+	for _, p := range all {
+		ns[p.pid] = p.pidns
+	}
+	own, _ := os.Readlink("/proc/self/ns/pid") // an empty one is nobody's
+	var pids []int
+	for _, p := range all {
+		if p.pidns != own && ns[p.ppid] == p.pidns {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
+
+// Kill ends everything that runs in the box, and reports whether nothing is left.
+// The box can be used again.
+func (b *Box) Kill() bool {
+	if b.opts.NoSandbox {
+		return b.killBare()
+	}
+	if b.holder == nil {
+		return true
+	}
+	return killAll(b.holder.Process.Pid, endTimeout)
+}
+
+// Close ends the box. Nothing of it is left then: no process, mount, namespace or
+// folder. The records stay. It may be called more than once.
+func (b *Box) Close() error {
+	b.mu.Lock()
+	again := b.done
+	b.done = true
+	files := b.files
+	b.files = nil
+	b.mu.Unlock()
+	if again {
+		return nil
+	}
+	if b.stop != nil {
+		b.stop()
+		<-b.watched // kills
+	}
+	var errs []error
+	for _, f := range slices.Concat(files, b.trees) {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	if b.sink != nil {
+		errs = append(errs, b.sink.Close())
+	}
+	if b.root != nil {
+		errs = append(errs, b.root.Close())
+	}
+	errs = append(errs, b.endHolder())
+	if b.dir != "" {
+		errs = append(errs, removeAll(b.dir)) // if the holder could not
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the box: %w", err)
+	}
+	return nil
+}
+
+// endHolder lets the holder clean up and go, and kills it if it does not.
+func (b *Box) endHolder() error {
+	if b.control != nil {
+		_ = b.control.Close()
+	}
+	if b.holder == nil {
+		return nil
+	}
+	kill := time.AfterFunc(endTimeout, func() { _ = b.holder.Process.Kill() })
+	err := b.holder.Wait()
+	if !kill.Stop() {
+		return fmt.Errorf("the holder of the box had to be killed: %w", err)
+	}
+	return nil
+}
