@@ -55,6 +55,8 @@ var mayImport = map[string][]string{
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
 	"audit/evidence":                  {"sdk"},
 	"audit/judge/canary":              {"sdk", "audit/evidence"},
+	"audit/sandbox/sinkhole":          {"sdk", "audit/evidence"},
+	"audit/sandbox":                   {"sdk", "audit/evidence", "audit/sandbox/sinkhole"},
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 

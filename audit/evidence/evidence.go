@@ -147,12 +147,13 @@ type Request struct {
 	Answer string      `json:"answer,omitempty"` // canary, declined, none
 }
 
-// Flow is one connection or datagram stream that ended in the sinkhole.
+// Flow is one connection or datagram stream that ended in the sinkhole, or at a
+// planted socket.
 type Flow struct {
 	At       int64  `json:"at"`
-	Proto    string `json:"proto"` // tcp or udp
-	Addr     string `json:"addr"`  // that was meant
-	Port     int    `json:"port"`
+	Proto    string `json:"proto"`          // tcp, udp or unix
+	Addr     string `json:"addr"`           // that was meant; of unix the path; empty if it is not known
+	Port     int    `json:"port"`           // 0 if it is not known, which happens with udp
 	Name     string `json:"name,omitempty"` // that was looked up for the address
 	TLS      bool   `json:"tls,omitempty"`
 	SNI      string `json:"sni,omitempty"`
@@ -186,7 +187,7 @@ type FileChange struct {
 
 // Canary is a planted value.
 type Canary struct {
-	ID     string // stable for a seed: file:.ssh/id_rsa, env:GITHUB_TOKEN, answer:elicitation/1
+	ID     string // stable for a seed: file:.ssh/id_rsa, env:GITHUB_TOKEN, socket:docker, answer:elicitation/1
 	Pass   string
 	Source string // path as the server sees it, or the variable's name
 	Kind   string // file, env, socket, argument or answer

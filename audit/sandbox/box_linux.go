@@ -48,6 +48,7 @@ type Box struct {
 	watched chan struct{}
 
 	mu    sync.Mutex
+	space *space     // nil before and after the box
 	files []*os.File // that commands were started with
 	cause string
 	done  bool
@@ -95,7 +96,6 @@ func keepDescriptors() error {
 
 // start takes the steps of which each needs the last.
 func (b *Box) start(ctx context.Context) error {
-	ctx = b.watch(ctx)
 	var err error
 	b.plan = Plant(b.opts.Seed, b.opts.Pass, b.opts.Home)
 	b.plantSockets()
@@ -109,10 +109,13 @@ func (b *Box) start(ctx context.Context) error {
 	if err := b.cloneTrees(); err != nil {
 		return err
 	}
-	if err := b.startHolder(); err != nil {
+	if err := b.startHolder(ctx); err != nil {
 		return err
 	}
-	return b.prove(ctx)
+	if b.space, err = spaceOf(b.holder.Process.Pid); err != nil {
+		return err
+	}
+	return b.prove(b.watch(ctx))
 }
 
 // nobody is the user that a box of root's belongs to on the host. Root's own user
@@ -217,14 +220,14 @@ func (b *Box) cloneTrees() error {
 }
 
 // startHolder makes the namespaces and takes over what listens in them.
-func (b *Box) startHolder() error {
+func (b *Box) startHolder(ctx context.Context) error {
 	ours, theirs, err := controlPair()
 	if err != nil {
 		return err
 	}
 	defer theirs.Close()
 	b.control = ours
-	o := order{Dir: b.dir, World: b.opts.Limits.World, Sockets: b.socketNames(), NAT: true}
+	o := order{Dir: b.dir, World: b.opts.Limits.World, Sockets: b.socketNames(), NAT: !b.opts.withoutNAT}
 	files := []*os.File{theirs}
 	for i, t := range b.trees {
 		if t != nil {
@@ -247,6 +250,7 @@ func (b *Box) startHolder() error {
 	}
 	theirs.Close()
 	_ = b.control.SetDeadline(time.Now().Add(setupTimeout))
+	defer context.AfterFunc(ctx, func() { _ = ours.SetDeadline(time.Now()) })()
 	filled := make(chan error, 1)
 	go func() { filled <- errors.Join(b.fill(stdin), stdin.Close()) }()
 	got, sockets, err := receive(b.control)
@@ -354,7 +358,7 @@ func addSocket(cfg *sinkhole.Config, name string, f *os.File, seen func(string) 
 	return nil
 }
 
-// Monotonic is the clock of an audit's records: nanoseconds of CLOCK_MONOTONIC.
+// monotonic is the clock of an audit's records: nanoseconds of CLOCK_MONOTONIC.
 func monotonic() int64 {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
@@ -364,7 +368,7 @@ func monotonic() int64 {
 // Canaries are the planted values.
 func (b *Box) Canaries() []evidence.Canary { return b.plan.Canaries }
 
-// Home and Dir are where the server lives and starts, as it sees it.
+// Home is where the server lives, as it sees it.
 func (b *Box) Home() string { return b.opts.Home }
 
 // Dir is the folder that the server starts in, as it sees it.

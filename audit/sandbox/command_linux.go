@@ -95,6 +95,11 @@ func (b *Box) Command(l Launch) (*exec.Cmd, error) {
 func (b *Box) sealed(l Launch) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{Path: b.tools.nsenter, Args: b.enter(), Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}, Dir: "/"}
 	sealing := b.bwrapArgs(l)
+	for _, arg := range sealing {
+		if strings.ContainsRune(arg, 0) { // it would become two
+			return nil, fmt.Errorf("start a server: %q holds a NUL byte", arg)
+		}
+	}
 	if l.DenyIoUring {
 		n, err := b.handIn(cmd, "filter", withoutIoUring())
 		if err != nil {
@@ -110,9 +115,8 @@ func (b *Box) sealed(l Launch) (*exec.Cmd, error) {
 	cmd.Args = append(cmd.Args, l.Prefix...)
 	cmd.Args = append(cmd.Args, b.tools.bwrap, "--args", n, "--")
 	cmd.Args = append(cmd.Args, l.Argv...)
-	if l.Cgroup != 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: l.Cgroup}
-	}
+	// Until it is in the namespaces, where the holder sees it, it must not outlive us.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, UseCgroupFD: l.Cgroup != 0, CgroupFD: l.Cgroup}
 	return cmd, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -177,7 +176,9 @@ func (o *opened) handOver(control *net.UnixConn, at string, anyIP bool) error {
 
 // clean leaves nothing behind: no process of the box, and no folder of it.
 func clean(dir string) {
-	killAll(os.Getpid(), 5*time.Second)
+	if s, err := spaceOf(os.Getpid()); err == nil {
+		s.kill(endTimeout)
+	}
 	_ = unix.Unmount(filepath.Join(dir, worldName), unix.MNT_DETACH)
 	_ = os.RemoveAll(dir)
 }

@@ -71,14 +71,25 @@ func (b *Box) members() []int {
 	if b.opts.NoSandbox {
 		return b.bareMembers()
 	}
-	if b.holder == nil {
-		return nil
-	}
 	var pids []int
-	for _, p := range within(b.holder.Process.Pid) {
+	for _, p := range b.within() {
 		pids = append(pids, p.pid)
 	}
 	return pids
+}
+
+// within returns the processes in the box's namespaces.
+func (b *Box) within() []process {
+	if s := b.namespaces(); s != nil {
+		return s.members()
+	}
+	return nil
+}
+
+func (b *Box) namespaces() *space {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.space
 }
 
 // Survivors are the command lines of what is alive in the box. After a server's
@@ -100,10 +111,7 @@ func (b *Box) survivors() []int {
 	if b.opts.NoSandbox {
 		return b.bareMembers()
 	}
-	if b.holder == nil {
-		return nil
-	}
-	all := within(b.holder.Process.Pid)
+	all := b.within()
 	ns := map[int]string{}
 	for _, p := range all {
 		ns[p.pid] = p.pidns
@@ -124,10 +132,10 @@ func (b *Box) Kill() bool {
 	if b.opts.NoSandbox {
 		return b.killBare()
 	}
-	if b.holder == nil {
-		return true
+	if s := b.namespaces(); s != nil {
+		return s.kill(endTimeout)
 	}
-	return killAll(b.holder.Process.Pid, endTimeout)
+	return true
 }
 
 // Close ends the box. Nothing of it is left then: no process, mount, namespace or
@@ -158,7 +166,7 @@ func (b *Box) Close() error {
 	if b.root != nil {
 		errs = append(errs, b.root.Close())
 	}
-	errs = append(errs, b.endHolder())
+	errs = append(errs, b.endHolder(), b.forget())
 	if b.dir != "" {
 		errs = append(errs, removeAll(b.dir)) // if the holder could not
 	}
@@ -182,4 +190,16 @@ func (b *Box) endHolder() error {
 		return fmt.Errorf("the holder of the box had to be killed: %w", err)
 	}
 	return nil
+}
+
+// forget lets go of the namespaces: from then on their names may be others'.
+func (b *Box) forget() error {
+	b.mu.Lock()
+	s := b.space
+	b.space = nil
+	b.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.close()
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package sandbox_test
 
 import (
@@ -198,5 +200,27 @@ func testPlantedSockets(t *testing.T) {
 	}
 	for _, p := range paths {
 		flow(t, b, func(f evidence.Flow) bool { return f.Proto == "unix" && f.Addr == p })
+	}
+}
+
+// TestWithoutNAT is what remains where the kernel cannot redirect.
+func TestWithoutNAT(t *testing.T) { each(t, testWithoutNAT) }
+
+func testWithoutNAT(t *testing.T) {
+	need(t, "curl")
+	o := sandbox.Options{}
+	sandbox.WithoutNAT(&o)
+	b := box(t, o)
+	if out := sh(t, b, "curl -sS -d out-by-curl https://curl.example.com/; curl -sS -g -d six 'http://[2001:db8::9]:8080/'"); out != "{}\n{}\n" {
+		t.Errorf("got %q", out)
+	}
+	if f := flow(t, b, sent("out-by-curl")); f.Name != "curl.example.com" || f.Port != 443 {
+		t.Errorf("flow %+v", f)
+	}
+	if f := flow(t, b, sent("six")); f.Addr != "2001:db8::9" || f.Port != 8080 {
+		t.Errorf("flow %+v", f)
+	}
+	if gaps := b.Gaps(); len(gaps) != 1 || !strings.Contains(gaps[0], "common") {
+		t.Errorf("gaps %q", gaps)
 	}
 }

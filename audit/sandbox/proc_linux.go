@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,25 +60,53 @@ func parent(dir string) (ppid int, alive bool) {
 	return ppid, err == nil
 }
 
-// within returns the processes in the namespaces of the holder and their
-// descendants, without the holder.
-func within(holder int) []process {
-	all := processes()
-	i := slices.IndexFunc(all, func(p process) bool { return p.pid == holder })
-	if i < 0 || all[i].net == "" {
-		return nil
+// space are the namespaces of a box.
+type space struct {
+	holder    int
+	net, user string
+	pins      []*os.File // keep the names from being given to others
+}
+
+// spaceOf finds the namespaces of a holder.
+func spaceOf(holder int) (*space, error) {
+	s := &space{holder: holder}
+	for kind, name := range map[string]*string{"net": &s.net, "user": &s.user} {
+		at := "/proc/" + strconv.Itoa(holder) + "/ns/" + kind
+		pin, err := os.Open(at)
+		if err == nil {
+			s.pins = append(s.pins, pin)
+			*name, err = os.Readlink(at)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("find the namespaces of the box: %w", err), s.close())
+		}
 	}
-	home := all[i]
+	return s, nil
+}
+
+func (s *space) close() error {
+	var errs []error
+	for _, f := range s.pins {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// members returns the processes in the namespaces and their descendants, without
+// the holder.
+func (s *space) members() []process {
+	all := processes()
 	in := map[int]bool{}
 	for _, p := range all {
-		if p.pid != holder && (p.net == home.net || p.user == home.user) {
+		if p.net == s.net || p.user == s.user {
 			in[p.pid] = true
 		}
 	}
+	delete(in, s.holder)
 	for grown := true; grown; {
 		grown = false
 		for _, p := range all {
-			if !in[p.pid] && in[p.ppid] && p.pid != holder {
+			if !in[p.pid] && in[p.ppid] && p.pid != s.holder {
 				in[p.pid], grown = true, true
 			}
 		}
@@ -84,11 +114,11 @@ func within(holder int) []process {
 	return slices.DeleteFunc(all, func(p process) bool { return !in[p.pid] })
 }
 
-// killAll ends what runs in the holder's namespaces, and reports whether nothing
-// is left after at most the given time.
-func killAll(holder int, most time.Duration) bool {
+// kill ends what runs in the namespaces, and reports whether nothing is left after
+// at most the given time.
+func (s *space) kill(most time.Duration) bool {
 	for end := time.Now().Add(most); ; time.Sleep(5 * time.Millisecond) {
-		left := within(holder)
+		left := s.members()
 		if len(left) == 0 {
 			return true
 		}

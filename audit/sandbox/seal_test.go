@@ -1,3 +1,5 @@
+//go:build linux
+
 package sandbox_test
 
 import (
@@ -52,6 +54,9 @@ func testSealed(t *testing.T) {
 	}
 	if core, err := os.ReadFile("/proc/sys/kernel/core_pattern"); err == nil && strings.TrimSpace(string(core)) == "x" {
 		t.Error("a kernel setting could be changed from inside")
+	}
+	if _, err := b.Command(sandbox.Launch{Argv: []string{"true"}, Env: []string{"A=\x00--bind\x00/\x00/host"}}); err == nil {
+		t.Error("a variable may hold arguments of the sandbox")
 	}
 	if out, err := run(t, b, "/opt/probe", "probe", "escape"); err != nil {
 		t.Errorf("%v: %s", err, out)
@@ -162,5 +167,47 @@ func TestBare(t *testing.T) {
 	}
 	if b.Describe() != "none" || len(b.Gaps()) != 1 {
 		t.Errorf("described as %q with gaps %q", b.Describe(), b.Gaps())
+	}
+}
+
+// TestDiscovered runs a runtime of this machine, wherever it is installed.
+func TestDiscovered(t *testing.T) {
+	need(t)
+	for name, argv := range map[string][]string{
+		"python3": {"python3", "-c", "import json, ssl; print(json.dumps(1))"},
+		"node":    {"node", "-e", "console.log(1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			need(t, name)
+			in, err := sandbox.Discover(argv, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := box(t, sandbox.Options{Mounts: in.Mounts, Path: in.Path})
+			if out, err := run(t, b, in.Argv...); err != nil || out != "1\n" {
+				t.Errorf("%q with %+v: %q, %v", in.Argv, in.Mounts, out, err)
+			}
+		})
+	}
+}
+
+// BenchmarkBox makes a box, which runs a command to prove itself, runs another
+// and closes it.
+func BenchmarkBox(b *testing.B) {
+	for b.Loop() {
+		box, err := sandbox.New(b.Context(), sandbox.Options{Seed: "1", Pass: "A"})
+		if err != nil {
+			b.Skip(err)
+		}
+		cmd, err := box.Command(sandbox.Launch{Argv: []string{"/usr/bin/true"}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := cmd.Run(); err != nil {
+			b.Fatal(err)
+		}
+		if err := box.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
