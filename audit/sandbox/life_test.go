@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -196,5 +197,42 @@ func TestUnavailable(t *testing.T) {
 	u, ok := errors.AsType[*sandbox.Unavailable](err)
 	if !ok || !strings.Contains(u.Reason, "bwrap") || !strings.Contains(u.Fix, "bubblewrap") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestHolderDies kills the process that holds the box: the box still ends whole.
+func TestHolderDies(t *testing.T) { each(t, testHolderDies) }
+
+func testHolderDies(t *testing.T) {
+	need(t, "pgrep")
+	b := box(t, sandbox.Options{})
+	cmd, err := b.Command(sandbox.Launch{Argv: []string{"sleep", "604"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); len(b.Survivors()) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the server does not run")
+		}
+	}
+	out, err := exec.Command("pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "^killdeer-box").Output()
+	if err != nil {
+		t.Fatalf("find the holder: %v", err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(out), &pid); err != nil {
+		t.Fatalf("find the holder: %q", out)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !b.Kill() || len(b.Survivors()) != 0 {
+		t.Errorf("still there: %q", b.Survivors())
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the server was not killed")
 	}
 }

@@ -127,7 +127,7 @@ func (s *Sink) questions(p *dnsmessage.Parser) []dnsmessage.Question {
 // resource answers one question and records it.
 func (s *Sink) resource(b *dnsmessage.Builder, q dnsmessage.Question) {
 	name := strings.TrimSuffix(q.Name.String(), ".")
-	seen := evidence.Lookup{At: s.cfg.Now(), Name: name, Type: strings.TrimPrefix(q.Type.String(), "Type")}
+	seen := evidence.Lookup{Name: name, Type: strings.TrimPrefix(q.Type.String(), "Type")}
 	if q.Type == dnsmessage.TypeA {
 		addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		if lower := canonical(name); lower != "localhost" && !strings.HasSuffix(lower, ".localhost") { // RFC 6761 §6.3

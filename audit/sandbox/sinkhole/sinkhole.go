@@ -176,9 +176,10 @@ func (s *Sink) miss(count func(*Missed)) {
 
 // begin opens a record. Beyond the limit it is one that nobody sees.
 func (s *Sink) begin(proto, addr string, port int) *flow {
-	f := &flow{sink: s, rec: evidence.Flow{At: s.cfg.Now(), Proto: proto, Addr: addr, Port: port, Answered: "nothing"}}
+	f := &flow{sink: s, rec: evidence.Flow{Proto: proto, Addr: addr, Port: port, Answered: "nothing"}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	f.rec.At = s.cfg.Now() // nobody else has it yet
 	if len(s.flows) >= maxFlows {
 		s.missed.Flows++
 		return f
@@ -194,5 +195,6 @@ func (s *Sink) lookedUp(l evidence.Lookup) {
 		s.missed.Lookups++
 		return
 	}
+	l.At = s.cfg.Now()
 	s.lookups = append(s.lookups, l)
 }
