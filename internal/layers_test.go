@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"audit/judge/canary":              {"sdk", "audit/evidence"},
 	"audit/sandbox/sinkhole":          {"sdk", "audit/evidence"},
 	"audit/sandbox":                   {"sdk", "audit/evidence", "audit/sandbox/sinkhole"},
+	"audit/exercise/synth":            {"sdk", "internal/schema"},
+	"audit/exercise":                  {"sdk", "audit/evidence", "audit/exercise/synth"},
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
