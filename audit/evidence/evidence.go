@@ -82,7 +82,11 @@ type Pass struct {
 	Notifications []Request `json:"notifications,omitempty"` // from the server
 	Junk          []string  `json:"junk,omitempty"`          // lines on stdout that were no JSON, cut
 	JunkLines     int       `json:"junk_lines"`
-	Stderr        string    `json:"stderr,omitempty"` // its end
+	// MessagesDropped counts requests and notifications, or their params, that were
+	// too many or too large to keep, and answers that the server did not take.
+	MessagesDropped int    `json:"messages_dropped,omitempty"`
+	Skipped         []Skip `json:"skipped,omitempty"` // what was not exercised
+	Stderr          string `json:"stderr,omitempty"`  // its end
 
 	Observations []sdk.Observation  `json:"-"`
 	Trace        *sdk.TracerSummary `json:"trace,omitempty"`
@@ -121,10 +125,20 @@ type Call struct {
 	// Outcome is ok, tool_error, rpc_error, timeout, closed or too_large.
 	Outcome string `json:"outcome"`
 	Error   string `json:"error,omitempty"`
+	// Unchecked says why nobody knows whether the arguments fit the schema.
+	Unchecked string `json:"unchecked,omitempty"`
 	// Marker is the file that a payload probe makes if an argument is executed.
 	Marker string `json:"marker,omitempty"`
 	// Given are the ids of canaries that stand in the arguments.
 	Given []string `json:"given,omitempty"`
+}
+
+// Skip is what was left out.
+type Skip struct {
+	Kind   string `json:"kind"` // as of a call
+	Name   string `json:"name"`
+	Cases  int    `json:"cases"` // calls that were not made
+	Reason string `json:"reason"`
 }
 
 // Catalog is what one round of lists gave, raw.

@@ -127,3 +127,9 @@ func stretch(s string, least, most int) string {
 	}
 	return s
 }
+
+// For is an ordinary value for what has a name and no schema.
+func (w Words) For(name string) string {
+	g := generator{want: Want{Words: w}}
+	return g.ordinary("", name)
+}

@@ -1,0 +1,221 @@
+package exercise
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+const (
+	// MaxMessage is the longest message of a server that is taken, in bytes.
+	MaxMessage = 16 << 20
+	// maxBraces bounds where in a line of noise a message is looked for.
+	maxBraces = 4
+	keptLine  = 512 // bytes of a line that is no message
+)
+
+// JunkError is a line on a server's standard output that is no message. Reading
+// may go on.
+type JunkError struct {
+	Line string // its beginning, at most 512 bytes
+}
+
+func (e *JunkError) Error() string { return fmt.Sprintf("read a line that is no message: %q", e.Line) }
+
+// TooLargeError is a message longer than [MaxMessage], which was skipped. Reading
+// may go on.
+type TooLargeError struct {
+	Size int64 // bytes
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("read a message of %d bytes: more than %d are not taken", e.Size, MaxMessage)
+}
+
+// Stdio is the transport to a server's standard output and input: messages are
+// lines of JSON. Unlike the SDK's it survives noise, takes batches, and starts no
+// process. One Stdio is one connection.
+type Stdio struct {
+	Out io.ReadCloser  // what the server writes
+	In  io.WriteCloser // what it reads
+}
+
+var _ mcp.Transport = (*Stdio)(nil)
+
+// Connect implements [mcp.Transport].
+func (t *Stdio) Connect(context.Context) (mcp.Connection, error) {
+	return &stdioConn{out: t.Out, in: t.In, lines: bufio.NewReaderSize(t.Out, 64<<10)}, nil
+}
+
+type stdioConn struct {
+	out     io.ReadCloser
+	in      io.WriteCloser
+	lines   *bufio.Reader
+	line    []byte
+	queue   []jsonrpc.Message // of a batch
+	writing sync.Mutex
+}
+
+// SessionID implements [mcp.Connection].
+func (*stdioConn) SessionID() string { return "" }
+
+// Read implements [mcp.Connection]. It does not end with its context: closing the
+// connection ends it. After a [*JunkError] or a [*TooLargeError] it may be called
+// again.
+func (c *stdioConn) Read(context.Context) (jsonrpc.Message, error) {
+	for len(c.queue) == 0 {
+		line, err := c.readLine()
+		if err != nil {
+			return nil, err
+		}
+		if line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); len(line) == 0 {
+			continue
+		}
+		if c.queue = messages(line); len(c.queue) == 0 {
+			return nil, &JunkError{string(bytes.ToValidUTF8(line[:min(len(line), keptLine)], []byte("\uFFFD")))}
+		}
+	}
+	next := c.queue[0]
+	c.queue = c.queue[1:]
+	return next, nil
+}
+
+// readLine reads up to a line's end or the stream's, and skips what is too long.
+func (c *stdioConn) readLine() ([]byte, error) {
+	c.line = c.line[:0]
+	if cap(c.line) > 1<<20 {
+		c.line = nil // one large message must not cost its size for ever
+	}
+	var size int64
+	for {
+		part, err := c.lines.ReadSlice('\n')
+		if size += int64(len(part)); size <= MaxMessage {
+			c.line = append(c.line, part...)
+		} else {
+			c.line = nil
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case size > MaxMessage:
+			return nil, &TooLargeError{size}
+		case err == nil || err == io.EOF && size > 0:
+			return c.line, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// messages finds the messages of a line: one, a batch, or one behind noise that
+// had no end of line.
+func messages(line []byte) []jsonrpc.Message {
+	if m := message(line); m != nil {
+		return []jsonrpc.Message{m}
+	}
+	var batch []json.RawMessage
+	if line[0] == '[' && json.Unmarshal(line, &batch) == nil {
+		var out []jsonrpc.Message
+		for _, one := range batch {
+			if m := message(one); m != nil {
+				out = append(out, m)
+			}
+		}
+		return out
+	}
+	rest := line
+	for range maxBraces {
+		at := bytes.IndexByte(rest[1:], '{')
+		if at < 0 {
+			return nil
+		}
+		rest = rest[1+at:]
+		if m := message(rest); m != nil {
+			return []jsonrpc.Message{m}
+		}
+		if len(rest) < 2 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// message decodes one message, nil if it is none. What the SDK refuses is read
+// leniently: real servers send errors whose code is a word, and forget "jsonrpc".
+func message(b []byte) jsonrpc.Message {
+	if len(b) == 0 || b[0] != '{' || !json.Valid(b) {
+		return nil
+	}
+	if m, err := jsonrpc.DecodeMessage(b); err == nil {
+		return m
+	}
+	var parts map[string]json.RawMessage
+	if json.Unmarshal(b, &parts) != nil {
+		return nil
+	}
+	return lenient(parts)
+}
+
+func lenient(parts map[string]json.RawMessage) jsonrpc.Message {
+	var raw any
+	if json.Unmarshal(parts["id"], &raw) != nil {
+		raw = nil
+	}
+	id, err := jsonrpc.MakeID(raw)
+	if err != nil {
+		return nil
+	}
+	var method string
+	if json.Unmarshal(parts["method"], &method) == nil && method != "" {
+		return &jsonrpc.Request{ID: id, Method: method, Params: parts["params"]}
+	}
+	switch {
+	case !id.IsValid():
+		return nil
+	case parts["error"] != nil:
+		said := parts["error"][:min(len(parts["error"]), keptLine)]
+		return &jsonrpc.Response{ID: id, Error: &jsonrpc.Error{Message: string(bytes.ToValidUTF8(said, nil))}}
+	case parts["result"] != nil:
+		return &jsonrpc.Response{ID: id, Result: parts["result"]}
+	}
+	return nil
+}
+
+// Write implements [mcp.Connection]. It does not end with its context.
+func (c *stdioConn) Write(_ context.Context, m jsonrpc.Message) error {
+	b, err := jsonrpc.EncodeMessage(m)
+	if err != nil {
+		return fmt.Errorf("encode a message: %w", err)
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if _, err := c.in.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("write to the server's standard input: %w", err)
+	}
+	return nil
+}
+
+// closeInput tells the server to end, as a client does, while its output is still
+// read.
+func (c *stdioConn) closeInput() error { return c.in.Close() }
+
+// Close implements [mcp.Connection].
+func (c *stdioConn) Close() error {
+	return errors.Join(unlessClosed(c.in.Close()), unlessClosed(c.out.Close()))
+}
+
+// unlessClosed drops the error of closing twice.
+func unlessClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
