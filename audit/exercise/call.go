@@ -208,7 +208,7 @@ func (t *tally) add(outcome string, took time.Duration) {
 // weary reports whether a thing has cost enough: one that is slow is not called
 // in every way.
 func (s *Session) weary(t *tally) bool {
-	return t.timeouts >= maxSilent || t.calls >= minCalls && t.spent > s.opts.CallTimeout/2 || t.spent > 2*s.opts.CallTimeout
+	return t.timeouts >= maxSilent || t.calls >= minCalls && t.spent > s.opts.CallTimeout/3 || t.spent > 2*s.opts.CallTimeout
 }
 
 // skip records what was left out of one thing.
@@ -228,8 +228,8 @@ func (s *Session) settle(ctx context.Context, call int, d time.Duration) {
 	}
 }
 
-// raw is a value of our own making as JSON.
-func raw(v any) sdk.RawJSON {
+// encoded is a value of our own making as JSON.
+func encoded(v any) sdk.RawJSON {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("exercise: a value of our own making: " + err.Error())

@@ -98,7 +98,7 @@ func (p *pool) text(name, otherwise string) string {
 	case string:
 		return v
 	case float64:
-		return string(raw(v))
+		return string(encoded(v))
 	}
 	return otherwise
 }

@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -143,7 +142,7 @@ func Canaries(seed uint64, pass string) []evidence.Canary {
 // word is a value of 20 letters and digits that nobody else writes.
 func word(seed uint64, of string) string {
 	h := hmac.New(sha256.New, binary.BigEndian.AppendUint64(nil, seed))
-	io.WriteString(h, of)
+	h.Write([]byte(of))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil))[:20])
 }
 

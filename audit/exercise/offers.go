@@ -20,14 +20,14 @@ const (
 )
 
 // offers calls each of some things once or more, within the limits.
-func offers[T any](ctx context.Context, s *Session, kind string, of []T, name func(T) string, make func(T) []request) {
+func offers[T any](ctx context.Context, s *Session, kind string, of []T, name func(T) string, requests func(T) []request) {
 	last, slow := 0, 0
 	for i, one := range of {
 		if i >= maxOffers || s.stop != nil || ctx.Err() != nil || slow >= minCalls {
 			s.skip(kind, name(one), len(of)-i, "this and what follows: the budget of calls, or the pass had to end")
 			break
 		}
-		for _, r := range make(one) {
+		for _, r := range requests(one) {
 			if last > 0 {
 				s.settle(ctx, last, s.opts.Gap)
 			}
@@ -61,7 +61,7 @@ func (s *Session) readResources(ctx context.Context) {
 }
 
 func readOf(kind, uri, name string) request {
-	call := &evidence.Call{Kind: kind, Name: uri, Case: name, Args: raw(map[string]any{"uri": uri})}
+	call := &evidence.Call{Kind: kind, Name: uri, Case: name, Args: encoded(map[string]any{"uri": uri})}
 	return request{call, "resources/read", map[string]any{"uri": uri}}
 }
 
@@ -117,7 +117,7 @@ func (s *Session) getPrompts(ctx context.Context) {
 }
 
 func promptOf(name, variant string, args map[string]any) request {
-	call := &evidence.Call{Kind: "prompt", Name: name, Case: variant, Args: raw(args)}
+	call := &evidence.Call{Kind: "prompt", Name: name, Case: variant, Args: encoded(args)}
 	return request{call, "prompts/get", map[string]any{"name": name, "arguments": args}}
 }
 
@@ -129,7 +129,7 @@ func (s *Session) complete(ctx context.Context) {
 	var all []request
 	add := func(name, argument string, ref map[string]any) {
 		params := map[string]any{"ref": ref, "argument": map[string]any{"name": argument, "value": "a"}}
-		call := &evidence.Call{Kind: "completion", Name: name, Case: plain, Args: raw(params)}
+		call := &evidence.Call{Kind: "completion", Name: name, Case: plain, Args: encoded(params)}
 		all = append(all, request{call, "completion/complete", params})
 	}
 	for _, p := range s.catalog.prompts {

@@ -72,7 +72,12 @@ func (*stdioConn) SessionID() string { return "" }
 // connection ends it. After a [*JunkError] or a [*TooLargeError] it may be called
 // again.
 func (c *stdioConn) Read(context.Context) (jsonrpc.Message, error) {
-	for len(c.queue) == 0 {
+	for {
+		if len(c.queue) > 0 {
+			next := c.queue[0]
+			c.queue = c.queue[1:]
+			return next, nil
+		}
 		line, err := c.readLine()
 		if err != nil {
 			return nil, err
@@ -80,13 +85,11 @@ func (c *stdioConn) Read(context.Context) (jsonrpc.Message, error) {
 		if line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); len(line) == 0 {
 			continue
 		}
-		if c.queue = messages(line); len(c.queue) == 0 {
-			return nil, &JunkError{string(bytes.ToValidUTF8(line[:min(len(line), keptLine)], []byte("\uFFFD")))}
+		var noise []byte
+		if c.queue, noise = messages(line); len(noise) > 0 {
+			return nil, &JunkError{string(bytes.ToValidUTF8(noise[:min(len(noise), keptLine)], []byte("\uFFFD")))}
 		}
 	}
-	next := c.queue[0]
-	c.queue = c.queue[1:]
-	return next, nil
 }
 
 // readLine reads up to a line's end or the stream's, and skips what is too long.
@@ -115,37 +118,48 @@ func (c *stdioConn) readLine() ([]byte, error) {
 	}
 }
 
-// messages finds the messages of a line: one, a batch, or one behind noise that
-// had no end of line.
-func messages(line []byte) []jsonrpc.Message {
-	if m := message(line); m != nil {
-		return []jsonrpc.Message{m}
-	}
-	var batch []json.RawMessage
-	if line[0] == '[' && json.Unmarshal(line, &batch) == nil {
-		var out []jsonrpc.Message
-		for _, one := range batch {
-			if m := message(one); m != nil {
-				out = append(out, m)
-			}
-		}
-		return out
+// messages finds the messages of a line: usually one, or a batch, or some with
+// noise around them that had no end of line. It returns the noise too.
+func messages(line []byte) (found []jsonrpc.Message, noise []byte) {
+	if found = values(line); found != nil {
+		return found, nil
 	}
 	rest := line
 	for range maxBraces {
-		at := bytes.IndexByte(rest[1:], '{')
+		at := bytes.IndexByte(rest, '{')
 		if at < 0 {
-			return nil
+			break
 		}
-		rest = rest[1+at:]
-		if m := message(rest); m != nil {
-			return []jsonrpc.Message{m}
+		rest = rest[at:]
+		d := json.NewDecoder(bytes.NewReader(rest))
+		var value json.RawMessage
+		for d.Decode(&value) == nil {
+			found = append(found, values(value)...)
 		}
-		if len(rest) < 2 {
-			return nil
+		if len(found) > 0 {
+			break
+		}
+		rest = rest[1:]
+	}
+	return found, line
+}
+
+// values are the messages of one JSON value: itself, or those of a batch.
+func values(b []byte) []jsonrpc.Message {
+	if m := message(b); m != nil {
+		return []jsonrpc.Message{m}
+	}
+	var batch []json.RawMessage
+	if b[0] != '[' || json.Unmarshal(b, &batch) != nil {
+		return nil
+	}
+	var out []jsonrpc.Message
+	for _, one := range batch {
+		if m := message(one); m != nil {
+			out = append(out, m)
 		}
 	}
-	return nil
+	return out
 }
 
 // message decodes one message, nil if it is none. What the SDK refuses is read

@@ -43,23 +43,22 @@ const (
 
 // callAll calls everything, under the budget.
 func (s *Session) callAll(ctx context.Context) {
+	budget, stop := ctx, context.CancelFunc(func() {})
 	if s.opts.Budget > 0 {
-		var stop context.CancelFunc
-		ctx, stop = within(ctx, s.opts.Budget, "the budget of the calls ended: not all were made")
-		defer stop()
-		defer func() {
-			if s.mu.Lock(); ctx.Err() != nil {
-				s.fault(context.Cause(ctx).Error())
-			}
-			s.mu.Unlock()
-		}()
+		budget, stop = within(ctx, s.opts.Budget, "the budget ended: not all calls were made")
 	}
-	s.callTools(ctx)
-	s.chain(ctx)
-	s.readResources(ctx)
-	s.getPrompts(ctx)
-	s.complete(ctx)
+	defer stop()
+	s.callTools(budget)
+	s.chain(budget)
+	s.readResources(budget)
+	s.getPrompts(budget)
+	s.complete(budget)
 	s.relist(ctx)
+	if budget.Err() != nil && ctx.Err() == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fault(context.Cause(budget).Error())
+	}
 }
 
 // callTools calls every tool in every case. Tools that appear meanwhile are

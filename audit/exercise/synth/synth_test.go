@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -330,4 +332,33 @@ func FuzzMake(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Lists of tools that are known to work.
+func TestRecorded(t *testing.T) {
+	for _, file := range []string{"persona/enterprise/describe.json", "internal/conformance/describe.json"} {
+		doc, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list struct {
+			Tools []struct {
+				Name        string          `json:"name"`
+				InputSchema json.RawMessage `json:"inputSchema"`
+			} `json:"tools"`
+		}
+		if err := json.Unmarshal(doc, &list); err != nil || len(list.Tools) < 10 {
+			t.Fatalf("%s: %d tools, %v", file, len(list.Tools), err)
+		}
+		for _, tool := range list.Tools {
+			m := synth.New(tool.InputSchema)
+			for _, c := range []synth.Case{synth.Full, synth.Minimal, synth.Defaults, synth.Boundary, synth.Probe} {
+				got := m.Make(synth.Want{Case: c, Words: words, Place: "$(touch /tmp/m)"})
+				if got.Fallback != "" {
+					t.Errorf("%s, %s: %s, %s", tool.Name, c, got.JSON, got.Fallback)
+				}
+				mustFit(t, string(tool.InputSchema), got)
+			}
+		}
+	}
 }
