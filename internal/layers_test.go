@@ -59,6 +59,8 @@ var mayImport = map[string][]string{
 	"audit/sandbox":                   {"sdk", "audit/evidence", "audit/sandbox/sinkhole"},
 	"audit/exercise/synth":            {"sdk", "internal/schema"},
 	"audit/exercise":                  {"sdk", "audit/evidence", "audit/exercise/synth"},
+	"audit/judge/wording":             {"rules/fold"},
+	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
