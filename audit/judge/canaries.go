@@ -366,6 +366,9 @@ func (c *court) told(p *pass, m moment, k canary.Match, where, what string) {
 	case k.Encoding != "raw":
 		s = critical
 	}
+	if p.canaries[k.ID].Kind == "env" {
+		c.behaved(p, m, func(b *evidence.Behaviour) { b.Env = append(b.Env, p.canaries[k.ID].Source) })
+	}
 	p.add(m, "leak "+k.ID+" result", true)
 	c.note(m.tool(), "returns "+k.ID, w)
 	c.report(p, m, sdk.Finding{
