@@ -46,6 +46,8 @@ var mayImport = map[string][]string{
 
 	"internal/wasm":                   {},
 	"internal/schema":                 {},
+	"internal/tomltext":               {},
+	"internal/printable":              {},
 	"internal/pack":                   {},
 	"internal/guests":                 {},
 	"internal/guests/guesttest":       {"internal/guests/squeeze"},
@@ -61,10 +63,15 @@ var mayImport = map[string][]string{
 	"audit/exercise":                  {"sdk", "audit/evidence", "audit/exercise/synth"},
 	"audit/judge/wording":             {"rules/fold"},
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
+	"audit/clientconf":                {},
+	"audit/lock":                      {"sdk", "audit/evidence"},
+	"audit/policy":                    {"sdk", "audit/evidence", "internal/tomltext"},
+	"audit/push":                      {"sdk", "audit/evidence"},
+	"audit/report":                    {"sdk", "audit/evidence", "internal/printable"},
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
-	"agent/config":     {"sdk"},
+	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
@@ -83,7 +90,12 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"cmd/killdeer":        {"agent", "agent/config", "agent/journal", "internal/pack", "plugins", "sdk"},
+	"audit": {"sdk", "audit/evidence"},
+
+	"cmd/killdeer": {
+		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"internal/pack", "internal/printable", "plugins", "sdk",
+	},
 	"internal/bench":      {},
 	"internal/bench/null": {"sdk", "sdk/plugin"},
 

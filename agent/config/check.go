@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
 
 // The ranges of the values, where zero is not the lower end.
@@ -173,7 +175,7 @@ func validHost(host string) bool {
 		return false
 	}
 	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || strings.IndexFunc(label, notBare) >= 0 {
+		if label == "" || strings.IndexFunc(label, tomltext.NotBare) >= 0 {
 			return false
 		}
 	}
@@ -185,7 +187,7 @@ func validURLPath(path string) bool {
 		return false
 	}
 	return strings.IndexFunc(path, func(r rune) bool {
-		return notBare(r) && !strings.ContainsRune("/._~", r)
+		return tomltext.NotBare(r) && !strings.ContainsRune("/._~", r)
 	}) < 0
 }
 

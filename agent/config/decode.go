@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
 
 // maxEntries bounds every list.
@@ -26,7 +28,7 @@ func (d *decoder) decode(tree map[string]any, cfg *Config) {
 func (d *decoder) table(path string, in map[string]any, out reflect.Value) {
 	for _, key := range slices.Sorted(maps.Keys(in)) {
 		if field, ok := fieldOf(out, key); ok {
-			d.value(joinPath(path, key), in[key], field)
+			d.value(tomltext.JoinPath(path, key), in[key], field)
 		} else {
 			d.unknown(path, key, in[key])
 		}
@@ -170,7 +172,7 @@ func (d *decoder) unknown(path, key string, in any) {
 	if isTable {
 		what = "unknown table"
 	}
-	line, shownPath := d.lines[joinPath(path, key)], joinPath(path, clip(key))
+	line, shownPath := d.lines[tomltext.JoinPath(path, key)], tomltext.JoinPath(path, clip(key))
 	known := keysByTable(reflect.TypeFor[Config](), "")
 	if hint := homes(known, key); len(hint) > 0 {
 		d.addAt(line, shownPath, "%s, %q is a key of %s", what, key, strings.Join(hint, " and "))
@@ -181,7 +183,7 @@ func (d *decoder) unknown(path, key string, in any) {
 	case near == "":
 		d.addAt(line, shownPath, "%s", what)
 	case isTable:
-		d.addAt(line, shownPath, "%s, did you mean [%s]?", what, joinPath(path, near))
+		d.addAt(line, shownPath, "%s, did you mean [%s]?", what, tomltext.JoinPath(path, near))
 	default:
 		d.addAt(line, shownPath, "%s, did you mean %q?", what, near)
 	}
@@ -218,7 +220,7 @@ func keysByTable(t reflect.Type, path string) map[string][]string {
 			inner = inner.Elem()
 		}
 		if inner.Kind() == reflect.Struct {
-			maps.Copy(known, keysByTable(inner, joinPath(path, key)))
+			maps.Copy(known, keysByTable(inner, tomltext.JoinPath(path, key)))
 		}
 	}
 	return known

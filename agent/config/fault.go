@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
 
 // maxShown is how many bytes of a hostile value or key a message repeats.
@@ -65,7 +67,7 @@ func (c *collector) add(key, format string, args ...any) {
 
 // addEntry notes a fault of one entry, counted from 0, of a list.
 func (c *collector) addEntry(key string, i int, format string, args ...any) {
-	line, ok := c.lines[entryPath(key, i)]
+	line, ok := c.lines[tomltext.EntryPath(key, i)]
 	if !ok {
 		line = c.lines[key]
 	}

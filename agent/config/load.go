@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/BurntSushi/toml"
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
 
 // maxFile is the largest configuration file that is read.
@@ -47,17 +46,11 @@ func Parse(name string, data []byte, dir string) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, Faults{{File: name, Msg: fmt.Sprintf("larger than %v", Size(maxFile))}}
 	}
-	text := string(data)
-	l := newLayout(text)
-	if l.tooDeep > 0 {
-		return nil, Faults{{File: name, Line: l.tooDeep, Msg: fmt.Sprintf("nested deeper than %d levels", maxNesting)}}
+	tree, lines, err := tomltext.Parse(string(data))
+	if se, ok := errors.AsType[*tomltext.SyntaxError](err); ok {
+		return nil, Faults{{File: name, Line: se.Line, Msg: se.Msg}}
 	}
-	tree, fault := decodeText(text)
-	if fault != nil {
-		fault.File = name
-		return nil, Faults{*fault}
-	}
-	cfg, faults := blank(), newCollector(name, l.lines)
+	cfg, faults := blank(), newCollector(name, lines)
 	(&decoder{faults}).decode(tree, cfg)
 	cfg.complete(dir)
 	check(cfg, faults)
@@ -65,42 +58,4 @@ func Parse(name string, data []byte, dir string) (*Config, error) {
 		return nil, err
 	}
 	return cfg, nil
-}
-
-// decodeText parses TOML. The library panics where it finds a mistake of its
-// own; to the owner of the file that is a fault like any other.
-func decodeText(text string) (tree map[string]any, fault *Fault) {
-	defer func() {
-		if r := recover(); r != nil {
-			tree, fault = nil, &Fault{Msg: "not TOML: " + clip(strings.ReplaceAll(fmt.Sprint(r), "\n", " "))}
-		}
-	}()
-	_, err := toml.Decode(text, &tree)
-	if err == nil {
-		return tree, nil
-	}
-	if pe, ok := errors.AsType[toml.ParseError](err); ok {
-		return nil, syntaxFault(text, pe)
-	}
-	return nil, &Fault{Msg: strings.ReplaceAll(err.Error(), "\n", " ")}
-}
-
-// syntaxFault names the place and shows the line. It works the column out from
-// the offset, in characters: the library counts bytes, and not always from the
-// start of the line it names.
-func syntaxFault(text string, pe toml.ParseError) *Fault {
-	text = strings.TrimPrefix(text, "\ufeff")
-	at := min(max(pe.Position.Start, 0), len(text))
-	// At the end of a line or of the file the reader wants the text before it.
-	for at > 0 && (at == len(text) || text[at] == '\n') && text[at-1] == '\n' {
-		at--
-	}
-	start := strings.LastIndexByte(text[:at], '\n') + 1
-	row, _, _ := strings.Cut(text[start:], "\n")
-	row = strings.TrimRight(row, "\r")
-	msg := strings.TrimSuffix(strings.ReplaceAll(pe.Message, "\n", " "), ".")
-	return &Fault{
-		Line: strings.Count(text[:start], "\n") + 1,
-		Msg:  fmt.Sprintf("column %d: %s, in %s", len([]rune(text[start:at]))+1, msg, shown(row)),
-	}
 }

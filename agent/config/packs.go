@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
 
 // Packs says where signed packs are kept and whose are accepted.
@@ -56,7 +58,7 @@ func (c *Config) NeedsRestart(next *Config) []string {
 
 func compare(path string, a, b reflect.Value, keys *[]string) {
 	for i := range a.NumField() {
-		key := joinPath(path, a.Type().Field(i).Tag.Get("toml"))
+		key := tomltext.JoinPath(path, a.Type().Field(i).Tag.Get("toml"))
 		if a.Field(i).Kind() == reflect.Struct {
 			compare(key, a.Field(i), b.Field(i), keys)
 		} else if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -92,7 +93,7 @@ func checkSinks(sinks []Sink, c *collector) {
 		return
 	}
 	for i := range sinks {
-		path := entryPath("sinks", i) + "."
+		path := tomltext.EntryPath("sinks", i) + "."
 		sinks[i].check(path, c)
 		first := slices.IndexFunc(sinks, func(o Sink) bool { return o.Name == sinks[i].Name })
 		if first < i && sinks[i].Name != "" {
@@ -126,7 +127,7 @@ func (s *Sink) checkNames(path string, c *collector) {
 	if !c.has(at) {
 		at = strings.TrimSuffix(path, ".")
 	}
-	if s.Name == "" || len(s.Name) > maxSinkName || strings.IndexFunc(s.Name, notBare) >= 0 {
+	if s.Name == "" || len(s.Name) > maxSinkName || strings.IndexFunc(s.Name, tomltext.NotBare) >= 0 {
 		c.add(at, "want a name of 1 to %d letters, digits, - and _, got %s", maxSinkName, shown(s.Name))
 	}
 	switch {
@@ -136,7 +137,7 @@ func (s *Sink) checkNames(path string, c *collector) {
 		}
 	case s.Plugin == "" && !c.has(path+"plugin"):
 		c.add(strings.TrimSuffix(path, "."), `lacks plugin: want a name such as "file", or a path`)
-	case s.Plugin == "" || len(s.Plugin) > maxSinkName || strings.IndexFunc(s.Plugin, notBare) >= 0:
+	case s.Plugin == "" || len(s.Plugin) > maxSinkName || strings.IndexFunc(s.Plugin, tomltext.NotBare) >= 0:
 		c.add(path+"plugin", `want a name such as "file", or a path, got %s`, shown(s.Plugin))
 	}
 	digest, ok := strings.CutPrefix(s.Checksum, checksumForm)
@@ -177,7 +178,7 @@ func (d *decoder) sinks(path string, in any, out *[]Sink) {
 	}
 	for i, table := range tables {
 		*out = append(*out, blankSink())
-		d.table(entryPath(path, i), table, reflect.ValueOf(&(*out)[i]).Elem())
+		d.table(tomltext.EntryPath(path, i), table, reflect.ValueOf(&(*out)[i]).Elem())
 	}
 }
 

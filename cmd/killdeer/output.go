@@ -1,19 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/killdeer-mcp/killdeer/internal/printable"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -38,31 +36,8 @@ func (p *jsonPrinter) print(ev *sdk.Event) error { return writeJSON(p.w, p.pick(
 func (p *jsonPrinter) flush() error              { return nil }
 
 // writeJSON writes v as JSON in which every character prints, since it too may
-// end on a terminal. Those that do not are in strings, where an escape is the
-// same character.
-func writeJSON(w io.Writer, v any, indent string) error {
-	var text strings.Builder
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	var b []byte
-	for _, r := range text.String() {
-		switch {
-		case r == '\n' || prints(r):
-			b = utf8.AppendRune(b, r)
-		case r > 0xffff: // RFC 8259 §7: as a surrogate pair
-			high, low := utf16.EncodeRune(r)
-			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
-		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		}
-	}
-	_, err := w.Write(b)
-	return err
-}
+// end on a terminal.
+func writeJSON(w io.Writer, v any, indent string) error { return printable.JSON(w, v, indent) }
 
 // tablePrinter aligns columns over everything it printed: a column only grows,
 // so that a tail that prints row by row stays a table.
@@ -200,23 +175,4 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 
 // visible shows attacker text: what does not print stands as an escape, and what
 // is longer than limit runes is cut. A limit of 0 cuts nothing.
-func visible(s string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if limit > 0 && n == limit {
-			b.WriteRune('…')
-			break
-		}
-		n++
-		if prints(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u{%x}", r)
-		}
-	}
-	return b.String()
-}
-
-// prints reports whether a terminal shows r and does nothing else.
-func prints(r rune) bool { return unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r) }
+func visible(s string, limit int) string { return printable.Text(s, limit) }

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/killdeer-mcp/killdeer/internal/printable"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -47,7 +48,7 @@ func FuzzWriteJSON(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, r := range b.String() {
-				if r != '\n' && !prints(r) {
+				if r != '\n' && !printable.Rune(r) {
 					t.Errorf("%q has %U", b.String(), r)
 				}
 			}

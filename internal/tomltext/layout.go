@@ -1,4 +1,4 @@
-package config
+package tomltext
 
 import (
 	"strconv"
@@ -7,9 +7,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxNesting is how deep keys, arrays and inline tables may nest. The file
-// needs 3; the TOML library takes time in the square of it.
-const maxNesting = 16
+// MaxNesting is how deep keys, arrays and inline tables may nest. Our files
+// need 3; the TOML library takes time in the square of it.
+const MaxNesting = 16
 
 // A layout says on which line of a TOML text each key, table and array entry
 // stands, because the TOML library does not. It is used for messages only,
@@ -50,9 +50,9 @@ func newLayout(text string) *layout {
 	return l
 }
 
-// joinPath appends a key to a path, quoting it if it is not a bare key.
-func joinPath(path, key string) string {
-	if key == "" || strings.IndexFunc(key, notBare) >= 0 {
+// JoinPath appends a key to a path, quoting it if it is not a bare key.
+func JoinPath(path, key string) string {
+	if key == "" || strings.IndexFunc(key, NotBare) >= 0 {
 		key = strconv.Quote(key)
 	}
 	if path == "" {
@@ -61,10 +61,11 @@ func joinPath(path, key string) string {
 	return path + "." + key
 }
 
-// entryPath is the path of entry i, from 0, of an array.
-func entryPath(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// EntryPath is the path of entry i, from 0, of an array.
+func EntryPath(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-func notBare(r rune) bool { return r > 0x7f || !isBare(byte(r)) }
+// NotBare reports whether a character needs quotes in a key.
+func NotBare(r rune) bool { return r > 0x7f || !isBare(byte(r)) }
 
 func isBare(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '-'
@@ -142,7 +143,7 @@ func (l *layout) header() (path string, ok bool) {
 		return "", false
 	}
 	for i, key := range keys {
-		path = joinPath(path, key)
+		path = JoinPath(path, key)
 		l.note(path, line)
 		n := l.count[path]
 		if array && i == len(keys)-1 {
@@ -150,7 +151,7 @@ func (l *layout) header() (path string, ok bool) {
 			l.count[path] = n
 		}
 		if n > 0 {
-			path = entryPath(path, n-1)
+			path = EntryPath(path, n-1)
 			l.note(path, line)
 		}
 	}
@@ -166,7 +167,7 @@ func (l *layout) pair(table string, depth int) bool {
 	}
 	path := table
 	for _, key := range keys {
-		path = joinPath(path, key)
+		path = JoinPath(path, key)
 		l.note(path, line)
 	}
 	l.spaces()
@@ -182,7 +183,7 @@ func (l *layout) keys(depth int) ([]string, bool) {
 		if !ok {
 			return nil, false
 		}
-		if keys = append(keys, key); depth+len(keys) > maxNesting {
+		if keys = append(keys, key); depth+len(keys) > MaxNesting {
 			l.tooDeep = l.line
 			return nil, false
 		}
@@ -288,7 +289,7 @@ func (l *layout) value(path string, depth int) bool {
 
 // nest reads an array or an inline table up to its closing bracket.
 func (l *layout) nest(path string, closing byte, depth int) bool {
-	if depth >= maxNesting {
+	if depth >= MaxNesting {
 		l.tooDeep = l.line
 		return false
 	}
@@ -314,7 +315,7 @@ func (l *layout) member(path string, i int, array bool, depth int) bool {
 	if !array {
 		return l.pair(path, depth)
 	}
-	path = entryPath(path, i)
+	path = EntryPath(path, i)
 	l.note(path, l.line)
 	return l.value(path, depth+1)
 }

@@ -1,4 +1,4 @@
-package config
+package tomltext
 
 import (
 	"strings"
@@ -70,15 +70,15 @@ func requireLines(t *testing.T, l *layout, path string, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			requireLines(t, l, joinPath(path, key), inner)
+			requireLines(t, l, JoinPath(path, key), inner)
 		}
 	case []any:
 		for i, inner := range v {
-			requireLines(t, l, entryPath(path, i), inner)
+			requireLines(t, l, EntryPath(path, i), inner)
 		}
 	case []map[string]any:
 		for i, inner := range v {
-			requireLines(t, l, entryPath(path, i), inner)
+			requireLines(t, l, EntryPath(path, i), inner)
 		}
 	}
 }
