@@ -90,7 +90,7 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence"},
+	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
 
 	"cmd/killdeer": {
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",

@@ -72,6 +72,7 @@ func check(cfg *Config, c *collector) {
 	between(c, "wasm.memory_mib", cfg.WASM.MemoryMiB, 1, maxMemoryMiB)
 	between(c, "wasm.spares", cfg.WASM.Spares, 0, maxSpares)
 	checkSinks(cfg.Sinks, c)
+	checkAudit(&cfg.Audit, c)
 }
 
 func checkJournal(j *Journal, c *collector) {

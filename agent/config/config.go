@@ -33,6 +33,7 @@ type Config struct {
 	Packs   Packs   `toml:"packs"`
 	WASM    WASM    `toml:"wasm"`
 	Sinks   []Sink  `toml:"sinks"`
+	Audit   Audit   `toml:"audit"`
 }
 
 // A Sensor says who this sensor is and where it keeps what it must remember.
@@ -227,6 +228,7 @@ func blank() *Config {
 		Rules:   Rules{Packs: []string{"core"}, Operator: []string{}},
 		Packs:   Packs{Trust: "trust.d"},
 		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
+		Audit:   defaultAudit(),
 	}
 }
 
@@ -286,6 +288,7 @@ func (c *Config) complete(dir string) {
 	c.Packs.complete(dir, s.StateDir)
 	resolveGuests(dir, c.Decoy.Personas)
 	resolveGuests(dir, c.Rules.Packs)
+	c.Audit.Policy = resolve(dir, c.Audit.Policy)
 	for i := range c.Sinks {
 		if c.Sinks[i].isPath() {
 			c.Sinks[i].Plugin = resolve(dir, c.Sinks[i].Plugin)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
@@ -53,7 +54,7 @@ var live = []string{"decoy.personas", "rules.packs", "packs.dir", "packs.trust",
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	compare("", reflect.ValueOf(*c), reflect.ValueOf(*next), &keys)
-	return slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(live, k) })
+	return slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(live, k) || strings.HasPrefix(k, "audit.") })
 }
 
 func compare(path string, a, b reflect.Value, keys *[]string) {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/audit"
 	"github.com/killdeer-mcp/killdeer/internal/pack"
 )
 
@@ -44,24 +45,31 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	defer stop()
 	// A second signal ends the process at once: the first one only asked.
 	context.AfterFunc(ctx, stop)
-	c := &cli{}
+	return runWith(ctx, &cli{audit: audit.Run}, args, in, out, errs)
+}
+
+// runWith is run with what audits handed in.
+func runWith(ctx context.Context, c *cli, args []string, in io.Reader, out, errs io.Writer) int {
 	root := c.root()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
 	cmd, err := root.ExecuteContextC(ctx)
-	code := report(errs, err)
+	code := complain(errs, err)
 	if ownCodes(cmd) && code == exitUsage && pack.ClassOf(err) == pack.Other {
 		return exitError
 	}
 	return code
 }
 
-// report prints an error as the user sees it and returns the exit code.
-func report(errs io.Writer, err error) int {
+// complain prints an error as the user sees it and returns the exit code.
+func complain(errs io.Writer, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if v, ok := errors.AsType[verdict](err); ok {
+		return int(v)
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		fmt.Fprintln(errs, faults.Error())
@@ -101,13 +109,14 @@ func misused(cmd *cobra.Command, format string, args ...any) error {
 type cli struct {
 	configFile string
 	json       bool
+	audit      audit.Runner
 }
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "killdeer",
-		Short:         "A decoy MCP server that records, detects and delivers",
-		Long:          "Killdeer is an MCP deception sensor: it looks like a company's integration hub,\nand every byte that whoever finds it sends is recorded and judged.",
+		Short:         "A decoy MCP server that records, detects and delivers; an auditor of real ones",
+		Long:          "Killdeer is an MCP deception sensor: it looks like a company's integration hub,\nand every byte that whoever finds it sends is recorded and judged. It also audits\nreal MCP servers: what they do against what they say.",
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -119,7 +128,7 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
 	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(),
-		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand())
+		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
 	return root
 }
 
