@@ -153,7 +153,7 @@ func (t *terminal) tools(r *evidence.Report) {
 	}
 	rest := t.width - name - 8 - 2*4
 	declared, observed := rest*2/5, rest-rest*2/5
-	t.title("")
+	t.WriteString("\n")
 	t.row(name, declared, observed, "TOOL", "DECLARED", "OBSERVED", "CALLS", "")
 	for _, row := range shown {
 		t.row(name, declared, observed, row.Tool, list(row.Declared), list(row.Observed), fmt.Sprintf("%d/%d", row.OK, row.Calls), short(row.Findings))
@@ -165,7 +165,7 @@ func (t *terminal) tools(r *evidence.Report) {
 
 func (t *terminal) row(name, declared, observed int, tool, says, does, calls, ids string) {
 	if ids != "" {
-		does = strings.TrimPrefix(does+" ["+ids+"]", "- ")
+		does = "[" + ids + "] " + does // first: they must not be cut
 	}
 	t.line("%-*s  %-*s  %-*s  %s", name, show(tool, name), declared, show(says, declared), observed, show(does, observed), calls)
 }
@@ -263,7 +263,7 @@ func (t *terminal) drift(r *evidence.Report) {
 func faultLines(r *evidence.Report) []string {
 	lines := make([]string, len(r.Faults))
 	for i, f := range r.Faults {
-		lines[i] = strings.TrimSpace(f.ID + " " + f.Tool + " " + f.Title + " " + f.Object)
+		lines[i] = strings.Join(slices.DeleteFunc([]string{f.ID, f.Tool, f.Title, f.Object}, func(s string) bool { return s == "" }), "  ")
 	}
 	return lines
 }
