@@ -41,6 +41,7 @@ type Options struct {
 	URL       string   // of one that runs elsewhere: its texts only
 	Manifest  []byte   // a saved answer to tools/list: its texts only
 	Transport string   // stdio, streamable-http or sse
+	Env       []string // names of variables that it wants; it gets planted values
 	Server    string   // its name in a lock or a client's file; may be empty
 
 	Depth       Depth

@@ -159,7 +159,7 @@ func isHash(s string) bool {
 
 // Format returns the text of a lock file.
 func Format(l *evidence.Lock) ([]byte, error) {
-	plain, err := json.Marshal(l)
+	plain, err := json.Marshal(writable(l))
 	if err != nil {
 		return nil, fmt.Errorf("write lock: %w", err)
 	}
@@ -176,6 +176,26 @@ func Format(l *evidence.Lock) ([]byte, error) {
 		return nil, fmt.Errorf("write lock: %d bytes are more than the %d MiB that can be read again", out.Len(), MaxFile>>20)
 	}
 	return out.Bytes(), nil
+}
+
+// writable is a copy of a lock in which what servers call themselves has a canonical
+// form: a name and a version, the rest is of no use here.
+func writable(l *evidence.Lock) *evidence.Lock {
+	out := &evidence.Lock{Version: l.Version, Servers: make(map[string]*evidence.LockedServer, len(l.Servers))}
+	for name, s := range l.Servers {
+		plain := *s
+		var info struct {
+			Name    string `json:"name,omitempty"`
+			Title   string `json:"title,omitempty"`
+			Version string `json:"version,omitempty"`
+		}
+		plain.Server = nil
+		if len(s.Server) > 0 && json.Unmarshal(s.Server, &info) == nil {
+			plain.Server, _ = json.Marshal(info) // strings always have a JSON form
+		}
+		out.Servers[name] = &plain
+	}
+	return out
 }
 
 // Save writes a lock file in one step: a reader sees the old one or the new one.

@@ -119,7 +119,7 @@ type profile struct {
 // --permission-profile". The form knows hosts and ports apart, and neither programs
 // nor variables: it allows at least what the policy does.
 func ToolHive(name string, p *evidence.Policy) ([]byte, error) {
-	f := profile{Name: name, Read: slices.Concat([]string{}, p.Allow.Read), Write: slices.Concat([]string{}, p.Allow.Write)}
+	f := profile{Name: name, Read: append([]string{}, p.Allow.Read...), Write: append([]string{}, p.Allow.Write...)}
 	hosts, ports := []string{}, []int{}
 	for _, entry := range p.Allow.Net {
 		host, port, err := net.SplitHostPort(entry)
@@ -135,7 +135,8 @@ func ToolHive(name string, p *evidence.Policy) ([]byte, error) {
 		hosts = append(hosts, host)
 	}
 	slices.Sort(ports)
-	f.Network.Outbound.AllowHost, f.Network.Outbound.AllowPort = sorted(hosts), slices.Compact(ports)
+	slices.Sort(hosts)
+	f.Network.Outbound.AllowHost, f.Network.Outbound.AllowPort = slices.Compact(hosts), slices.Compact(ports)
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write permission profile: %w", err)

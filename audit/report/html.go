@@ -40,6 +40,7 @@ const (
 	maxCalls     = 2000
 	maxProcesses = 500
 	maxEndpoints = 40 // in the graph; the table has all
+	maxLabel     = 40 // characters of a host in the graph
 )
 
 // pageData is a report as its page shows it.
@@ -201,7 +202,7 @@ func draw(list []evidence.Endpoint) graph {
 			g.More = len(list) - i
 			break
 		}
-		label := fmt.Sprintf("%s:%d %s", printable.Points(e.Name, 60), e.Port, e.Proto)
+		label := fmt.Sprintf("%s:%d %s", cut(printable.Points(e.Name, 0), maxLabel), e.Port, e.Proto)
 		if e.TLS {
 			label += " TLS"
 		}

@@ -46,22 +46,25 @@ func Terminal(w io.Writer, r *evidence.Report, width int, colour bool) error {
 	return nil
 }
 
-// show cuts hostile text to limit characters, all of which print.
+// show cuts hostile text to limit characters, all of which print. A limit of 0 cuts
+// nothing.
 func show(s string, limit int) string {
-	out := printable.Text(s, 0)
-	if limit <= 0 || utf8.RuneCountInString(out) <= limit {
-		return out
+	if limit <= 0 {
+		return printable.Text(s, 0)
 	}
-	return string([]rune(out)[:limit-1]) + "…"
+	return cut(printable.Text(s, 0), limit)
+}
+
+func cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
 }
 
 // line writes one line and cuts it at the width.
 func (t *terminal) line(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if utf8.RuneCountInString(text) > t.width {
-		text = string([]rune(text)[:t.width-1]) + "…"
-	}
-	t.WriteString(strings.TrimRight(text, " ") + "\n")
+	t.WriteString(strings.TrimRight(cut(fmt.Sprintf(format, args...), t.width), " ") + "\n")
 }
 
 // The colours, as SGR parameters of ECMA-48.

@@ -109,7 +109,7 @@ func (f *auditFlags) entry(o *audit.Options, place *report.Place) error {
 	}
 	s := servers[i]
 	f.server = s.Name
-	o.Argv, o.URL, o.Transport, o.Server = s.Argv, s.URL, s.Transport, s.Name
+	o.Argv, o.URL, o.Transport, o.Server, o.Env = s.Argv, s.URL, s.Transport, s.Name, s.Env
 	o.Others = slices.Delete(names, i, i+1)
 	*place = report.Place{File: relative(f.mcpJSON), Line: func(string) int { return s.Line }}
 	return nil

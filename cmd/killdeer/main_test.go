@@ -19,7 +19,7 @@ import (
 )
 
 // TestMain makes this test binary more programs, by the name under which it is
-// started: killdeer itself; its sinks; and mcp, a client for scripts.
+// started: killdeer itself, also with audits that run nothing; its sinks; and mcp, a client for scripts.
 func TestMain(m *testing.M) {
 	syscall.Umask(syscall.Umask(0o022) | 0o022) // a sink's program must be its owner's to change
 	testscript.Main(tests{m}, map[string]func(){
@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"killdeer-sink-syslog":  sinkMain(syslogsink.New),
 		"killdeer-sink-webhook": sinkMain(webhooksink.New),
 		"mcp":                   mcpMain,
+		"killdeer-audits":       auditsMain,
 	})
 }
 
