@@ -39,7 +39,7 @@ func TestFaults(t *testing.T) {
 		{"no way", `{"servers": {"a": {}}}`, "neither a command nor a url"},
 		{"type", `{"servers": {"a": {"command": ["x"]}}}`, `server "a": json`},
 		{"nul", `{"servers": {"a": {"command": "x\u0000"}}}`, "NUL"},
-		{"many words", `{"servers": {"a": {"command": "x", "args": [` + strings.Repeat(`"",`, 2000) + `]}}}`, "2000"},
+		{"many words", `{"servers": {"a": {"command": "x", "args": [` + strings.Repeat(`"",`, 2000) + `]}}}`, "2001 arguments"},
 		{"many servers", `{"servers": {` + strings.Repeat(`"a":{},`, 3) + `"b":{}}}`, "neither"},
 		{"deep", strings.Repeat("[", 100000), "nested deeper than 64"},
 		{"open comment", `{"servers": /* `, "not the configuration"},

@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
-		{"syntax", "[allow]\nnet = ", "p:2: column 7"},
+		{"syntax", "[allow]\nnet = ", "p:2: column 6"},
 		{"table", "x = 1", "p:1: x: unknown key, want one of allow, suppress"},
 		{"key", "[allow]\nnets = []", "p:2: allow.nets: unknown key"},
 		{"key of suppress", "[[suppress]]\nid = \"AUD-N01\"\nreason = \"x\"\ntools = \"y\"", "p:4: suppress[0].tools: unknown key"},
