@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/audit/exercise"
 	"github.com/killdeer-mcp/killdeer/audit/sandbox"
@@ -25,6 +27,7 @@ type life struct {
 	proc   *process
 	watch  *watch
 	before *sandbox.Snapshot
+	last   bool // the greeting is the second that is tried
 
 	canaries []evidence.Canary
 }
@@ -34,9 +37,9 @@ type life struct {
 func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence.Pass, error) {
 	l := &life{run: r, plan: p, budget: budget}
 	err := l.live(ctx)
-	if errors.Is(err, exercise.ErrNotModern) && ctx.Err() == nil {
+	if other, ok := otherEra(err); ok && ctx.Err() == nil {
 		l = &life{run: r, plan: p, budget: budget}
-		l.plan.era = exercise.Legacy
+		l.plan.era, l.last = other, true
 		err = l.live(ctx)
 	}
 	if err != nil {
@@ -52,6 +55,20 @@ func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence
 		}
 	}
 	return l.pass, nil
+}
+
+// errRefused says that a server refused the older greeting.
+var errRefused = errors.New("the server refuses initialize")
+
+// otherEra is how to greet a server anew that has not understood the first greeting.
+func otherEra(err error) (exercise.Era, bool) {
+	switch {
+	case errors.Is(err, exercise.ErrNotModern):
+		return exercise.Legacy, true
+	case errors.Is(err, errRefused):
+		return exercise.Modern, true
+	}
+	return "", false
 }
 
 // live is a life from the making of its box to the end of that.
@@ -71,14 +88,14 @@ func (l *life) live(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	defer l.watch.close()
+	if l.before, err = l.box.Snapshot(); err != nil {
+		return fmt.Errorf("look at the server's folders: %w", err)
+	}
 	l.pass = &evidence.Pass{
 		Name: l.plan.name, Change: l.plan.change, Traced: t != nil, Home: l.box.Home(),
 		Dir: l.box.Dir(), Roots: []string{l.box.Dir()}, Begin: time.Now(), Clock: evidence.Clock{MonoNS: exercise.Monotonic()},
 	}
 	l.canaries = append(slices.Clone(l.box.Canaries()), exercise.Canaries(l.number(), l.plan.name)...)
-	if l.before, err = l.box.Snapshot(); err != nil {
-		return fmt.Errorf("look at the server's folders: %w", err)
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limited, stop := context.WithTimeoutCause(ctx, l.budget, fmt.Errorf("the time of the pass ended: %s", l.budget.Round(time.Second)))
@@ -131,11 +148,18 @@ func (l *life) start(ctx context.Context, cancel context.CancelCauseFunc) error 
 func (l *life) exercise(ctx context.Context) error {
 	s, err := exercise.Open(ctx, l.proc.stdio, l.options(), l.pass)
 	if err != nil {
-		if errors.Is(err, exercise.ErrNotModern) {
+		switch _, refused := errors.AsType[*jsonrpc.Error](err); {
+		case l.last:
+		case errors.Is(err, exercise.ErrNotModern):
 			return err
+		case refused:
+			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		l.pass.Faults = append(l.pass.Faults, err.Error())
 		return nil
+	}
+	if l.plan.up != nil {
+		close(l.plan.up)
 	}
 	s.Exercise(ctx)
 	after, err := l.box.Snapshot()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 )
@@ -16,92 +15,81 @@ func (r *run) local(ctx context.Context) error {
 	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
 	}
-	first, rest := plans(r.opts.Depth)
-	if r.program == "" {
-		rest = withoutTracer(rest)
-	}
+	first, rest := r.planned()
 	r.total = 1 + len(rest)
-	whole := available(r.opts.Budget, r.started)
-	budget := whole
-	if len(rest) > 0 {
-		budget /= firstShare
-	}
-	err := r.stage("pass "+first.name, func() error {
-		p, err := r.live(ctx, first, budget)
-		if err == nil {
-			r.keep(p)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var tasks sync.WaitGroup
+	var failed error
+	first.up = make(chan struct{})
+	ended := make(chan struct{})
+	tasks.Go(func() {
+		defer close(ended)
+		if failed = r.pass(ctx, first, available(r.opts.Budget, r.started)); failed != nil {
+			cancel()
 		}
-		return err
 	})
-	if err != nil || len(rest) == 0 || !r.worthwhile() {
-		return err
+	var err error
+	select {
+	case <-first.up: // others are worth their time only if the server comes up
+		if err = r.follow(ctx, rest); err != nil {
+			cancel()
+		}
+	case <-ended:
 	}
-	return r.follow(ctx, rest)
+	tasks.Wait()
+	return errors.Join(failed, err)
 }
 
-// worthwhile reports whether the first pass makes others worth their time: the
-// server came up, and somebody watched.
-func (r *run) worthwhile() bool {
-	p := r.audit.Passes[0]
-	if p.TracerDied == "" && p.Server != nil {
-		return true
-	}
-	return false
-}
-
-// withoutTracer leaves out the pass that differs by its tracer alone.
-func withoutTracer(all []plan) (some []plan) {
+// planned are the passes that can be made.
+func (r *run) planned() (first plan, rest []plan) {
+	first, all := plans(r.opts.Depth)
 	for _, p := range all {
-		if !p.blind {
-			some = append(some, p)
+		switch {
+		case p.blind && r.program == "": // its tracer alone would set it apart
+		case p.clock && r.clock.spec == "":
+			r.notes = append(r.notes, "pass "+p.name+" was left out: "+r.noClock)
+		default:
+			rest = append(rest, p)
 		}
 	}
-	return some
+	return first, rest
 }
 
-// follow makes the other passes, some side by side.
-func (r *run) follow(ctx context.Context, rest []plan) error {
-	var names []string
-	var wanted []plan
-	for _, p := range rest {
-		if p.clock && r.clock.spec == "" {
-			r.note("pass " + p.name + " was left out: " + r.noClock)
-			continue
-		}
-		wanted, names = append(wanted, p), append(names, p.name)
+// pass makes a pass and keeps it.
+func (r *run) pass(ctx context.Context, p plan, budget time.Duration) error {
+	name := "pass " + p.name
+	if p.client != "" {
+		name += " (" + p.client + ")"
 	}
-	rounds := (len(wanted) + sideBySide - 1) / sideBySide
-	if rounds == 0 {
-		return nil
-	}
-	budget := available(r.opts.Budget, r.started) / time.Duration(rounds)
-	return r.stage("passes "+strings.Join(names, ", "), func() error {
-		var tasks sync.WaitGroup
-		errs := make([]error, len(wanted))
-		places := make(chan struct{}, sideBySide)
-		for i, p := range wanted {
-			places <- struct{}{}
-			tasks.Go(func() {
-				defer func() { <-places }()
-				pass, err := r.live(ctx, p, budget)
-				if errs[i] = err; err == nil {
-					r.keep(pass)
-				}
-			})
+	return r.stage(name, func() error {
+		made, err := r.live(ctx, p, budget)
+		if err == nil {
+			r.keep(made)
 		}
-		tasks.Wait()
-		return errors.Join(errs...)
+		return err
 	})
 }
 
-// note adds to what is said in the report of what was not done.
-func (r *run) note(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.audit.Passes) > 0 {
-		p := r.audit.Passes[0]
-		p.Faults = append(p.Faults, text)
+// follow makes the other passes, some at a time, beside the first.
+func (r *run) follow(ctx context.Context, rest []plan) error {
+	rounds := max(1, (len(rest)+sideBySide-1)/sideBySide)
+	budget := available(r.opts.Budget, r.started) / time.Duration(rounds)
+	errs := make([]error, len(rest))
+	places := make(chan struct{}, sideBySide)
+	var tasks sync.WaitGroup
+	for i, p := range rest {
+		places <- struct{}{}
+		if ctx.Err() != nil {
+			break // the report says which passes were left out
+		}
+		tasks.Go(func() {
+			defer func() { <-places }()
+			errs[i] = r.pass(ctx, p, budget)
+		})
 	}
+	tasks.Wait()
+	return errors.Join(errs...)
 }
 
 // setUp finds the server, the tracer and the clock.
@@ -117,10 +105,13 @@ func (r *run) setUp(ctx context.Context) error {
 	if r.server, err = prepare(r.opts.Argv, dir, r.opts.Sandbox); err != nil {
 		return err
 	}
+	r.notes = append(r.notes, r.server.notes...)
 	if err := r.findTracer(ctx); err != nil {
 		return err
 	}
-	r.clock, r.noClock = findClock(ctx)
+	if r.opts.Depth != Quick {
+		r.clock, r.noClock = findClock(ctx)
+	}
 	t := &r.audit.Target
 	t.Install = r.server.install
 	t.Dir = usualHome + "/work"
@@ -132,8 +123,8 @@ func (r *run) setUp(ctx context.Context) error {
 func (r *run) describe(l *life) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := &r.audit.Machine
-	if m.Sandbox = l.box.Describe(); l.plan.name == usual.name {
+	r.audit.Machine.Sandbox = l.box.Describe()
+	if l.plan.name == usual.name {
 		r.audit.Target.Dir, r.audit.Target.Roots = l.box.Dir(), []string{l.box.Dir()}
 	}
 }

@@ -15,9 +15,10 @@ type plan struct {
 	change string // in words
 	home   string
 	client string
-	list   bool // nothing is called
-	clock  bool // a later and faster one
-	blind  bool // without a tracer
+	list   bool          // nothing is called
+	clock  bool          // a later and faster one
+	blind  bool          // without a tracer
+	up     chan struct{} // closed when the server has answered; may be nil
 
 	era     exercise.Era
 	answers exercise.Answers
@@ -66,9 +67,8 @@ func plans(d Depth) (first plan, rest []plan) {
 
 // How the time of an audit is divided.
 const (
-	sideBySide  = 3                // passes
+	sideBySide  = 3                // passes beside the first
 	keptBack    = 10 * time.Second // of the budget, to end and judge; a quarter at most
-	firstShare  = 2                // the first pass gets at most the half, if others follow
 	quickCall   = 4 * time.Second  // most that a quick pass waits for a call
 	boxOverhead = 20 * time.Second // of a box, beyond the pass in it
 )

@@ -52,6 +52,7 @@ type run struct {
 	mu     sync.Mutex // passes run side by side
 	total  int        // passes that are planned
 	gaps   []string   // what the boxes did not cover
+	notes  []string   // what was left out, for the report
 	opened []tracer   // started, and used by no pass yet
 
 	program string // the tracer's; empty: none
@@ -113,6 +114,9 @@ func (r *run) keep(p *evidence.Pass) {
 // conclude judges what was gathered, and makes the report of it.
 func (r *run) conclude() (*evidence.Report, error) {
 	sortPasses(r.audit.Passes)
+	if p := r.audit.Passes[0]; len(r.notes) > 0 {
+		p.Faults = append(p.Faults, r.notes...)
+	}
 	var v evidence.Verdict
 	_ = r.stage("judging", func() error { v = judge.Judge(r.audit, r.judgeOptions()); return nil })
 	out := report.Build(r.audit, v)

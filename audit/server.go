@@ -57,17 +57,11 @@ func prepare(argv []string, dir string, sealed bool) (*server, error) {
 		return nil, err
 	}
 	s := &server{mounts: in.Mounts, path: in.Path}
-	for i := range s.mounts {
-		m := &s.mounts[i]
+	for _, m := range in.Mounts {
 		s.install = append(s.install, m.Target)
-		if m.Source != in.Folder || !sealed {
-			continue
-		}
-		if small(m.Source) {
-			m.Mode = sandbox.Copy
-		} else {
-			s.notes = append(s.notes, fmt.Sprintf("%s is larger than %d MiB or %d files: the server could not write there", m.Source, maxCopy>>20, maxCopyFiles))
-		}
+	}
+	if in.Folder != "" && sealed {
+		s.writable(ownFolder(in))
 	}
 	for i, arg := range in.Argv {
 		if i == 0 || arg != argv[i] { // the command, and the script that it runs
@@ -77,6 +71,47 @@ func prepare(argv []string, dir string, sealed bool) (*server, error) {
 		s.argument(arg, dir, sealed)
 	}
 	return s, nil
+}
+
+// dependencies are folders in a server's own that hold others' code. The server may
+// read them.
+var dependencies = []string{"node_modules", ".venv", "venv"}
+
+// ownFolder is the folder of the package that a script belongs to, or else the one
+// that is shown for it: what lies beside other packages is theirs.
+func ownFolder(in sandbox.Install) string {
+	for _, arg := range in.Argv[1:] {
+		real, err := filepath.EvalSymlinks(arg)
+		if err != nil || !strings.HasPrefix(real, in.Folder+"/") {
+			continue
+		}
+		for dir := filepath.Dir(real); dir != in.Folder; dir = filepath.Dir(dir) {
+			if _, err := os.Stat(filepath.Join(dir, "package.json")); err == nil {
+				return dir
+			}
+		}
+	}
+	return in.Folder
+}
+
+// writable gives the server a copy of its own folder: many write beside their code.
+// What it brought along stays read-only, and a history of versions stays outside.
+func (s *server) writable(dir string) {
+	if !small(dir) {
+		s.notes = append(s.notes, fmt.Sprintf("%s is larger than %d MiB or %d files: the server could not write there", dir, maxCopy>>20, maxCopyFiles))
+		return
+	}
+	s.mounts = append(s.mounts, sandbox.Mount{Source: dir, Target: dir, Mode: sandbox.Copy, Empty: append(slices.Clone(dependencies), ".git")})
+	for _, name := range dependencies {
+		if at := filepath.Join(dir, name); isFolder(at) {
+			s.mounts = append(s.mounts, sandbox.Mount{Source: at, Target: at})
+		}
+	}
+}
+
+func isFolder(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.IsDir()
 }
 
 // argument adds a word of the command line as the box has it.
@@ -130,6 +165,9 @@ func small(dir string) bool {
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if d.IsDir() && (slices.Contains(dependencies, d.Name()) || d.Name() == ".git") {
+			return fs.SkipDir
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			bytes += info.Size()

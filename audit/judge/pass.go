@@ -16,8 +16,8 @@ import (
 // pass is one life of the server, indexed.
 type pass struct {
 	*evidence.Pass
-	dir      string   // that the server started in
-	roots    []string // that it may use
+	dir      string            // that the server started in
+	roots    []string          // that it may use
 	seen     []sdk.Observation // acts, in their order of time
 	procs    procs
 	canaries map[string]evidence.Canary // by id
