@@ -92,10 +92,10 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
 	"internal/bench":      {},
