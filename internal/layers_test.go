@@ -54,6 +54,8 @@ var mayImport = map[string][]string{
 	"internal/guests/squeeze":         {},
 	"internal/guests/squeeze/squeeze": {"internal/guests/squeeze"},
 	"internal/clients":                {},
+	"internal/auditfixtures":          {},
+	"internal/auditfixtures/server":   {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
 	"audit/evidence":                  {"sdk"},
 	"audit/judge/canary":              {"sdk", "audit/evidence"},
@@ -120,7 +122,7 @@ var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world",
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
-	"internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
+	"internal/auditfixtures", "internal/auditfixtures/server", "internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
 	"plugins/sinktest", "plugins/encode/encodetest", "tracers/tracetest",
 }
 
