@@ -214,4 +214,5 @@ type Canary struct {
 	Source string // path as the server sees it, or the variable's name
 	Kind   string // file, env, socket, argument or answer
 	Values []string
+	Text   string // of a file: all of it, with what is no secret
 }
