@@ -88,11 +88,15 @@ func (p *pass) isNew(name string) bool { return p.made[name] }
 func (p *pass) differs(name string) bool { return p.differing[name] }
 
 func (c *court) judgeChange(p *pass, k change) {
-	w := c.pathWhy(p, k.m, k.obs, k.name, k.class, true)
 	verb := "writes "
 	if k.gone {
 		verb = "deletes "
 	}
+	if p.ofProbe(k.name) {
+		c.note(k.m.tool(), verb+string(k.class), argument)
+		return
+	}
+	w := c.pathWhy(p, k.m, k.obs, k.name, k.class, true)
 	c.note(k.m.tool(), verb+string(k.class), w)
 	c.behaved(p, k.m, func(b *evidence.Behaviour) { b.Writes = append(b.Writes, string(k.class)) })
 	if w != none && k.m.call == nil && !c.starts(p, k.name) && !within(k.name, "/var/log") {
@@ -132,6 +136,10 @@ func (c *court) tampers(p *pass, k change, w why, f sdk.Finding) bool {
 
 // persists reports whether a change makes something run later.
 func (c *court) persists(p *pass, k change, w why, f sdk.Finding) bool {
+	if strings.HasSuffix(k.name, ".sample") && strings.Contains(k.name, "/hooks/") { // nothing runs it under that name
+		c.note(k.m.tool(), "fills "+string(k.class), runtime)
+		return true
+	}
 	if !c.starts(p, k.name) || w == argument || w == declared || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir && !strings.Contains(k.name, "/hooks") && !within(k.name, "/etc") {
 		return false
 	}

@@ -27,6 +27,7 @@ type pass struct {
 	names    map[string]string // name by address, from look-ups
 	asked    map[int]*asked    // what a call asked for
 	events   []event           // what happened to tools, for comparing passes
+	probes   []string          // payloads, as paths: a server that takes one for a path keeps to it in later calls
 
 	calls     map[int]*evidence.Call
 	tunnels   map[string]bool             // names below which planted values were asked for
@@ -97,10 +98,40 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	for _, call := range p.Calls {
 		if call != nil {
 			n.calls[call.N] = call
+			n.takeProbes(call)
 			n.asked[call.N] = c.asks(n, call)
 		}
 	}
 	return n
+}
+
+// takeProbes notes what the payloads of a call are as paths.
+func (p *pass) takeProbes(call *evidence.Call) {
+	if call.Marker == "" {
+		return
+	}
+	eachString(call.Args, func(s string) {
+		if !strings.Contains(s, call.Marker) || len(p.probes) >= maxProbes {
+			return
+		}
+		if path.IsAbs(s) {
+			p.probes = append(p.probes, path.Clean(s))
+			return
+		}
+		for _, base := range slices.Concat([]string{p.dir, p.Home}, p.roots) {
+			p.probes = append(p.probes, path.Join(base, s))
+		}
+	})
+}
+
+const maxProbes = 4000 // paths of one pass
+
+// ofProbe reports whether a path is one of the payloads, lies below it, or is a
+// folder that only its spelling makes.
+func (p *pass) ofProbe(name string) bool {
+	return slices.ContainsFunc(p.probes, func(probe string) bool {
+		return within(name, probe) || within(probe, name) && strings.ContainsAny(name, "$'(")
+	})
 }
 
 // ofClock reports whether an act is that of the library which makes time run ahead.
