@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 	"audit/judge/wording":             {"rules/fold"},
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
 	"audit/clientconf":                {},
+	"audit/fetch":                     {},
 	"audit/lock":                      {"sdk", "audit/evidence"},
 	"audit/policy":                    {"sdk", "audit/evidence", "internal/tomltext"},
 	"audit/push":                      {"sdk", "audit/evidence"},
@@ -92,7 +93,7 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
