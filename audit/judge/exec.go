@@ -215,7 +215,7 @@ func (c *court) injected(p *pass, o *sdk.Observation) {
 }
 
 func traceMe(o *sdk.Observation) bool {
-	return strings.Contains(o.Path+strings.Join(o.Argv, " "), "TRACEME")
+	return strings.Contains(o.Detail, "TRACEME")
 }
 
 // privileged reports attempts to gain rights. Browsers make namespaces for their

@@ -37,9 +37,36 @@ func (c *court) judgeOperation() {
 		c.operational(nil, "AUD-T05", "behaviour was not observed", "coverage")
 	case cov.Calls > 0 && cov.CallsOK == 0:
 		c.operational(nil, "AUD-T05", "no call succeeded", "coverage")
+	case len(c.unlisted()) > 0:
+		c.operational(nil, "AUD-T05", "not everything that it offers was listed", "coverage", c.unlisted()...)
+	case started && cov.Calls == 0 && slices.ContainsFunc(c.passes, func(p *pass) bool { return len(p.Catalog) > 0 }):
+		c.operational(nil, "AUD-T05", "there was nothing to call", "coverage")
+	case started && cov.ToolsCalled < cov.Tools && c.leftEarly():
+		c.operational(nil, "AUD-T05", fmt.Sprintf("the exercise ended when %d of %d tools had been called", cov.ToolsCalled, cov.Tools), "coverage")
 	case (started || cov.Calls > 0) && cov.Tools > 0 && (cov.ToolsOK == 0 || cov.Ratio < c.opts.MinCoverage):
 		c.operational(nil, "AUD-T05", fmt.Sprintf("%d of %d tools succeeded", cov.ToolsOK, cov.Tools), "coverage")
 	}
+}
+
+// unlisted are the reasons why a list was never had whole.
+func (c *court) unlisted() (why []string) {
+	for _, p := range c.passes {
+		for _, cat := range p.Catalog {
+			if len(cat.Errors) == 0 {
+				return nil
+			}
+			why = cat.Errors
+		}
+	}
+	return why
+}
+
+// leftEarly reports whether every pass ended before the lists were made again: the
+// server was gone, or silent for too long.
+func (c *court) leftEarly() bool {
+	return len(c.passes) > 0 && !slices.ContainsFunc(c.passes, func(p *pass) bool {
+		return slices.ContainsFunc(p.Spans, func(s evidence.Span) bool { return s.Phase == evidence.Relist })
+	})
 }
 
 // tracing reports a tracer that died or lost something: such a pass proves nothing

@@ -226,8 +226,7 @@ func speaking() []Fixture {
 func hiding() []Fixture {
 	return []Fixture{
 		harm("tracer-pid", "convert_units", "C01", "E01"),
-		harm("tracer-shy", "make_slug", "E01", "E02", "C02").on(Default),
-		harm("observer-shy", "align_table", "E01", "E02").on(Default),
+		script(harm("tracer-shy-python", "monogram", "E01", "E02", "C02").on(Default), "shy.py"),
 		harm("sandbox-looks", "align_table", "E01"),
 		harm("long-text-only", "format_note", "C01", "E05").on(Default),
 		harm("io-uring", "convert_units", "E06"),

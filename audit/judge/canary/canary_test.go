@@ -50,6 +50,7 @@ var hidings = map[string]struct {
 	"base64 behind 2": {func(s string) string { return base64.URLEncoding.EncodeToString([]byte("k=" + s + "t")) }, "base64"},
 	"base32":          {func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) }, "base32"},
 	"base32 behind 3": {func(s string) string { return strings.ToLower(base32.StdEncoding.EncodeToString([]byte("abc" + s))) }, "base32"},
+	"base32 extended": {func(s string) string { return strings.ToLower(base32.HexEncoding.EncodeToString([]byte(s))) }, "base32"},
 	"percent":         {func(s string) string { return percent(s) }, "percent+raw"},
 	"query":           {url.QueryEscape, ""},
 	"rot13":           {rot13, "rot13"},

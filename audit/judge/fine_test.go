@@ -1,0 +1,184 @@
+package judge_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/audit/judge"
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
+
+const pem = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + sshValue + "\n"
+
+// planted gives the key of an audit its text.
+func planted(a *evidence.Audit) *evidence.Audit {
+	for i := range a.Canaries {
+		if a.Canaries[i].ID == "file:.ssh/id_rsa" {
+			a.Canaries[i].Text = pem
+		}
+	}
+	return a
+}
+
+func (l *life) mkdir(name string) {
+	l.saw(sdk.Observation{Kind: sdk.ObservedMkdir, Syscall: "mkdirat", Path: name})
+}
+
+// The first bytes of a key are no secret, but they were the file's.
+func TestPartOfFile(t *testing.T) {
+	sends := func(what string) sdk.Finding {
+		v := verdict(t, planted(one(formats, func(l *life) {
+			l.read(home + "/.ssh/id_rsa")
+			l.flow("", "93.184.216.34", 80, what)
+		})), judge.Options{})
+		i := slices.IndexFunc(v.Findings, func(f sdk.Finding) bool { return f.ID == "AUD-C02" })
+		if i < 0 {
+			t.Fatalf("%q: no AUD-C02 among %q", what, results(v))
+		}
+		return v.Findings[i]
+	}
+	for _, tt := range []struct {
+		name, what, evidence string
+		severity             sdk.Severity
+		confidence           sdk.FindingConfidence
+	}{
+		{"its beginning", pem[:32], "32 bytes sent to 93.184.216.34:80 held 32 bytes of the file, from byte 0", sdk.SeverityCritical, sdk.FindingObserved},
+		{"its middle, behind a head", "POST / HTTP/1.1\r\n\r\n" + pem[11:30], "38 bytes sent to 93.184.216.34:80 held 19 bytes of the file, from byte 11", sdk.SeverityCritical, sdk.FindingObserved},
+		{"too little", pem[:15] + "........", "23 bytes sent to 93.184.216.34:80 in the call that read it", sdk.SeverityHigh, sdk.FindingCorrelated},
+	} {
+		f := sends(tt.what)
+		if f.Severity != tt.severity || f.Confidence != tt.confidence || !cmp.Equal(f.Evidence, []string{tt.evidence}) {
+			t.Errorf("%s: %s %s %q, want %s %s %q", tt.name, f.Severity, f.Confidence, f.Evidence, tt.severity, tt.confidence, tt.evidence)
+		}
+	}
+}
+
+// A tunnel through the DNS is one place, and no report holds a piece of what went
+// through it.
+func TestTunnel(t *testing.T) {
+	v := verdict(t, one(formats, func(l *life) {
+		l.read(home + "/.aws/credentials")
+		for i, n := range labels("A"+awsValue, "t.example.net") {
+			l.lookup(n)
+			l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "sendto", Ret: 60, Data: []byte(n), Peer: &sdk.Peer{Family: "inet", Addr: "192.0.2.53", Port: 53}})
+			l.lookup(strings.Repeat("q", i+1) + ".t.example.net") // too short to be known
+		}
+	}), judge.Options{})
+	if d := cmp.Diff([]string{"C01 format_note", "C03 format_note", "N01 format_note"}, results(v)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	for _, f := range v.Findings {
+		if f.ID == "AUD-N01" && f.Object != "*.example.net" {
+			t.Errorf("it names %q", f.Object)
+		}
+	}
+}
+
+func TestFine(t *testing.T) {
+	closed := tool("sync_notes", "Keeps notes.", `"annotations":{"openWorldHint":false}`)
+	for name, tt := range map[string]struct {
+		audit *evidence.Audit
+		want  []string
+	}{
+		"its own host in a closed world": {one(closed, func(l *life) { l.flow("api.notebook.dev", "198.18.0.5", 443, "x") }), []string{"N01 sync_notes", "N02 sync_notes"}},
+		"its own host while idle": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			l.call(plainTool, `{}`, nil)
+			l.idle(func() { l.flow("api.notebook.dev", "198.18.0.5", 443, "x") })
+			return a
+		}(), []string{"N05"}},
+		"its own host":               {one(formats, func(l *life) { l.flow("api.notebook.dev", "198.18.0.5", 443, "x") }), nil},
+		"a host that begins like it": {one(formats, func(l *life) { l.flow("api.notebookapp.dev", "198.18.0.5", 443, "x") }), nil},
+		"a host that holds its name": {one(formats, func(l *life) { l.flow("steals-from-mynotebook.dev", "198.18.0.5", 443, "x") }), []string{"N01 format_note"}},
+		"a folder on the way to a file": {one(formats, func(l *life) {
+			l.mkdir(home + "/.local")
+			l.mkdir(home + "/.local/share/notebook")
+			l.write(home + "/.local/share/notebook/x")
+		}), nil},
+		"a folder on the way to a unit": {one(formats, func(l *life) {
+			l.mkdir(home + "/.config/systemd")
+			l.mkdir(home + "/.config/systemd/user")
+			l.write(home + "/.config/systemd/user/x.service")
+		}), []string{"F02 format_note"}},
+		"a folder for nothing": {one(formats, func(l *life) { l.mkdir(home + "/Documents/new") }), []string{"F01 format_note"}},
+		"our own payload": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			c := l.call(plainTool, `{"text":"$(touch /tmp/m1)"}`, func() { l.child("/usr/bin/touch", []string{"touch", "/tmp/m1"}, func() { l.write("/tmp/m1") }) })
+			c.Marker = "/tmp/m1"
+			return a
+		}(), []string{"X02 format_note"}},
+		"a look for a tracer": {one(formats, func(l *life) {
+			l.saw(sdk.Observation{Kind: sdk.ObservedPtrace, Syscall: "ptrace", Ret: -1, Errno: "EPERM", Detail: "PTRACE_TRACEME"})
+		}), []string{"E01 format_note"}},
+		"a hand in another process": {one(formats, func(l *life) {
+			l.saw(sdk.Observation{Kind: sdk.ObservedPtrace, Syscall: "ptrace", Ret: -1, Errno: "EPERM", Detail: "PTRACE_ATTACH, 4711"})
+		}), []string{"X04 format_note"}},
+		"a sum sent in two calls": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			half := len(awsValue) / 2
+			for i, part := range []string{"A" + awsValue[:half], awsValue[half:]} {
+				l.call(plainTool, `{"text":"`+strings.Repeat("a", i)+`"}`, func() {
+					l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "sendto", Ret: int64(len(part)), Data: []byte(part), Peer: &sdk.Peer{Family: "unix", Addr: "@collector"}})
+				})
+			}
+			return a
+		}(), []string{"C05 format_note"}},
+		"starts that are refused, long after the call": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			l.call(plainTool, `{}`, func() { l.child("/srv/app/breed", []string{"breed"}, nil) })
+			breed := l.Observations[len(l.Observations)-1].PID
+			l.idle(func() {
+				for range 20 {
+					l.saw(sdk.Observation{PID: breed, PPID: serverPID, Kind: sdk.ObservedFork, Syscall: "clone", Ret: -1, Errno: "EAGAIN"})
+				}
+			})
+			return a
+		}(), []string{"R01 format_note"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := verdict(t, tt.audit, judge.Options{})
+			if d := cmp.Diff(tt.want, results(v)); d != "" {
+				t.Errorf("findings (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// What was not looked at is not clean.
+func TestNotLookedAt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(*evidence.Pass)
+		want  string
+	}{
+		"lists that fail": {func(p *evidence.Pass) {
+			p.Catalog = []evidence.Catalog{{Phase: evidence.List, Errors: []string{"tools/list: database is locked"}}}
+		}, "inconclusive"},
+		"a list that fails at first": {func(p *evidence.Pass) {
+			p.Catalog = append([]evidence.Catalog{{Phase: evidence.List, Errors: []string{"tools/list: busy"}}}, p.Catalog...)
+		}, "clean"},
+		"nothing to call": {func(p *evidence.Pass) { p.Catalog, p.Calls = []evidence.Catalog{{Phase: evidence.List}}, nil }, "inconclusive"},
+		"an end in the middle": {func(p *evidence.Pass) {
+			p.Catalog[0].Tools = append(p.Catalog[0].Tools, sdk.RawJSON(tool("never_called", "Formats.")))
+		}, "inconclusive"},
+		"a tool that was left out": {func(p *evidence.Pass) {
+			p.Catalog[0].Tools = append(p.Catalog[0].Tools, sdk.RawJSON(tool("never_called", "Formats.")))
+			p.Spans = append(p.Spans, evidence.Span{Phase: evidence.Relist, From: 1 << 60, To: 1 << 60})
+		}, "clean"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := one(formats, func(*life) {})
+			tt.spoil(a.Passes[0])
+			if v := verdict(t, a, judge.Options{}); v.Outcome != tt.want {
+				t.Errorf("outcome %q, want %q: %q", v.Outcome, tt.want, v.Reasons)
+			}
+		})
+	}
+}
