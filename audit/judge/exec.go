@@ -66,7 +66,7 @@ func (c *court) executed(p *pass, o *sdk.Observation) {
 	w := c.execWhy(p, m, o, x)
 	name := x.program()
 	c.note(m.tool(), "runs "+name, w)
-	if m.phase == evidence.Startup && w == none && !slices.Contains(carriers, name) {
+	if (m.phase == evidence.Startup || m.phase == evidence.Install) && w == none && !slices.Contains(carriers, name) {
 		return // the way in which it is started
 	}
 	c.behaved(p, m, func(b *evidence.Behaviour) { b.Execs = append(b.Execs, name) })
