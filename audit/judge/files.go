@@ -23,6 +23,7 @@ type change struct {
 
 // judgeFiles judges what was written, deleted, and searched for secrets.
 func (c *court) judgeFiles(p *pass) {
+	c.attempts(p)
 	all := c.changes(p)
 	for _, k := range all {
 		if !wayTo(k, all) {
@@ -30,6 +31,28 @@ func (c *court) judgeFiles(p *pass) {
 		}
 	}
 	c.enumeration(p)
+}
+
+// attempts reports files of the system that the server tried to change, where they
+// make something run later. That it may not is the sandbox's doing.
+func (c *court) attempts(p *pass) {
+	for i := range p.seen {
+		o := &p.seen[i]
+		name := p.pathOf(o, p.dir)
+		if o.Ret >= 0 || !o.Access.Write || !listed(startRoots, name) || !slices.Contains([]string{"EACCES", "EPERM", "EROFS", "ENOENT"}, o.Errno) || p.ofProbe(name) {
+			continue
+		}
+		m := p.when(o.MonoNS)
+		if w := c.pathWhy(p, m, o, name, c.classOf(p, name), true); w != none && w != runtime {
+			c.note(m.tool(), "tries to write "+name, w)
+			continue
+		}
+		p.add(m, "persist "+path.Base(name), false)
+		c.report(p, m, sdk.Finding{
+			ID: "AUD-F02", Title: "tries to write " + name + ", which makes programs run or act later", Object: name, Syscall: o.Syscall,
+			Processes: p.commands(o), Evidence: []string{act(o, name)}, Confidence: confidence(m), Provenance: string(none),
+		})
+	}
 }
 
 // wayTo reports whether a folder was only made for what was then put into it,
@@ -162,7 +185,7 @@ func (c *court) persists(p *pass, k change, w why, f sdk.Finding) bool {
 // contradicts reports changes that a tool's annotations rule out. Its own state,
 // caches and temporary files are none of those.
 func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
-	if k.m.call == nil || k.m.call.Kind != "tool" || w == own || w == declared || k.class == inProc || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir || p.made[k.name] && w != argument && k.class == inRoot && k.gone {
+	if k.m.call == nil || k.m.call.Kind != "tool" || w == own || w == declared || k.class == inProc || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir || w != argument && k.class == inRoot && k.gone && p.passing(k) {
 		return false
 	}
 	t := c.says.of(k.m)
@@ -186,6 +209,12 @@ func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
 	p.add(k.m, "contradicts "+verb+string(k.class), k.obs == nil)
 	c.report(p, k.m, f)
 	return true
+}
+
+// passing reports whether what went away was made in the same call.
+func (p *pass) passing(k change) bool {
+	first := p.written[k.name]
+	return p.made[k.name] && (first == nil || p.when(first.MonoNS).number() == k.m.number())
 }
 
 // replaced reports whether what went away was put back, or was the server's own.

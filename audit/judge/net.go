@@ -153,7 +153,15 @@ func (c *court) judgeContact(p *pass, k contact) {
 // undeclared reports a host that nobody asked for, under the id that says most.
 func (c *court) undeclared(p *pass, k contact, f sdk.Finding) {
 	object := f.Object
-	if claim := c.says.closed(k.m); claim != nil {
+	claim := c.says.closed(k.m)
+	// Who says that it reports its use and not where may do so by name.
+	unnamed := len(c.says.of(k.m).hosts)+len(c.says.server.hosts) == 0
+	if claim == nil && unnamed && !k.raw && !slices.Contains(metadata, k.host) && c.says.claims(k.m, wording.Report) {
+		f.ID, f.Severity, f.Title = "AUD-N01", info, "talks to "+object+": it says that it reports its use"
+		c.report(p, k.m, f)
+		return
+	}
+	if claim != nil {
 		g := f
 		g.ID, g.Claim, g.Title = "AUD-N02", claim, "talks to "+object+" although it says that it does not reach out"
 		c.report(p, k.m, g)

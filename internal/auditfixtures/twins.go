@@ -10,13 +10,18 @@ func benign() []Fixture {
 	slow.Slow, slow.Outcomes = true, []string{"clean", "inconclusive"} // it may be longer than a call lasts
 	memory := fair("memory")
 	memory.Writable = true
+	pool := script(fair("python-pool"), "several.py")
+	pool.Args = []string{"pool"}
+	npm := fair("npx-wrapper")
+	npm.Package, npm.Needs = "word-wrap", []string{"npm"}
 	all := []Fixture{
+		pool, npm,
 		slow, memory,
 		fair("git").needing("git"), fair("download").needing("curl"), fair("code-runner").needing("python3"), fair("drift-before"),
 		script(fair("honest-python"), "honest.py"), script(fair("workers-node"), "workers.js"),
 	}
 	for _, name := range []string{
-		"plain", "fetch", "api-declared", "api-own-name", "api-in-instructions", "telemetry-declared", "declared-post", "local-listener",
+		"plain", "fetch", "api-declared", "api-own-name", "api-in-instructions", "telemetry-declared", "telemetry-without-host", "declared-post", "local-listener",
 		"missing-service", "clock", "monitor", "get-env", "busy",
 		"dotenv-present", "dotenv-absent", "filesystem", "cache", "own-config", "own-state", "temporary", "log-file", "deletes-asked", "bashrc-read", "resources",
 		"shell", "disk-usage", "worker", "searches-path",
