@@ -154,6 +154,7 @@ func (c *court) lastError(tool string) []string {
 // coverage counts what was looked at.
 func (c *court) coverage() evidence.Coverage {
 	v := evidence.Coverage{Passes: []string{}}
+	sealed := c.audit.Machine.Sandbox != "" && c.audit.Machine.Sandbox != "none" // what left the box, and what is left in it, shows
 	called, ok := map[string]bool{}, map[string]bool{}
 	for _, p := range c.passes {
 		v.Passes = append(v.Passes, p.Name)
@@ -164,7 +165,7 @@ func (c *court) coverage() evidence.Coverage {
 				v.Lost += n
 			}
 		}
-		v.Observed = v.Observed || p.Traced && p.TracerDied == ""
+		v.Observed = v.Observed || p.Traced && p.TracerDied == "" || sealed
 		for _, call := range p.Calls {
 			if call == nil {
 				continue
