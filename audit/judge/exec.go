@@ -26,6 +26,7 @@ var (
 	shells     = []string{"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox", "fish"}
 	piped      = regexp.MustCompile(`(?:\b(?:curl|wget)\b[^|;&]*\|\s*(?:\S*/)?(?:sudo\s+)?(?:ba|da|z|k)?sh\b)|\b(?:ba|da|z|k)?sh\b\s+-c\s+.{0,4}\$\((?:curl|wget)\b|<\((?:curl|wget)\b|\beval\b.{0,8}\$\((?:curl|wget)\b`)
 	preloading = regexp.MustCompile(`\b(?:LD_PRELOAD|LD_LIBRARY_PATH|LD_AUDIT|DYLD_INSERT_LIBRARIES|NODE_OPTIONS=\S*--require|PYTHONSTARTUP)=(\S+)`)
+	inMemory   = regexp.MustCompile(`^/(?:proc/(?:self|thread-self|\d+)|dev)/fd/\d+$`)
 	library    = regexp.MustCompile(`\.so(?:\.\d+)*$`)
 )
 
@@ -37,6 +38,9 @@ func (c *court) judgeExec(p *pass) {
 		case sdk.ObservedExec:
 			if o.Ret >= 0 && o.Errno == "" {
 				c.executed(p, o)
+			} else if m := p.when(o.MonoNS); o.Errno == "ENOEXEC" && p.made[p.pathOf(o, p.dir)] && c.fetched(p, m) {
+				name := p.pathOf(o, p.dir)
+				c.execFinding(p, m, o, "AUD-X06", "", "runs "+name+", which it made after a download", name)
 			} else if o.Errno == "ENOENT" {
 				c.scheduled(p, p.when(o.MonoNS), o, strings.Join(o.Argv, " ")) // it is not here, but may be elsewhere
 			}
@@ -181,7 +185,7 @@ func (c *court) worthy(_ *pass, o *sdk.Observation) bool {
 
 // downloaded reports programs that came from the network, or from nowhere.
 func (c *court) downloaded(p *pass, m moment, o *sdk.Observation, x execution, line string) bool {
-	memory := strings.HasPrefix(strings.TrimSuffix(x.path, " (deleted)"), "/memfd:") || strings.HasPrefix(o.DirPath, "/memfd:")
+	memory := inMemory.MatchString(o.Path) || strings.HasPrefix(strings.TrimSuffix(x.path, " (deleted)"), "/memfd:") || strings.HasPrefix(o.DirPath, "/memfd:")
 	shell := slices.Contains(shells, path.Base(x.path))
 	asked := m.call != nil && strings.Contains(p.asked[m.call.N].text, "| sh")
 	switch {

@@ -26,11 +26,21 @@ func (c *court) judgeFiles(p *pass) {
 	c.attempts(p)
 	all := c.changes(p)
 	for _, k := range all {
-		if !wayTo(k, all) {
+		if !wayTo(k, all) && !p.passed(k, all) {
 			c.judgeChange(p, k)
 		}
 	}
 	c.enumeration(p)
+}
+
+// passed reports whether a file was made and put away, or in another's place, in one
+// call: how programs write files. What it became speaks for itself.
+func (p *pass) passed(k change, all []change) bool {
+	if !p.made[k.name] || k.obs == nil || p.written[k.name] == nil {
+		return false
+	}
+	n := p.when(p.written[k.name].MonoNS).number()
+	return k.m.number() == n && slices.ContainsFunc(all, func(x change) bool { return x.gone && x.name == k.name && x.m.number() == n })
 }
 
 // attempts reports files of the system that the server tried to change, where they
@@ -163,10 +173,11 @@ func (c *court) persists(p *pass, k change, w why, f sdk.Finding) bool {
 		c.note(k.m.tool(), "fills "+string(k.class), runtime)
 		return true
 	}
-	if !c.starts(p, k.name) || w == argument || w == declared || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir && !strings.Contains(k.name, "/hooks") && !within(k.name, "/etc") {
+	if k.gone || !c.starts(p, k.name) || w == argument || w == declared || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir && !strings.Contains(k.name, "/hooks") && !within(k.name, "/etc") {
 		return false
 	}
-	if runs := p.chainOf(k.obs); len(runs) > 0 && runs[0].program() == "git" && within(runs[0].path, "/usr") {
+	inside := within(k.name, p.Home) && !strings.Contains(k.name, "/.git/") // git's own templates are hooks, too
+	if runs := p.chainOf(k.obs); len(runs) > 0 && runs[0].program() == "git" && within(runs[0].path, "/usr") && (!inside || c.says.mentions(k.m, "git")) {
 		c.note(k.m.tool(), "fills "+string(k.class), child)
 		return true
 	}

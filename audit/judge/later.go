@@ -56,8 +56,21 @@ func (c *court) survivors(p *pass) {
 	if o != nil {
 		f.Syscall, f.Confidence = o.Syscall, sdk.FindingCorrelated
 	}
+	if m.call != nil && m.call.To == 0 && !p.leaves(m) {
+		// It was ended in the middle of a call, whose children had not been told.
+		f.Severity, f.Title = info, "was ended while processes were at work for a call"
+		c.report(p, m, f)
+		return
+	}
 	p.add(m, "survives", true)
 	c.report(p, m, f)
+}
+
+// leaves reports whether a process left its session in a call.
+func (p *pass) leaves(m moment) bool {
+	return slices.ContainsFunc(p.seen, func(o sdk.Observation) bool {
+		return o.Kind == sdk.ObservedSetsid && o.Ret >= 0 && p.when(o.MonoNS).call == m.call
+	})
 }
 
 // origin finds the moment at which something began that lives on: it was started,

@@ -216,7 +216,11 @@ func (c *court) listeners(p *pass) {
 				c.listener(p, o, o.Peer, medium) // datagrams need no listen
 			}
 		case o.Kind == sdk.ObservedListen && inet:
-			c.listener(p, o, o.Peer, "")
+			at := *o.Peer
+			if b := bound[o.PID]; b != nil && b.Peer.Port == 0 {
+				at.Port = 0 // whichever was free
+			}
+			c.listener(p, o, &at, "")
 		case o.Kind == sdk.ObservedListen && o.Peer == nil && bound[o.PID] != nil:
 			c.listener(p, o, bound[o.PID].Peer, "")
 		}
@@ -232,6 +236,9 @@ func (c *court) listener(p *pass, o *sdk.Observation, at *sdk.Peer, s sdk.Severi
 	m := p.when(o.MonoNS)
 	inside := isLoopbackOnly(at.Addr)
 	object := hostPort(at.Addr, at.Port)
+	if at.Port == 0 {
+		object = at.Addr + ", a free port"
+	}
 	w := none
 	switch port := fmt.Sprint(at.Port); {
 	case slices.ContainsFunc(c.says.allow.Net, func(pattern string) bool { return matches(pattern, object, "") }):

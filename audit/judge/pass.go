@@ -167,6 +167,11 @@ func (p *pass) collectMade() {
 		}
 	}
 	// What existed before was opened, not made.
+	for _, f := range p.Files {
+		if f.Phase == evidence.InCall && (f.Change == "removed" || f.Change == "modified") {
+			delete(p.made, f.Path)
+		}
+	}
 	for source := range p.sources {
 		delete(p.made, source)
 	}
