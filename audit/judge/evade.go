@@ -11,12 +11,13 @@ import (
 )
 
 const (
-	manyForks   = 500
-	manyRefused = 10 // starts of processes
-	manyFlows   = 2000
-	manyBytes   = 512 << 20
-	manyLines   = 2000
-	bigOutcome  = "too_large"
+	manyForks     = 500
+	manyRefused   = 10 // starts of processes
+	manyFlows     = 2000
+	manyBytes     = 512 << 20
+	manyLines     = 500 // that are no messages,
+	manyLinesCall = 20  // and in addition for each call: some log all that they do
+	bigOutcome    = "too_large"
 )
 
 var (
@@ -158,7 +159,7 @@ func (c *court) output(p *pass) {
 			break
 		}
 	}
-	if p.JunkLines > manyLines {
+	if p.JunkLines > manyLines+manyLinesCall*len(p.Calls) {
 		c.abuse(p, moment{at: p.Clock.MonoNS}, "standard output", fmt.Sprintf("%d lines were no messages", p.JunkLines))
 	}
 	for _, call := range p.Calls {

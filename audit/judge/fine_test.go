@@ -218,6 +218,20 @@ func TestFine(t *testing.T) {
 			a.Passes[0].Survivors = []string{"ping host"}
 			return a
 		}(), []string{"X03 probe_host"}},
+		"a flood of lines": {func() *evidence.Audit {
+			a := one(formats, func(*life) {})
+			a.Passes[0].JunkLines = 600
+			return a
+		}(), []string{"R01"}},
+		"a log of all that is called": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			for range 40 {
+				l.call(plainTool, `{}`, nil)
+			}
+			l.JunkLines = 600
+			return a
+		}(), nil},
 		"a sum sent in two calls": {func() *evidence.Audit {
 			a := newAudit()
 			l := begin(a, "A", formats)
