@@ -87,10 +87,8 @@ func TestServers(t *testing.T) {
 					t.Errorf("%s %s of %q in pass %s: %s %q", f.ID, f.Severity, f.Tool, f.Pass, f.Title, f.Evidence)
 				}
 			}
-			for _, p := range r.Passes {
-				if p.CallsOK == 0 {
-					t.Errorf("no call of pass %s succeeded: %s", p.Name, p.Ended)
-				}
+			if len(r.Passes) != 4 || r.Coverage.CallsOK == 0 {
+				t.Errorf("%d passes, %d calls succeeded", len(r.Passes), r.Coverage.CallsOK)
 			}
 			t.Logf("%d of %d tools, %d calls, %d ms: %+v", r.Coverage.ToolsOK, r.Coverage.Tools, r.Coverage.Calls, r.Run.TookMS, r.Run.Stages)
 		})
