@@ -84,7 +84,12 @@ func (c *court) contacts(p *pass) []contact {
 		if f.Request != "" {
 			how += ", an HTTP request"
 		}
-		all = append(all, contact{m: p.when(f.At), host: host, port: f.Port, raw: isAddr(host), blind: true, how: how})
+		k := contact{m: p.when(f.At), host: host, port: f.Port, raw: isAddr(host), blind: true, how: how}
+		all = append(all, k)
+		if last := p.when(f.Last); f.Last > f.At && quiet(last) && !quiet(k.m) { // it was kept open
+			k.m = last
+			all = append(all, k)
+		}
 	}
 	for _, l := range p.Names {
 		name := strings.ToLower(strings.TrimSuffix(l.Name, "."))
