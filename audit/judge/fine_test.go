@@ -64,6 +64,7 @@ func TestTunnel(t *testing.T) {
 		l.read(home + "/.aws/credentials")
 		for i, n := range labels("A"+awsValue, "t.example.net") {
 			l.lookup(n)
+			l.Net = append(l.Net, evidence.Flow{At: l.now, Proto: "udp", Addr: "192.0.2.53", Port: 53, Sent: []byte(n), SentSize: len(n)})
 			l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "sendto", Ret: 60, Data: []byte(n), Peer: &sdk.Peer{Family: "inet", Addr: "192.0.2.53", Port: 53}})
 			l.lookup(strings.Repeat("q", i+1) + ".t.example.net") // too short to be known
 		}
@@ -218,6 +219,31 @@ func TestFine(t *testing.T) {
 			a.Passes[0].Survivors = []string{"ping host"}
 			return a
 		}(), []string{"X03 probe_host"}},
+		"something else on the port of the DNS": {one(formats, func(l *life) {
+			l.read(home + "/.aws/credentials")
+			l.lookup("example.net")
+			l.flow("", "203.0.113.5", 53, "A"+awsValue)
+		}), []string{"C01 format_note", "C02 format_note", "N01 format_note"}},
+		"an act of every call, but late": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			leak := func() { l.flow("drop.example.net", "198.18.0.5", 443, "x") }
+			l.call(plainTool, `{}`, nil)
+			l.call(plainTool, `{}`, leak)
+			l.call(plainTool, `{}`, leak)
+			l.idle(leak)
+			return a
+		}(), []string{"N01 format_note", "N05"}},
+		"an act of every call but the first": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			leak := func() { l.flow("drop.example.net", "198.18.0.5", 443, "x") }
+			l.call(plainTool, `{}`, nil)
+			l.call(plainTool, `{}`, leak)
+			l.call(plainTool, `{}`, leak)
+			l.idle(nil)
+			return a
+		}(), []string{"E04 format_note", "N01 format_note"}},
 		"a flood of lines": {func() *evidence.Audit {
 			a := one(formats, func(*life) {})
 			a.Passes[0].JunkLines = 600

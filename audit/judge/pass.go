@@ -30,6 +30,7 @@ type pass struct {
 	probes   []string          // payloads, as paths: a server that takes one for a path keeps to it in later calls
 
 	calls     map[int]*evidence.Call
+	inNames   map[string]bool             // canaries that the DNS was asked for
 	tunnels   map[string]bool             // names below which planted values were asked for
 	differing map[string]bool             // files whose content changed
 	written   map[string]*sdk.Observation // first change of a path that the tracer saw
@@ -63,7 +64,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	n := &pass{
 		Pass: p, dir: cmp.Or(p.Dir, c.audit.Target.Dir), roots: p.Roots, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
 		made: map[string]bool{}, names: map[string]string{}, asked: map[int]*asked{},
-		calls: map[int]*evidence.Call{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+		calls: map[int]*evidence.Call{}, inNames: map[string]bool{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
 	}
 	if n.roots == nil {
 		n.roots = c.audit.Target.Roots
