@@ -14,7 +14,7 @@ GUESTS      := internal/guests/bin
 GUEST_SMALL := $(foreach p,persona/enterprise persona/enterprise/pgsql,-gcflags=github.com/killdeer-mcp/killdeer/$(p)=-l)
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath $(GUEST_SMALL) -buildmode=c-shared -ldflags='-s -w -buildid='
 SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
-GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./persona/toml/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
 LINT_VERSION := v2.15.0
@@ -48,7 +48,8 @@ guests: needs ## compile the built-in persona and rules to WebAssembly
 	$(GUEST_BUILD) -o $(GUESTS)/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/core.wasm ./rules/core/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/rules-toml.wasm ./rules/toml/wasm
-	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm $(GUESTS)/rules-toml.wasm
+	$(GUEST_BUILD) -o $(GUESTS)/persona-toml.wasm ./persona/toml/wasm
+	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm $(GUESTS)/rules-toml.wasm $(GUESTS)/persona-toml.wasm
 
 .PHONY: run
 run: build ## build, then run the sensor with agent.toml
@@ -137,10 +138,12 @@ reproducible: guests
 	$(GUEST_BUILD) -a -o dist/again/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -a -o dist/again/core.wasm ./rules/core/wasm
 	$(GUEST_BUILD) -a -o dist/again/rules-toml.wasm ./rules/toml/wasm
-	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm dist/again/rules-toml.wasm
+	$(GUEST_BUILD) -a -o dist/again/persona-toml.wasm ./persona/toml/wasm
+	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm dist/again/rules-toml.wasm dist/again/persona-toml.wasm
 	cmp dist/again/enterprise.wasm $(GUESTS)/enterprise.wasm
 	cmp dist/again/core.wasm $(GUESTS)/core.wasm
 	cmp dist/again/rules-toml.wasm $(GUESTS)/rules-toml.wasm
+	cmp dist/again/persona-toml.wasm $(GUESTS)/persona-toml.wasm
 
 .PHONY: needs
 needs:

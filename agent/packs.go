@@ -108,7 +108,7 @@ func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.M
 			return err
 		}
 		b := &member{name: f.Path}
-		if code, b.config, err = asModule(f.Path, code); err == nil {
+		if code, b.config, err = asModule(kind, f.Path, code); err == nil {
 			b.module, err = rt.Load(ctx, f.Path, code)
 		}
 		if err != nil {
@@ -123,7 +123,7 @@ func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.M
 
 func tryOut(ctx context.Context, kind string, b *member) error {
 	if kind == pack.KindPersona {
-		return tryPersona(ctx, b.module)
+		return tryPersona(ctx, b)
 	}
 	return tryRules(ctx, b)
 }
@@ -159,9 +159,9 @@ func trialEvent() *sdk.Event {
 
 // tryPersona describes a persona and calls the first of its tools that may be
 // called without arguments.
-func tryPersona(ctx context.Context, m *wasm.Module) error {
+func tryPersona(ctx context.Context, b *member) error {
 	h := persona.NewHost(persona.Options{WorldSeed: make([]byte, worldSeedBytes), Log: slog.New(slog.DiscardHandler)})
-	if err := h.Open(ctx, []persona.Module{{Name: m.Name(), Guest: m}}, nil); err != nil {
+	if err := h.Open(ctx, []persona.Module{b.persona()}, nil); err != nil {
 		return err
 	}
 	catalog, err := h.Catalog(ctx)

@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"persona/enterprise/ql":    {},
 	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql", "persona/enterprise/ql"},
 	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
+	"persona/toml":             {"sdk", "sdk/guest", "persona/canary", "persona/world"},
+	"persona/toml/wasm":        {"sdk", "sdk/guest", "persona/toml"},
 	"rules/fold":               {},
 	"rules/match":              {"sdk"},
 	"rules/core":               {"sdk", "sdk/guest", "rules/fold"},
@@ -77,7 +79,7 @@ var mayImport = map[string][]string{
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
-	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
+	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "internal/tomltext", "persona/canary", "persona/toml", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 
 	"plugins/sinktest":  {"sdk", "sdk/plugin", "plugins"},
@@ -116,7 +118,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "persona/enterprise/ql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "persona/enterprise/ql", "persona/toml", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{

@@ -2,6 +2,7 @@ package persona
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -97,6 +98,7 @@ type wireDescribe struct {
 
 type wirePersona struct {
 	ID                string
+	World             string // id of the persona whose world it shows
 	Server            sdk.ServerInfo
 	Instructions      string
 	Tools             []sdk.RawJSON
@@ -140,7 +142,7 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 		return nil, fmt.Errorf("describe: %w", err)
 	}
 	for _, p := range d.Personas {
-		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, p.ID), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
+		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, cmp.Or(p.World, p.ID)), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
 		l.mint = newMint(h.WorldSeed, p.ID, l.seed)
 		e := l.expander("", "")
 		var err error
@@ -156,6 +158,9 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 func (p *wirePersona) description(e *expander) (*description, error) {
 	if !personaID.MatchString(p.ID) {
 		return nil, fmt.Errorf("id does not match %s", personaID)
+	}
+	if p.World != "" && !personaID.MatchString(p.World) {
+		return nil, fmt.Errorf("world %.80q is not the id of a persona: it does not match %s", p.World, personaID)
 	}
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)

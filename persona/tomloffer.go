@@ -1,0 +1,407 @@
+package persona
+
+import (
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/killdeer-mcp/killdeer/persona/toml"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// noSchema is what a tool takes that says nothing of it.
+const noSchema = `{"type":"object","properties":{}}`
+
+// answerKeys are the keys of an answer by what it belongs to. When the first of them
+// stand in the offer itself, that is one more answer, the last.
+var (
+	toolKeys     = []string{"text", "content", "structured", "error", "fault", "delay_ms", "state", "notes", "notify"}
+	resourceKeys = []string{"text", "blob", "content", "fault", "delay_ms", "state", "notes"}
+	promptKeys   = []string{"text", "messages", "fault", "delay_ms", "state", "notes"}
+)
+
+func (r *tomlReader) tool(t *tomlTable, f *toml.File, w, info *guest.Writer) {
+	def := t.definition(
+		definedMember{"name", "name", 0}, definedMember{"title", "title", 0}, definedMember{"description", "description", 0},
+		definedMember{"input", "inputSchema", '{'}, definedMember{"output", "outputSchema", '{'},
+		definedMember{"annotations", "annotations", '{'}, definedMember{"meta", "_meta", '{'})
+	o, _ := guest.ParseObject(def)
+	if o.Raw("inputSchema") == nil && !t.has("definition") {
+		def = append(def[:len(def)-1:len(def)-1], `,"inputSchema":`+noSchema+"}"...)
+		o, _ = guest.ParseObject(def)
+	}
+	name := o.Str("name")
+	r.once(t, "tool", name, f.Tools[name] != nil)
+	of := &toml.Offer{Service: t.text("service"), Args: arguments(o.Object("inputSchema"))}
+	of.Answers = r.answers(t, toolKeys, argumentNames(o.Object("inputSchema")))
+	r.unconditional(t, of, "tool")
+	info.Key(name).Obj().Key("service").Str(of.Service)
+	for _, key := range []string{"class", "category", "justification"} {
+		info.Key(key).Str(t.text(key))
+	}
+	info.End()
+	t.done()
+	f.Tools[name] = of
+	if def != nil {
+		w.Raw(def)
+	}
+}
+
+// once complains of a second thing of a name.
+func (r *tomlReader) once(t *tomlTable, what, name string, taken bool) {
+	switch {
+	case name == "":
+		r.add(t.at, "the %s has no name", what)
+	case taken:
+		r.add(t.at, "there is another %s %q", what, clipText(name, maxName))
+	}
+}
+
+// unconditional complains where a request may find no answer.
+func (r *tomlReader) unconditional(t *tomlTable, of *toml.Offer, what string) {
+	switch n := len(of.Answers); {
+	case n == 0:
+		r.add(t.at, "the %s has no answer: give it a text, or [[%s.answer]]", what, what)
+	case of.Answers[n-1].When != "":
+		r.add(t.at, "the last answer has a condition: add one without, for all other requests")
+	}
+	for i, a := range of.Answers[:max(0, len(of.Answers)-1)] {
+		if a.When == "" {
+			r.add(t.at, "answer %d has no condition: those behind it never count", i+1)
+		}
+	}
+}
+
+// arguments are the properties of a schema with their defaults.
+func arguments(schema guest.Object) map[string]sdk.RawJSON {
+	args := map[string]sdk.RawJSON{}
+	properties := schema.Object("properties")
+	for _, name := range properties.Keys() {
+		if args[name] = properties.Object(name).Raw("default"); args[name] == nil {
+			args[name] = sdk.RawJSON(`""`)
+		}
+	}
+	return args
+}
+
+// argumentNames are the arguments that templates may use, nil when a schema does
+// not tell all of them.
+func argumentNames(schema guest.Object) []string {
+	for _, more := range []string{"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"} {
+		if schema.Has(more) {
+			return nil
+		}
+	}
+	if more := schema.Raw("additionalProperties"); more != nil && string(more) != "false" {
+		return nil
+	}
+	return append([]string{}, schema.Object("properties").Keys()...)
+}
+
+func (r *tomlReader) resource(t *tomlTable, f *toml.File, w, updates *guest.Writer) {
+	def := t.definition(
+		definedMember{"uri", "uri", 0}, definedMember{"name", "name", 0}, definedMember{"title", "title", 0},
+		definedMember{"description", "description", 0}, definedMember{"mime", "mimeType", 0}, definedMember{"annotations", "annotations", '{'})
+	o, _ := guest.ParseObject(def)
+	uri := o.Str("uri")
+	r.once(t, "resource", uri, f.Resources[uri] != nil)
+	of := &toml.Offer{MIME: o.Str("mimeType"), Answers: r.answers(t, resourceKeys, []string{})}
+	r.unconditional(t, of, "resource")
+	if every := t.text("updates"); every != "" {
+		updates.Key(uri).Str(every)
+	}
+	t.done()
+	f.Resources[uri] = of
+	if def != nil {
+		w.Raw(def)
+	}
+}
+
+func (r *tomlReader) template(t *tomlTable, f *toml.File, w *guest.Writer) {
+	def := t.definition(
+		definedMember{"uri_template", "uriTemplate", 0}, definedMember{"name", "name", 0}, definedMember{"title", "title", 0},
+		definedMember{"description", "description", 0}, definedMember{"mime", "mimeType", 0}, definedMember{"annotations", "annotations", '{'})
+	o, _ := guest.ParseObject(def)
+	uri := o.Str("uriTemplate")
+	r.once(t, "resource template", uri, f.Templates[uri] != nil)
+	of := &toml.Offer{MIME: o.Str("mimeType"), Answers: r.answers(t, resourceKeys, []string{}), Complete: t.completions()}
+	if len(of.Answers) == 0 {
+		r.add(t.at, "the resource template has no answer: give it a text, or [[resource_template.answer]]")
+	}
+	if made, err := uritemplate.New(uri); err == nil {
+		for name := range of.Complete {
+			if !slices.Contains(made.Varnames(), name) {
+				t.fault("complete", "the template has no variable %q", name)
+			}
+		}
+	}
+	t.done()
+	f.Templates[uri] = of
+	if def != nil {
+		w.Raw(def)
+	}
+}
+
+func (r *tomlReader) prompt(t *tomlTable, f *toml.File, w *guest.Writer) {
+	def := t.definition(
+		definedMember{"name", "name", 0}, definedMember{"title", "title", 0}, definedMember{"description", "description", 0})
+	if args := promptArguments(t.list("argument")); args != nil {
+		if t.has("definition") {
+			t.fault("argument", "stands in the definition already: want one of them")
+		} else {
+			def = append(def[:len(def)-1:len(def)-1], `,"arguments":`+string(args)+"}"...)
+		}
+	}
+	o, _ := guest.ParseObject(def)
+	name := o.Str("name")
+	r.once(t, "prompt", name, f.Prompts[name] != nil)
+	of := &toml.Offer{Args: map[string]sdk.RawJSON{}, Complete: t.completions()}
+	names := []string{}
+	_ = guest.Elements(o.Raw("arguments"), func(v []byte) {
+		a, _ := guest.ParseObject(v)
+		names = append(names, a.Str("name"))
+		of.Args[a.Str("name")] = sdk.RawJSON(`""`)
+	})
+	for name := range of.Complete {
+		if !slices.Contains(names, name) {
+			t.fault("complete", "the prompt has no argument %q", name)
+		}
+	}
+	of.Answers = r.answers(t, promptKeys, names)
+	r.unconditional(t, of, "prompt")
+	t.done()
+	f.Prompts[name] = of
+	if def != nil {
+		w.Raw(def)
+	}
+}
+
+// promptArguments is the list of a prompt's arguments, nil for none.
+func promptArguments(list []*tomlTable) []byte {
+	if len(list) == 0 {
+		return nil
+	}
+	var w guest.Writer
+	w.Arr()
+	for _, a := range list {
+		w.Raw(a.members(
+			definedMember{"name", "name", 0}, definedMember{"title", "title", 0},
+			definedMember{"description", "description", 0}, definedMember{"required", "required", 't'}))
+		a.done()
+	}
+	return w.End().Bytes()
+}
+
+// completions are the values that are offered for arguments.
+func (t *tomlTable) completions() map[string][]string {
+	of := t.table("complete")
+	if of == nil {
+		return nil
+	}
+	all := map[string][]string{}
+	for name := range of.in {
+		all[name] = of.texts(name)
+	}
+	return all
+}
+
+// answers reads [[answer]] and what stands in the offer itself.
+func (r *tomlReader) answers(t *tomlTable, keys, args []string) []*toml.Answer {
+	var all []*toml.Answer
+	for _, a := range t.list("answer") {
+		made := r.answer(a, keys, args)
+		if made.When = a.text("when"); made.When != "" {
+			if err := toml.CheckCondition(made.When, args); err != nil {
+				a.fault("when", "%v", err)
+			}
+		}
+		if slices.Contains(keys, "blob") {
+			made.MIME = a.text("mime")
+		}
+		if slices.Contains(keys, "messages") {
+			made.About = a.template("description", args)
+		}
+		a.done()
+		all = append(all, made)
+	}
+	if len(all) > toml.MaxAnswers {
+		t.fault("answer", "%d answers, at most %d", len(all), toml.MaxAnswers)
+	}
+	own := t.has(keys...)
+	if made := r.answer(t, keys, args); own {
+		all = append(all, made)
+	}
+	return all
+}
+
+// answer reads one answer. Its keys count as known in any case.
+func (r *tomlReader) answer(t *tomlTable, keys, args []string) *toml.Answer {
+	a := &toml.Answer{}
+	for _, key := range keys {
+		switch key {
+		case "text":
+			if text := t.template(key, args); t.has(key) {
+				a.Text = &text
+			}
+		case "blob":
+			a.Blob = r.blob(t)
+		case "content":
+			a.Content = t.rendered(key, '[', args)
+		case "structured":
+			a.Structured = t.rendered(key, '{', args)
+		case "messages":
+			a.Messages = r.messages(t, args)
+		case "error":
+			a.Failed = t.boolean(key)
+		case "fault":
+			a.Fault = r.fault(t, args)
+		case "delay_ms":
+			a.DelayMS = t.milliseconds(key)
+		case "state":
+			a.State = t.template(key, args)
+		case "notes":
+			a.Notes = t.notes(args)
+		case "notify":
+			a.Notify = r.notify(t, args)
+		}
+	}
+	r.oneBody(t, a, keys)
+	return a
+}
+
+// oneBody complains of answers that say two things or nothing.
+func (r *tomlReader) oneBody(t *tomlTable, a *toml.Answer, keys []string) {
+	var bodies []string
+	for _, key := range []string{"text", "blob", "content", "messages", "fault"} {
+		if slices.Contains(keys, key) && t.has(key) {
+			bodies = append(bodies, key)
+		}
+	}
+	if len(bodies) > 1 {
+		t.fault(bodies[1], "an answer has one of %s", strings.Join(bodies, " and "))
+	}
+	if slices.Contains(keys, "messages") && a.Text != nil {
+		a.Messages, a.Text = []toml.Message{{Role: "user", Text: *a.Text}}, nil
+	}
+	isAnswer := t.has("when") || t.has(keys...)
+	if isAnswer && len(bodies) == 0 && !(slices.Contains(keys, "structured") && t.has("structured")) {
+		r.add(t.at, "an answer needs one of %s", strings.Join(slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
+			return !slices.Contains([]string{"text", "blob", "content", "structured", "messages", "fault"}, k)
+		}), ", "))
+	}
+}
+
+// rendered is JSON of which templates make something: a table whose texts are
+// templates, or a text that is one and gives JSON.
+func (t *tomlTable) rendered(key string, opening byte, args []string) sdk.RawJSON {
+	in, ok := t.get(key)
+	if !ok {
+		return nil
+	}
+	if text, isText := in.(string); isText {
+		t.checkTemplate(key, text, args)
+		if !strings.Contains(text, "{{") {
+			return t.json(key, opening) // it is JSON as it stands: now is the time to say that it is not
+		}
+		return guest.Quote(text)
+	}
+	t.checkTree(key, in, args)
+	return t.json(key, opening)
+}
+
+func (t *tomlTable) checkTree(key string, v any, args []string) {
+	switch v := v.(type) {
+	case string:
+		t.checkTemplate(key, v, args)
+	case []any:
+		for _, e := range v {
+			t.checkTree(key, e, args)
+		}
+	case []map[string]any:
+		for _, e := range v {
+			t.checkTree(key, e, args)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			t.checkTree(key, v[k], args)
+		}
+	}
+}
+
+func (r *tomlReader) blob(t *tomlTable) string {
+	text := t.text("blob")
+	if _, err := base64.StdEncoding.Strict().DecodeString(text); err != nil {
+		t.fault("blob", "want padded base64 in one line")
+	}
+	return text
+}
+
+func (r *tomlReader) messages(t *tomlTable, args []string) []toml.Message {
+	var all []toml.Message
+	for _, m := range t.list("messages") {
+		made := toml.Message{Role: m.required("role"), Text: m.template("text", args), Content: m.rendered("content", '{', args)}
+		if made.Role != "user" && made.Role != "assistant" {
+			m.fault("role", "want user or assistant")
+		}
+		if m.has("text") == m.has("content") {
+			r.add(m.at, "want one of text and content")
+		}
+		m.done()
+		all = append(all, made)
+	}
+	return all
+}
+
+func (r *tomlReader) fault(t *tomlTable, args []string) *toml.Fault {
+	s := t.table("fault")
+	if s == nil {
+		return nil
+	}
+	f := &toml.Fault{Kind: s.required("kind"), Message: s.template("message", args), Code: s.integer("code")}
+	if !faultKinds[f.Kind] {
+		s.fault("kind", "want one of %s", strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", "))
+	}
+	if f.Kind == sdk.FaultRPC && (f.Code == 0 || f.Code != int64(int32(f.Code))) {
+		s.fault("code", "want the number of a JSON-RPC error, as -32000")
+	}
+	s.done()
+	return f
+}
+
+func (t *tomlTable) notes(args []string) map[string]string {
+	s := t.table("notes")
+	if s == nil {
+		return nil
+	}
+	all := map[string]string{}
+	for name := range s.in {
+		all[name] = s.template(name, args)
+	}
+	if len(all) > maxNotes {
+		t.fault("notes", "%d notes, at most %d", len(all), maxNotes)
+	}
+	return all
+}
+
+func (r *tomlReader) notify(t *tomlTable, args []string) []toml.Notice {
+	var all []toml.Notice
+	for _, n := range t.list("notify") {
+		made := toml.Notice{Progress: n.rendered("progress", '{', args), Log: n.rendered("log", '{', args)}
+		if span := n.milliseconds("after_ms"); span != nil {
+			made.AfterMS = span[0]
+		}
+		if n.has("progress") == n.has("log") {
+			r.add(n.at, "want one of progress and log")
+		}
+		n.done()
+		all = append(all, made)
+	}
+	if len(all) > maxNotices {
+		t.fault("notify", "%d notices, at most %d", len(all), maxNotices)
+	}
+	return all
+}
