@@ -56,6 +56,8 @@ var mayImport = map[string][]string{
 	"internal/guests/squeeze":         {},
 	"internal/guests/squeeze/squeeze": {"internal/guests/squeeze"},
 	"internal/clients":                {},
+	"internal/auditfixtures":          {},
+	"internal/auditfixtures/server":   {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
 	"audit/evidence":                  {"sdk"},
 	"audit/judge/canary":              {"sdk", "audit/evidence"},
@@ -93,10 +95,10 @@ var mayImport = map[string][]string{
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":      {},
@@ -123,7 +125,7 @@ var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world",
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
-	"internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
+	"internal/auditfixtures", "internal/auditfixtures/server", "internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
 	"plugins/sinktest", "plugins/encode/encodetest", "tracers/tracetest",
 }
 

@@ -66,6 +66,9 @@ type Pass struct {
 	Traced   bool   `json:"traced"`
 	Faketime string `json:"faketime,omitempty"`
 	Home     string `json:"home"` // of the server, as it sees it
+	// Dir and Roots are those of the target, where this pass has others.
+	Dir   string   `json:"dir,omitempty"`
+	Roots []string `json:"roots,omitempty"`
 
 	Begin   time.Time `json:"begin"`
 	Clock   Clock     `json:"-"`

@@ -41,7 +41,7 @@ func (c *court) judgeCanaries(p *pass) {
 func (c *court) canaryReads(p *pass) {
 	for i := range p.seen {
 		o := &p.seen[i]
-		name := p.pathOf(o, c.audit.Target.Dir)
+		name := p.pathOf(o, p.dir)
 		id := p.sources[name]
 		if o.Ret < 0 || id == "" || !(o.Kind == sdk.ObservedOpen && o.Access.Read || o.Kind == sdk.ObservedLink || o.Kind == sdk.ObservedRename) {
 			continue
@@ -84,7 +84,7 @@ func (c *court) asksFor(p *pass, m moment, id string) bool {
 		if m.call != nil && p.asked[m.call.N].path(k.Source) {
 			return true
 		}
-		return slices.ContainsFunc(append(c.audit.Target.Roots, c.says.argv...), func(d string) bool { return within(k.Source, d) })
+		return slices.ContainsFunc(slices.Concat(p.roots, c.says.argv), func(d string) bool { return within(k.Source, d) })
 	}
 	return false
 }

@@ -33,7 +33,7 @@ func (c *court) judgeFiles(p *pass) {
 func (c *court) changes(p *pass) []change {
 	var all []change
 	met := map[string]bool{}
-	dir := c.audit.Target.Dir
+	dir := p.dir
 	add := func(o *sdk.Observation, name string, gone bool) {
 		if name == "" || strings.HasPrefix(name, "/memfd:") || strings.HasPrefix(name, "pipe:") || strings.HasPrefix(name, "socket:") {
 			return
@@ -190,7 +190,7 @@ func (c *court) enumeration(p *pass) {
 		if o.Ret < 0 || o.Kind != sdk.ObservedOpen || !o.Access.Read && o.Access.Write {
 			continue
 		}
-		name := p.pathOf(o, c.audit.Target.Dir)
+		name := p.pathOf(o, p.dir)
 		k := c.classOf(p, name)
 		if k != inCanary && k != inSecrets {
 			continue

@@ -60,7 +60,7 @@ func (c *court) tracing(p *pass) {
 				lines = append(lines, fmt.Sprintf("%d lost: %s", n, cause))
 			}
 		}
-		if !p.Trace.Complete && len(lines) == 0 {
+		if !p.Trace.Complete && len(lines) == 0 && len(p.Survivors) == 0 {
 			lines = append(lines, "the tracer did not see the end")
 		}
 	}
