@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,56 +13,57 @@ import (
 
 // variants are the folders with the vault persona.
 var variants = []example{
-	{dir: "go", tools: []string{"go"}},
+	{dir: "go", needs: []string{"command -v go"}},
+	{dir: "c", needs: []string{"command -v clang", "command -v wasm-ld"}},
+	{dir: "rust", path: debianPrograms, needs: []string{`test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"`, "command -v wasm-ld"}},
+	{dir: "javascript", needs: []string{"command -v clang", "command -v wasm-ld", "test -e /usr/include/wasm32-wasi/stdio.h", "test -d quickjs", "command -v node"}},
 }
+
+// debianPrograms is where Debian has rustc. Another one, of rustup, may stand
+// before it in PATH and lack the target.
+const debianPrograms = "/usr/bin"
 
 // example is a folder with a guest, whose README says how to build it.
 type example struct {
 	dir   string
 	out   string   // what it builds, vault.wasm if empty
-	tools []string // programs it takes, or folders that npm makes
+	path  string   // looked into before PATH
+	needs []string // shell commands that succeed where it can be built
 }
 
 // build runs the commands under "## Build" in the folder's README, as a reader
-// would, and returns the guest. Without the tools the test is skipped, unless
-// KILLDEER_REQUIRE lists "languages".
+// would, and returns the guest. Where something is missing the test is skipped,
+// unless KILLDEER_REQUIRE lists "languages".
 func (e example) build(t *testing.T) string {
 	t.Helper()
 	e.readSources(t)
-	for _, tool := range e.tools {
-		if e.lacks(tool) {
-			if slices.Contains(strings.Split(os.Getenv("KILLDEER_REQUIRE"), ","), "languages") {
-				t.Fatalf("%s is not installed, and KILLDEER_REQUIRE names languages: see %s/README.md", tool, e.dir)
-			}
-			t.Skipf("%s is not installed: see %s/README.md", tool, e.dir)
+	for _, need := range e.needs {
+		if _, err := e.shell(t, need); err == nil {
+			continue
 		}
+		if slices.Contains(strings.Split(os.Getenv("KILLDEER_REQUIRE"), ","), "languages") {
+			t.Fatalf("not installed (%s), and KILLDEER_REQUIRE names languages: see %s/README.md", need, e.dir)
+		}
+		t.Skipf("not installed (%s): see %s/README.md", need, e.dir)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-euc", e.commands(t))
-	cmd.Dir = e.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := e.shell(t, e.commands(t)); err != nil {
 		t.Fatalf("build %s: %v\n%s", e.dir, err, out)
 	}
-	file, err := filepath.Abs(filepath.Join(e.dir, e.output()))
+	file, err := filepath.Abs(filepath.Join(e.dir, cmp.Or(e.out, "vault.wasm")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return file
 }
 
-func (e example) output() string {
-	if e.out == "" {
-		return "vault.wasm"
+func (e example) shell(t *testing.T, commands string) ([]byte, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-euc", commands)
+	cmd.Dir = e.dir
+	if e.path != "" {
+		cmd.Env = append(os.Environ(), "PATH="+e.path+":"+os.Getenv("PATH"))
 	}
-	return e.out
-}
-
-func (e example) lacks(tool string) bool {
-	if strings.Contains(tool, "/") {
-		_, err := os.Stat(filepath.Join(e.dir, tool))
-		return err != nil
-	}
-	_, err := exec.LookPath(tool)
-	return err != nil
+	return cmd.CombinedOutput()
 }
 
 // commands returns the shell block under "## Build".
