@@ -17,6 +17,8 @@ var variants = []example{
 	{dir: "c", needs: []string{"command -v clang", "command -v wasm-ld"}},
 	{dir: "rust", path: debianPrograms, needs: []string{`test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"`, "command -v wasm-ld"}},
 	{dir: "javascript", needs: []string{"command -v clang", "command -v wasm-ld", "test -e /usr/include/wasm32-wasi/stdio.h", "test -d quickjs", "command -v node"}},
+	{dir: "assemblyscript", needs: []string{"test -d node_modules/assemblyscript", "command -v npx"}},
+	{dir: "zig", needs: []string{"command -v zig || test -x .venv/bin/python-zig"}},
 }
 
 // debianPrograms is where Debian has rustc. Another one, of rustup, may stand
