@@ -140,8 +140,12 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 		return nil, fmt.Errorf("describe: %w", err)
 	}
 	for _, p := range d.Personas {
-		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, p.ID), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
-		l.mint = newMint(h.WorldSeed, p.ID, l.seed)
+		l := &loaded{
+			guest: m.Guest, module: m.Name,
+			seed: seedFor(h.WorldSeed, p.ID), company: seedFor(h.WorldSeed, companyOf),
+			markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID),
+		}
+		l.mint = newMint(h.WorldSeed, p.ID, l.company)
 		e := l.expander("", "")
 		var err error
 		if l.description, err = p.description(e); err != nil {
