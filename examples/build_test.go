@@ -15,11 +15,13 @@ import (
 var variants = []example{
 	{dir: "go", needs: []string{"command -v go"}},
 	{dir: "c", needs: []string{"command -v clang", "command -v wasm-ld"}},
-	{dir: "rust", path: debianPrograms, needs: []string{`test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"`, "command -v wasm-ld"}},
+	{dir: "rust", path: debianPrograms, needs: rust},
 	{dir: "javascript", needs: []string{"command -v clang", "command -v wasm-ld", "test -e /usr/include/wasm32-wasi/stdio.h", "test -d quickjs", "command -v node"}},
 	{dir: "assemblyscript", needs: []string{"test -d node_modules/assemblyscript", "command -v npx"}},
 	{dir: "zig", needs: []string{"command -v zig || test -x .venv/bin/python-zig"}},
 }
+
+var rust = []string{`test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"`, "command -v wasm-ld"}
 
 // debianPrograms is where Debian has rustc. Another one, of rustup, may stand
 // before it in PATH and lack the target.

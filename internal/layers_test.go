@@ -86,6 +86,7 @@ var mayImport = map[string][]string{
 	"examples/sink":     {"sdk", "sdk/plugin"},
 	"examples/go":       {"sdk", "sdk/guest"},
 	"examples/go/wasm":  {"sdk", "sdk/guest", "examples/go"},
+	"examples/command":  {},
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",

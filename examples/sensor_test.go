@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
 	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 )
@@ -94,50 +91,4 @@ func ask(t *testing.T, url string, line []byte) string {
 		t.Fatal(err)
 	}
 	return strings.TrimRight(string(answer), "\n")
-}
-
-func readTranscript(t *testing.T) *txtar.Archive {
-	t.Helper()
-	a, err := txtar.ParseFile("vault.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(a.Files) == 0 || len(a.Files)%2 != 0 {
-		t.Fatalf("vault.txtar has %d sections: each request needs its answer", len(a.Files))
-	}
-	return a
-}
-
-// play asks a sensor everything in the transcript, and returns it with the
-// sensor's answers.
-func play(t *testing.T, url string) (want, got string) {
-	t.Helper()
-	a := readTranscript(t)
-	want = string(txtar.Format(a))
-	for i := 0; i < len(a.Files); i += 2 {
-		a.Files[i+1].Data = []byte(ask(t, url, bytes.TrimSpace(a.Files[i].Data)) + "\n")
-	}
-	return want, string(txtar.Format(a))
-}
-
-// TestVault holds every variant of the vault persona to one transcript, through a
-// sensor, to the byte.
-func TestVault(t *testing.T) {
-	for _, v := range variants {
-		t.Run(v.dir, func(t *testing.T) {
-			file := v.build(t)
-			began := time.Now()
-			want, got := play(t, sensor(t, file))
-			if *update && v.dir == "go" {
-				if err := os.WriteFile("vault.txtar", []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
-				t.Errorf("answers differ from vault.txtar (-want +got):\n%s", diff)
-			}
-			t.Logf("loaded and asked in %s", time.Since(began).Round(time.Millisecond))
-		})
-	}
 }
