@@ -89,6 +89,9 @@ var mayImport = map[string][]string{
 	"plugins/file":      {"sdk", "sdk/plugin", "plugins/file/sink"},
 	"plugins/file/sink": {"sdk", "sdk/plugin", "plugins/encode"},
 	"examples/sink":     {"sdk", "sdk/plugin"},
+	"examples/go":       {"sdk", "sdk/guest"},
+	"examples/go/wasm":  {"sdk", "sdk/guest", "examples/go"},
+	"examples/command":  {},
 
 	"agent": {
 		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",

@@ -2,7 +2,6 @@ package persona
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -98,7 +97,6 @@ type wireDescribe struct {
 
 type wirePersona struct {
 	ID                string
-	World             string // id of the persona whose world it shows
 	Server            sdk.ServerInfo
 	Instructions      string
 	Tools             []sdk.RawJSON
@@ -142,8 +140,12 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 		return nil, fmt.Errorf("describe: %w", err)
 	}
 	for _, p := range d.Personas {
-		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, cmp.Or(p.World, p.ID)), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
-		l.mint = newMint(h.WorldSeed, p.ID, l.seed)
+		l := &loaded{
+			guest: m.Guest, module: m.Name,
+			seed: seedFor(h.WorldSeed, p.ID), company: seedFor(h.WorldSeed, companyOf),
+			markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID),
+		}
+		l.mint = newMint(h.WorldSeed, p.ID, l.company)
 		e := l.expander("", "")
 		var err error
 		if l.description, err = p.description(e); err != nil {
@@ -158,9 +160,6 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 func (p *wirePersona) description(e *expander) (*description, error) {
 	if !personaID.MatchString(p.ID) {
 		return nil, fmt.Errorf("id does not match %s", personaID)
-	}
-	if p.World != "" && !personaID.MatchString(p.World) {
-		return nil, fmt.Errorf("world %.80q is not the id of a persona: it does not match %s", p.World, personaID)
 	}
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)

@@ -32,6 +32,10 @@ import (
 // maxEnvelope is how many bytes a guest is given to read.
 const maxEnvelope = 256 << 10
 
+// companyOf is the persona whose company all placeholders are of: whoever sees two
+// personas of a sensor must see one employer.
+const companyOf = "enterprise"
+
 // Guest is a loaded module; *wasm.Module is one.
 type Guest interface {
 	Digest() [32]byte
@@ -74,7 +78,9 @@ type loaded struct {
 	module string
 	seed   uint64
 	mint   *mint
-	minted []sdk.Canary // in what it describes
+
+	company uint64       // seed of the company that placeholders are of, the same for all personas
+	minted  []sdk.Canary // in what it describes
 
 	markKey []byte // of the marks in envelopes
 }

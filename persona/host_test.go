@@ -259,6 +259,31 @@ func TestDescribeRefused(t *testing.T) {
 	}
 }
 
+// Two personas of a sensor show one company, and hand out canaries of their own.
+func TestPersonasShareTheCompany(t *testing.T) {
+	said := func(id string) (fakes, canary string) {
+		g := &fakeGuest{describe: strings.Replace(describeDoc, `[{"id":"t"`, `[{"id":"`+id+`"`, 1), call: func(in guest.Object) (string, error) {
+			c := &sdk.Call{Mark: in.Str("mark")}
+			return string(guest.Text(guest.Fake(c, "org_name", 0) + " " + guest.Fake(c, "email", 3) + "|" + guest.Canary(c, "npm_token", "x"))), nil
+		}}
+		h := NewHost(Options{WorldSeed: []byte("seed"), Log: slog.New(slog.DiscardHandler)})
+		if err := h.Open(t.Context(), []Module{{id, g}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		a, err := h.Call(t.Context(), "s", &sdk.Call{Op: sdk.OpCall, Persona: id, Tool: "echo"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fakes, canary, _ = strings.Cut(string(a.Result), "|")
+		return fakes, canary
+	}
+	fakes, canary := said("t")
+	otherFakes, otherCanary := said("enterprise")
+	if fakes != otherFakes || canary == otherCanary {
+		t.Errorf("one persona says %s|%s, the other %s|%s", fakes, canary, otherFakes, otherCanary)
+	}
+}
+
 func TestDescribeCache(t *testing.T) {
 	dir := t.TempDir()
 	withCache := func(o *Options) { o.CacheDir = dir }
@@ -324,7 +349,7 @@ func echoed(t testing.TB, a *sdk.Answer) string {
 
 // expand is what becomes of a part of a description.
 func expand(raw string, seed uint64) []byte {
-	p := &loaded{seed: seed, mint: newMint([]byte("seed"), "t", seed)}
+	p := &loaded{company: seed, mint: newMint([]byte("seed"), "t", seed)}
 	return p.expander("", "").json([]byte(raw))
 }
 

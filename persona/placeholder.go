@@ -122,7 +122,7 @@ type expander struct {
 }
 
 func (p *loaded) expander(mark, holder string) *expander {
-	return &expander{open: opening(mark), seed: p.seed, mint: p.mint, holder: holder}
+	return &expander{open: opening(mark), seed: p.company, mint: p.mint, holder: holder}
 }
 
 // text expands a text.

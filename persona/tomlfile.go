@@ -51,7 +51,7 @@ func (r *tomlReader) describable(f *toml.File) {
 		r.add("", "%v", err)
 		return
 	}
-	l := &loaded{seed: 1, mint: newMint(nil, p.ID, 1)}
+	l := &loaded{company: 1, mint: newMint(nil, p.ID, 1)}
 	if _, err := p.description(l.expander("", "")); err != nil {
 		r.add(entryOf(err.Error()), "%v", err)
 	}
@@ -128,7 +128,7 @@ func (r *tomlReader) identity(t *tomlTable, w *guest.Writer) {
 		r.add("", `[server] with name and version is missing: what clients see`)
 	}
 	w.End()
-	for _, key := range []string{"instructions", "world", "grain"} {
+	for _, key := range []string{"instructions", "grain"} {
 		if v := t.text(key); v != "" {
 			w.Key(key).Str(v)
 		}

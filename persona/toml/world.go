@@ -23,7 +23,7 @@ func (w *worlds) of(seed uint64) *world.World {
 	return w.last
 }
 
-func (r *request) world() *world.World { return r.persona.worlds.of(r.call.Seed) }
+func (r *request) world() *world.World { return r.persona.worlds.of(r.call.Company) }
 
 // worldFunctions show the deployment's company: tables with lower-case names, so
 // that the names hold when the world's own do not. Texts in which the world hides

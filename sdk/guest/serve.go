@@ -107,6 +107,8 @@ func decodeCall(in []byte) (*sdk.Call, error) {
 		switch string(key) {
 		case "seed":
 			c.Seed, _ = strconv.ParseUint(view(v), 10, 64)
+		case "company":
+			c.Company, _ = strconv.ParseUint(view(v), 10, 64)
 		case "now":
 			now, _ := time.Parse(time.RFC3339, view(v))
 			c.Now = now.UTC()
