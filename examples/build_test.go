@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/killdeer-mcp/killdeer/internal/guests"
 )
 
 // variants are the folders with the vault persona.
@@ -19,6 +21,7 @@ var variants = []example{
 	{dir: "javascript", needs: []string{"command -v clang", "command -v wasm-ld", "test -e /usr/include/wasm32-wasi/stdio.h", "test -d quickjs", "command -v node"}},
 	{dir: "assemblyscript", needs: []string{"test -d node_modules/assemblyscript", "command -v npx"}},
 	{dir: "zig", needs: []string{"command -v zig || test -x .venv/bin/python-zig"}},
+	{dir: "toml", out: "vault.toml"},
 }
 
 var rust = []string{`test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"`, "command -v wasm-ld"}
@@ -41,6 +44,9 @@ type example struct {
 func (e example) build(t *testing.T) string {
 	t.Helper()
 	e.readSources(t)
+	if strings.HasSuffix(e.out, ".toml") {
+		return e.text(t)
+	}
 	for _, need := range e.needs {
 		if _, err := e.shell(t, need); err == nil {
 			continue
@@ -54,6 +60,20 @@ func (e example) build(t *testing.T) string {
 		t.Fatalf("build %s: %v\n%s", e.dir, err, out)
 	}
 	file, err := filepath.Abs(filepath.Join(e.dir, cmp.Or(e.out, "vault.wasm")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// text returns a guest that is not built. The built-in guest that runs it has to be
+// there.
+func (e example) text(t *testing.T) string {
+	t.Helper()
+	if _, err := guests.Open("persona-toml"); err != nil {
+		t.Skip(err)
+	}
+	file, err := filepath.Abs(filepath.Join(e.dir, e.out))
 	if err != nil {
 		t.Fatal(err)
 	}
