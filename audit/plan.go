@@ -20,6 +20,8 @@ type plan struct {
 	blind  bool          // without a tracer
 	up     chan struct{} // closed when the server has answered; may be nil
 
+	cases   []string // of tools; nil: all, or those of quick
+	untyped bool     // completions are asked for with nothing typed
 	era     exercise.Era
 	answers exercise.Answers
 	quick   bool

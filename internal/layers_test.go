@@ -67,6 +67,7 @@ var mayImport = map[string][]string{
 	"audit/exercise":                  {"sdk", "audit/evidence", "audit/exercise/synth"},
 	"audit/judge/wording":             {"rules/fold"},
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
+	"audit/imitate":                   {"sdk", "sdk/guest", "audit/evidence"},
 	"audit/clientconf":                {},
 	"audit/lock":                      {"sdk", "audit/evidence"},
 	"audit/policy":                    {"sdk", "audit/evidence", "internal/tomltext"},
@@ -98,10 +99,10 @@ var mayImport = map[string][]string{
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
+		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":      {},

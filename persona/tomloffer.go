@@ -2,6 +2,7 @@ package persona
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -295,22 +296,25 @@ func (r *tomlReader) oneBody(t *tomlTable, a *toml.Answer, keys []string) {
 	}
 }
 
-// rendered is JSON of which templates make something: a table whose texts are
-// templates, or a text that is one and gives JSON.
+// rendered is JSON of which templates make something: a table or JSON whose texts
+// are templates, or a text that is one and gives JSON.
 func (t *tomlTable) rendered(key string, opening byte, args []string) sdk.RawJSON {
 	in, ok := t.get(key)
 	if !ok {
 		return nil
 	}
-	if text, isText := in.(string); isText {
-		t.checkTemplate(key, text, args)
-		if !strings.Contains(text, "{{") {
-			return t.json(key, opening) // it is JSON as it stands: now is the time to say that it is not
-		}
-		return guest.Quote(text)
+	text, isText := in.(string)
+	if !isText {
+		t.checkTree(key, in, args)
+		return t.json(key, opening)
 	}
-	t.checkTree(key, in, args)
-	return t.json(key, opening)
+	var tree any
+	if err := json.Unmarshal([]byte(text), &tree); err == nil || !strings.Contains(text, "{{") {
+		t.checkTree(key, tree, args)
+		return t.json(key, opening) // it is JSON as it stands, or should be: now is the time to say that it is not
+	}
+	t.checkTemplate(key, text, args)
+	return guest.Quote(text)
 }
 
 func (t *tomlTable) checkTree(key string, v any, args []string) {

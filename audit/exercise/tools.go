@@ -72,6 +72,10 @@ func (s *Session) callTools(ctx context.Context) {
 		}
 		t := s.catalog.tools[next]
 		called[t.Name] = true
+		if s.opts.ReadOnly && !t.Hints.ReadOnly {
+			s.skip("tool", t.Name, len(s.opts.Cases), "it does not say that it only reads")
+			continue
+		}
 		s.callTool(ctx, t)
 		s.relist(ctx)
 	}

@@ -25,7 +25,7 @@ func (c *cli) personaCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  showHelp,
 	}
-	cmd.AddCommand(personaNew(), c.personaTest(), c.personaCall(), c.personaReplay())
+	cmd.AddCommand(personaNew(), c.personaTest(), c.personaCall(), c.personaReplay(), c.personaClone())
 	return cmd
 }
 

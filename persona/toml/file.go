@@ -53,7 +53,7 @@ type Answer struct {
 	Text       *string           `json:"text,omitempty"`       // template
 	Blob       string            `json:"blob,omitempty"`       // base64, of a resource
 	MIME       string            `json:"mime,omitempty"`       // of a resource, in place of the offer's
-	Content    sdk.RawJSON       `json:"content,omitempty"`    // JSON whose strings are templates, or a string that is a template and gives JSON
+	Content    sdk.RawJSON       `json:"content,omitempty"`    // JSON whose strings are templates, or a JSON string that is a template and gives JSON
 	Structured sdk.RawJSON       `json:"structured,omitempty"` // likewise
 	Messages   []Message         `json:"messages,omitempty"`   // of a prompt
 	About      string            `json:"about,omitempty"`      // template: a prompt's description

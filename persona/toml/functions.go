@@ -1,6 +1,7 @@
 package toml
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -43,6 +45,8 @@ func (r *request) functions() template.FuncMap {
 		"number": r.number,
 		"hex":    r.hex,
 		"uuid":   func(label string) string { return uuid(r.draw("uuid", label)) },
+		"raw":    r.raw,
+		"pretty": r.pretty,
 	}
 	for name, f := range r.worldFunctions() {
 		all[name] = f
@@ -66,6 +70,7 @@ var textFunctions = template.FuncMap{
 	"hasPrefix": func(part, s string) bool { return strings.HasPrefix(s, part) },
 	"hasSuffix": func(part, s string) bool { return strings.HasSuffix(s, part) },
 	"matches":   matches,
+	"is":        is,
 	"cut":       cut,
 	"base64":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 	"sha256":    func(s string) string { return hexOf(sha256.Sum256([]byte(s))) },
@@ -121,6 +126,11 @@ func matches(pattern, s string) (bool, error) {
 		return false, fmt.Errorf("matches: %w", err)
 	}
 	return re.MatchString(s), nil
+}
+
+// is compares by what a value looks like, so that values of any kind can be.
+func is(v any, want ...any) bool {
+	return slices.ContainsFunc(want, func(w any) bool { return fmt.Sprint(w) == fmt.Sprint(v) })
 }
 
 // cut shortens a text to a number of characters.
@@ -190,6 +200,24 @@ func (r *request) canary(kind, label string, scope ...string) (string, error) {
 		return guest.Canary(r.call, kind, label+":deployment"), nil
 	}
 	return "", fmt.Errorf(`canary: the scope is "deployment" or nothing, got %q`, scope)
+}
+
+// raw is the JSON of an argument as the client wrote it, null where there is none.
+func (r *request) raw(name string) string {
+	args, _ := guest.ParseObject(r.call.Args)
+	if v := args.Raw(name); v != nil {
+		return string(v)
+	}
+	return "null"
+}
+
+// pretty is raw with two blanks for each level, as many servers print JSON.
+func (r *request) pretty(name string) (string, error) {
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(r.raw(name)), "", "  "); err != nil {
+		return "", fmt.Errorf("pretty: %w", err)
+	}
+	return b.String(), nil
 }
 
 // stream is what is drawn for a name: equal for equal names in one deployment,

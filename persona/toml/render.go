@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -155,13 +156,21 @@ func (r *request) tree(w *guest.Writer, raw []byte) error {
 		w.End()
 		return errors.Join(fault, err)
 	case '"':
-		text, err := r.render(guest.String(raw))
+		said := guest.String(raw)
+		text, err := r.render(said)
+		if err == nil && rawOnly.MatchString(said) {
+			w.Raw([]byte(text))
+			return nil
+		}
 		w.Str(text)
 		return err
 	}
 	w.Raw(raw)
 	return nil
 }
+
+// rawOnly is a string that is nothing but an argument's JSON: it becomes that JSON.
+var rawOnly = regexp.MustCompile(`^\{\{raw "[^"]*"\}\}$`)
 
 // bounded is a text that does not outgrow its limit.
 type bounded struct{ strings.Builder }
