@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
@@ -30,7 +31,7 @@ type CloneOptions struct {
 const cloneHome = "/home/node"
 
 // cloneCases are what tools are called with: ordinary arguments, and every choice.
-var cloneCases = []string{"full", "minimal", "repeat-2", "defaults", "branch-2", "branch-3", "branch-4", "boundary"}
+var cloneCases = []string{"full", "minimal", "repeat-2", "defaults", "folder", "branch-2", "branch-3", "branch-4"}
 
 // Clone makes a persona file of a real server. A command is started in the sealed box
 // of an audit, so that nothing it does is done to anybody; from a server elsewhere
@@ -38,16 +39,19 @@ var cloneCases = []string{"full", "minimal", "repeat-2", "defaults", "branch-2",
 func Clone(ctx context.Context, o CloneOptions) (*imitate.Result, error) {
 	o.Depth, o.Tracer = Quick, TracerNone
 	r := newRun(o.Options)
-	from := o.URL
+	from := ""
+	if u, err := url.Parse(o.URL); err == nil {
+		from = u.Host
+	}
 	clone := r.cloneRemote
 	if o.URL == "" {
-		from, clone = strings.Join(o.Argv, " "), r.cloneLocal
+		from, clone = filepath.Base(o.Argv[0]), r.cloneLocal
 	}
 	passes, err := clone(ctx, o.Calls)
 	if err != nil {
 		return nil, err
 	}
-	return imitate.Write(passes[0], passes[1:], imitate.Options{ID: o.ID, From: from, Planted: r.audit.Canaries})
+	return imitate.Write(passes[0], passes[1:], imitate.Options{ID: o.ID, From: " (" + from + ").", Planted: r.audit.Canaries})
 }
 
 // cloneLocal lets a client without abilities ask for everything, and one with all of
@@ -61,7 +65,7 @@ func (r *run) cloneLocal(ctx context.Context, calls string) ([]*evidence.Pass, e
 		return nil, errors.New("in the box all tools or none are called: nothing that they do lasts")
 	}
 	plans := []plan{
-		{name: "A", change: "a client without abilities", home: cloneHome, quick: true, answers: exercise.AnswerNone, cases: cloneCases, untyped: true, list: calls == CallNone},
+		{name: "A", change: "a client without abilities", home: cloneHome, quick: true, orderly: true, patient: true, answers: exercise.AnswerNone, cases: cloneCases, untyped: true, list: calls == CallNone},
 		{name: "B", change: "a client with all abilities", home: cloneHome, quick: true, list: true},
 	}
 	r.total = len(plans)
@@ -83,7 +87,7 @@ func (r *run) cloneRemote(ctx context.Context, calls string) ([]*evidence.Pass, 
 			return nil, err
 		}
 		s, err := exercise.Open(ctx, t, exercise.Options{
-			Era: era, Quick: true, Answers: exercise.AnswerNone, Cases: cloneCases, Untyped: true, CallTimeout: r.opts.CallTimeout,
+			Era: era, Quick: true, Answers: exercise.AnswerNone, Cases: cloneCases, Untyped: true, Orderly: true, CallTimeout: r.opts.CallTimeout,
 			ListOnly: calls == CallNone, ReadOnly: calls != CallAll,
 		}, pass)
 		if err != nil {

@@ -32,7 +32,7 @@ const (
 // Options say what to write.
 type Options struct {
 	ID      string            // of the persona; empty: made of the server's name
-	From    string            // what was imitated, for the file's first lines
+	From    string            // where it was found, behind its name in the first line of the file
 	Planted []evidence.Canary // values that are no secrets of the server's, and must not go into the file
 }
 
@@ -48,6 +48,7 @@ type imitation struct {
 	pass    *evidence.Pass
 	out     bytes.Buffer
 	secrets *secrets
+	id      string
 	delay   string // of the tool that is being written
 	missing []string
 }
@@ -98,10 +99,11 @@ func (im *imitation) identity() {
 	server, _ := guest.ParseObject(im.pass.Server)
 	id := cmp.Or(im.ID, notInID.ReplaceAllString(strings.ToLower(server.Str("name")), "-"))
 	id = strings.Trim(id[:min(len(id), 32)], "-")
-	for line := range strings.SplitSeq("An imitation of "+cmp.Or(im.From, server.Str("name"))+".\nWritten by \"killdeer persona clone\": look through it before it is shown to anybody.", "\n") {
+	for line := range strings.SplitSeq("An imitation of "+server.Str("name")+" "+server.Str("version")+cmp.Or(im.From, ".")+"\nWritten by \"killdeer persona clone\": look through it before it is shown to anybody.", "\n") {
 		fmt.Fprintf(&im.out, "# %s\n", printable(line))
 	}
-	im.set("id", cmp.Or(id, "clone"))
+	im.id = cmp.Or(id, "clone")
+	im.set("id", im.id)
 	im.set("version", "1.0.0")
 	if im.pass.Instructions != "" {
 		im.set("instructions", im.secrets.described(im.pass.Instructions))
@@ -219,6 +221,12 @@ func (im *imitation) tool(raw []byte) {
 	}
 	fmt.Fprintf(&im.out, "\n[[tool]]\n")
 	im.definition(raw)
+	im.set("service", im.id)
+	class := "write"
+	if o.Object("annotations").Bool("readOnlyHint") {
+		class = "read"
+	}
+	im.set("class", class)
 	all := im.samples("tool", name)
 	im.pace(all)
 	im.answers("tool", "tool "+name, o.Object("inputSchema").Object("properties"), all, func(s *sample) error { return s.tool(im) })

@@ -16,6 +16,7 @@ type secret struct{ kind, label string }
 // stands.
 type secrets struct {
 	planted []string
+	words   []needle          // what the exercise put into arguments, where it comes back later
 	known   map[string]secret // by value
 	counts  map[string]int    // by kind
 }
@@ -24,7 +25,11 @@ func newSecrets(planted []evidence.Canary) *secrets {
 	s := &secrets{known: map[string]secret{}, counts: map[string]int{}}
 	for _, c := range planted {
 		for _, v := range c.Values {
-			if len(v) >= minPlanted && c.Kind != "argument" && c.Kind != "answer" {
+			if c.Kind == "argument" || c.Kind == "answer" {
+				s.words = append(s.words, needle{v, plainWord})
+				continue
+			}
+			if len(v) >= minPlanted {
 				s.planted = append(s.planted, v)
 			}
 		}
@@ -33,7 +38,10 @@ func newSecrets(planted []evidence.Canary) *secrets {
 	return s
 }
 
-const minPlanted = 8
+const (
+	minPlanted = 8
+	plainWord  = "release notes"
+)
 
 // shapes are credentials by their vendors' forms, the longest forms first. Group is
 // the part that is secret, 0 for all of it.
@@ -53,6 +61,7 @@ var shapes = []struct {
 	{"google_api_key", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{30,}`), 0},
 	{"stripe_key", regexp.MustCompile(`\b[rs]k_(?:live|test)_[0-9A-Za-z]{16,}`), 0},
 	{"aws_key.id", regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{12,}`), 0},
+	{"aws_key.secret", regexp.MustCompile(`(?i)aws_?secret_?(?:access_?)?key\\*["']?\s*[:=]\s*\\*["']?([A-Za-z0-9/+=]{30,})`), 1},
 	{"password", regexp.MustCompile(`(?i)(?:authorization|bearer)["']?\s*[:=]?\s*["']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{12,})`), 1},
 	{"password", regexp.MustCompile(`(?i)(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)s?[A-Za-z_]*\\*["']?\s*[:=]\s*\\*["']?([^\s"'\\,;<>{}()]{8,})`), 1},
 }
@@ -122,6 +131,7 @@ func (s *secrets) described(text string) string {
 func (s *secrets) template(text string, needles []needle) string {
 	var b strings.Builder
 	last := 0
+	needles = slices.Concat(needles, s.words)
 	for _, f := range s.find(text) {
 		if isNeedle(text[f.start:f.end], needles) {
 			continue // it came with the request

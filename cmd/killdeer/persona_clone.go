@@ -54,7 +54,7 @@ func (c *cli) personaClone() *cobra.Command {
 	fl.StringSliceVar(&f.env, "env", nil, "name of a variable that the server wants; it gets a made-up value")
 	fl.BoolVar(&f.noSandbox, "no-sandbox", false, "run the server on this machine as it is: whatever it does is done to you")
 	fl.Var(duration{&f.budget, config.Duration(3 * time.Minute)}.set(), "budget", "how long it may take")
-	fl.Var(duration{&f.callTimeout, config.Duration(4 * time.Second)}.set(), "call-timeout", "how long one call may take")
+	fl.Var(duration{&f.callTimeout, config.Duration(12 * time.Second)}.set(), "call-timeout", "how long one call may take")
 	return cmd
 }
 

@@ -144,6 +144,7 @@ func (t *trial) declared(c *sdk.Catalog) {
 	if len(c.Tools)+len(c.Resources)+len(c.Templates)+len(c.Prompts) == 0 {
 		t.found(Error, "describe", "it offers nothing", "give it a tool")
 	}
+	var without []string
 	for i := range c.Tools {
 		tool := &c.Tools[i]
 		o, _ := guest.ParseObject(tool.Definition)
@@ -152,7 +153,7 @@ func (t *trial) declared(c *sdk.Catalog) {
 			t.found(Warning, name, "it has no description", "a model chooses tools by their descriptions: say what it does")
 		}
 		if tool.Service == "" {
-			t.found(Warning, name, "it has no service", `name one in "tool_info": rules and events go by it, and latency and limits belong to it`)
+			without = append(without, tool.Name)
 		}
 		properties := o.Object("inputSchema").Object("properties")
 		for _, p := range properties.Keys() {
@@ -160,5 +161,9 @@ func (t *trial) declared(c *sdk.Catalog) {
 				t.found(Warning, name, fmt.Sprintf("its argument %q has no description", p), "say what belongs there, as real servers do")
 			}
 		}
+	}
+	if without != nil {
+		t.found(Warning, "describe", "tools without a service: "+strings.Join(without, ", "),
+			"name one for each tool: rules and events go by it, and latency and limits belong to it")
 	}
 }
