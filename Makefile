@@ -76,6 +76,13 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install
 
+# What the README of each example has under "Needs": Debian's clang, lld, wasi-libc and rustc are
+# not among it, see .ci/run.
+.PHONY: languages
+languages: ## install what the examples in other languages are built with (npm, python3)
+	@for example in assemblyscript zig javascript; do (cd examples/$$example && \
+		sed -n '/^## Needs/,/^## Build/{/^```sh/,/^```/p}' README.md | grep -v '^```' | sh -eux) || exit 1; done
+
 .PHONY: conformance
 conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
