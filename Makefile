@@ -88,7 +88,8 @@ conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
 
 .PHONY: bench
-bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
+bench: build ## measure the built sensor beside bare net/http and go-sdk, under idle streams, and personas in several languages
+	$(GO) test -count=1 -run '^TestVault$$' ./examples
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 	$(MAKE) bench-sinks
 
