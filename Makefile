@@ -77,12 +77,20 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install
 
+# What the README of each example has under "Needs": Debian's clang, lld, wasi-libc and rustc are
+# not among it, see .ci/run.
+.PHONY: languages
+languages: ## install what the examples in other languages are built with (npm, python3)
+	@for example in assemblyscript zig javascript; do (cd examples/$$example && \
+		sed -n '/^## Needs/,/^## Build/{/^```sh/,/^```/p}' README.md | grep -v '^```' | sh -eux) || exit 1; done
+
 .PHONY: conformance
 conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
 
 .PHONY: bench
-bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
+bench: build ## measure the built sensor beside bare net/http and go-sdk, under idle streams, and personas in several languages
+	$(GO) test -count=1 -run '^TestVault$$' ./examples
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 	$(MAKE) bench-sinks
 

@@ -235,8 +235,10 @@ func TestBrokenGuest(t *testing.T) {
 
 func TestDescribeRefused(t *testing.T) {
 	tests := []struct{ name, from, to, want string }{
-		{"abi", `"abi":1`, `"abi":2`, "abi is 2"},
-		{"kind", `"kind":"persona"`, `"kind":"rules"`, "kind is"},
+		{"newer abi", `"abi":1`, `"abi":2`, "abi is 2, this sensor speaks 1: install a newer Killdeer"},
+		{"no abi", `"abi":1,`, ``, "abi is 0, this sensor speaks 1: build the guest for"},
+		{"no persona", `"personas":[`, `"others":[`, "list at least one"},
+		{"kind", `"kind":"persona"`, `"kind":"rules"`, "belongs in rules.packs"},
 		{"id", `"personas":[{"id":"t"`, `"personas":[{"id":"T!"`, "id does not match"},
 		{"server", `"version":"1.2.3"`, `"version":""`, "server.name and server.version"},
 		{"tool name", `"name":"echo"`, `"name":"e cho"`, "tool name"},
@@ -245,7 +247,8 @@ func TestDescribeRefused(t *testing.T) {
 		{"needs", `"fallback"`, `"needs":["auth"],"fallback"`, "needs"},
 		{"fallback", `[10,20]`, `[20,10]`, "fallback.delay_ms"},
 		{"two of a name", `[{"name":"echo"`, `[{"name":"echo","inputSchema":{"type":"object"}},{"name":"echo"`, "is offered by"},
-		{"json", `{"abi"`, `{{"abi"`, "describe"},
+		{"json", `{"abi"`, `{{"abi"`, "docs/guest-abi.md"},
+		{"type", `"version":"1.2.3"`, `"version":1`, "docs/guest-abi.md"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -281,6 +284,21 @@ func TestPersonasShareTheCompany(t *testing.T) {
 	otherFakes, otherCanary := said("enterprise")
 	if fakes != otherFakes || canary == otherCanary {
 		t.Errorf("one persona says %s|%s, the other %s|%s", fakes, canary, otherFakes, otherCanary)
+	}
+}
+
+// silent fails every call, after a line in its log.
+type silent struct{ fakeGuest }
+
+func (*silent) Call(context.Context, wasm.Request) (wasm.Reply, error) {
+	return wasm.Reply{Log: []wasm.LogLine{{Text: "TypeError: x is\nundefined"}}}, wasm.ErrStatus
+}
+
+func TestDescribeTellsWhatTheGuestLogged(t *testing.T) {
+	h := NewHost(Options{Log: slog.New(slog.DiscardHandler)})
+	err := h.Open(t.Context(), []Module{{"t", &silent{}}}, nil)
+	if want := `: it logged "TypeError: x is\nundefined"`; !errors.Is(err, wasm.ErrStatus) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error = %v, want it to end in %s", err, want)
 	}
 }
 

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// holders is how many clients hold a guest instance when memory is read: so few
+	// that the sensor keeps all of them.
+	holders = 24
+	// tomlGuest runs the persona in TOML, and is what there is to load of it.
+	tomlGuest = "internal/guests/bin/persona-toml.wasm"
+)
+
+// languages measures the variants of the vault persona that the examples have
+// built, each on a sensor of its own without rules. The table is Markdown.
+func (b *benchmark) languages() error {
+	files, err := variants(b.examples)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\none persona in each language, tools/call with a reason of %d bytes that is new each time\n\n"+
+		"| persona | module | start, cold | start, warm | memory of a client | calls/s | p50 | CPU of a call |\n|---|---|---|---|---|---|---|---|\n", b.text)
+	for _, file := range files {
+		if err := b.language(file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// variants lists the personas below a folder.
+func variants(dir string) ([]string, error) {
+	var files []string
+	for _, name := range []string{"vault.wasm", "vault.toml"} {
+		found, err := filepath.Glob(filepath.Join(dir, "*", name))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no persona is built in %s: go test -run TestVault ./examples", dir)
+	}
+	return files, nil
+}
+
+// language prints the row of one variant.
+func (b *benchmark) language(file string) error {
+	size, err := moduleSize(file)
+	if err != nil {
+		return err
+	}
+	cold, err := b.startVariant(file)
+	if err != nil {
+		return err
+	}
+	if err := cold.stop(); err != nil {
+		return err
+	}
+	warm, err := b.startVariant(file)
+	if err != nil {
+		return err
+	}
+	each, err := b.perClient(warm)
+	var r *result
+	if err == nil {
+		r, err = b.turn(warm, speech{path: mcpPath}, vaultWorkload(b.text), b.conns, b.round*time.Duration(b.rounds))
+	}
+	if err := errors.Join(err, warm.stop()); err != nil {
+		return err
+	}
+	ready := func(s *server) time.Duration { return (s.took + s.answered).Round(time.Millisecond) }
+	fmt.Printf("| %s | %.0f KB | %v | %v | %.2f MB | %.0f | %v | %v |\n", filepath.Base(filepath.Dir(file)),
+		float64(size)/1e3, ready(cold), ready(warm), each, r.rate(), r.quantile(.5), r.cost())
+	return nil
+}
+
+// moduleSize is how many bytes there are to load.
+func moduleSize(file string) (int64, error) {
+	if strings.HasSuffix(file, ".toml") {
+		file = tomlGuest
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (b *benchmark) startVariant(file string) (*server, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	return b.startSensor("vault-"+filepath.Base(filepath.Dir(path)), fmt.Sprintf("personas = [%q]\n[rules]\npacks = []", path))
+}
+
+// perClient is how much memory, in MB, a client costs that has called a tool and
+// holds an instance.
+func (b *benchmark) perClient(s *server) (mb float64, err error) {
+	var clients []*client
+	defer func() {
+		for _, c := range clients {
+			c.close()
+		}
+	}()
+	call := vaultWorkload(b.text)
+	grow := func(n int) (float64, error) {
+		for range n {
+			c, err := b.dial(s.addr, speech{path: mcpPath})
+			if err != nil {
+				return 0, err
+			}
+			clients = append(clients, c)
+			if err := call.check(c); err != nil {
+				return 0, err
+			}
+		}
+		if _, err := s.rest(); err != nil {
+			return 0, err
+		}
+		m, err := s.memory()
+		return m.anonymous, err
+	}
+	before, err := grow(1)
+	if err != nil {
+		return 0, err
+	}
+	after, err := grow(holders)
+	return (after - before) / holders, err
+}
+
+// vaultWorkload asks for access with a reason that no guest has seen before.
+func vaultWorkload(size int) *workload {
+	reason := strings.Repeat("x", max(size-counterDigits, 0))
+	return &workload{name: "request_access", want: reason, prepare: func(c *client) func() []byte {
+		return func() []byte {
+			n := strconv.Itoa(c.number*perClient + c.sent)
+			c.sent++
+			return c.frame("tools/call", "request_access", callParams("request_access", `{"path":"restricted/root-token","reason":"`+n+reason+`"}`))
+		}
+	}}
+}
