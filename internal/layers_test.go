@@ -89,6 +89,7 @@ var mayImport = map[string][]string{
 	"plugins/sinktest":  {"sdk", "sdk/plugin", "plugins"},
 	"plugins/file":      {"sdk", "sdk/plugin", "plugins/file/sink"},
 	"plugins/file/sink": {"sdk", "sdk/plugin", "plugins/encode"},
+	"examples":          {},
 	"examples/sink":     {"sdk", "sdk/plugin"},
 	"examples/go":       {"sdk", "sdk/guest"},
 	"examples/go/wasm":  {"sdk", "sdk/guest", "examples/go"},
@@ -103,7 +104,7 @@ var mayImport = map[string][]string{
 
 	"cmd/killdeer": {
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
-		"internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
+		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":      {},
 	"internal/bench/null": {"sdk", "sdk/plugin"},

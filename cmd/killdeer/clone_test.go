@@ -46,10 +46,7 @@ func TestCloneRealServers(t *testing.T) {
 		"bwrap":        hasProgram("bwrap"), "node": hasProgram("node"), "root": os.Geteuid() == 0,
 	} {
 		if !there {
-			if slices.Contains(strings.Split(os.Getenv("KILLDEER_REQUIRE"), ","), "clients") {
-				t.Fatalf("%s is needed, and KILLDEER_REQUIRE names clients", need)
-			}
-			t.Skipf("needs %s", need)
+			lacking(t, "clients", need)
 		}
 	}
 	if _, err := guests.Open("persona-toml"); err != nil {
@@ -62,16 +59,6 @@ func TestCloneRealServers(t *testing.T) {
 			cloneReal(t, clients, cache, r.server, r.folder, r.calls)
 		})
 	}
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
-}
-
-func hasProgram(name string) bool {
-	_, err := exec.LookPath(name)
-	return err == nil
 }
 
 func cloneReal(t *testing.T, clients, cache, server string, folder bool, calls string) {
@@ -112,21 +99,6 @@ func cloneReal(t *testing.T, clients, cache, server string, folder bool, calls s
 			t.Errorf("answer %d has another shape: %q\noriginal %v\nclone %v", i, diff, want, got)
 		}
 	}
-}
-
-func lookAt(t *testing.T, clients, target, calls string) map[string]any {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", "look.mjs", target, calls)
-	cmd.Dir, cmd.Stderr = clients, t.Output()
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("look.mjs %s: %v", target, err)
-	}
-	var report map[string]any
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatal(err)
-	}
-	return report
 }
 
 // differs says where two values have not the same members and types. Lists are
