@@ -96,7 +96,7 @@ var mayImport = map[string][]string{
 	"examples/command":  {},
 
 	"agent": {
-		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "sdk/guest", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 

@@ -15,6 +15,7 @@ func (im *imitation) answers(table, subject string, properties guest.Object, all
 	var distinct []*sample
 	var why error
 	for _, s := range all {
+		s.known = properties
 		if err := write(s); err != nil {
 			why = err
 			continue

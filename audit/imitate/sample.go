@@ -20,9 +20,10 @@ import (
 type sample struct {
 	call    *evidence.Call
 	args    guest.Object
-	spelled []needle // values of a template's variables
-	body    string   // the keys of the answer, as the file has them
-	tables  string   // those that are tables
+	spelled []needle     // values of a template's variables
+	known   guest.Object // arguments that are described: those that templates may use
+	body    string       // the keys of the answer, as the file has them
+	tables  string       // those that are tables
 }
 
 // needle is a value that stands in an answer because it stood in the request.
@@ -45,17 +46,22 @@ func (s *sample) needles() []needle {
 	all := slices.Clone(s.spelled)
 	for _, name := range s.args.Keys() {
 		raw := s.args.Raw(name)
+		with := "{{" + argument(name) + "}}"
+		if s.reads() {
+			with = "{{.uri}}"
+		} else if !s.known.Has(name) {
+			continue
+		}
 		if text := guest.String(raw); raw[0] == '"' && len(text) >= minNeedle {
-			with := "{{" + argument(name) + "}}"
-			if s.call.Kind == "resource" || s.call.Kind == "template" {
-				with = "{{.uri}}"
-			}
 			all = append(all, needle{text, with})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b needle) int { return len(b.text) - len(a.text) })
 	return all
 }
+
+// reads reports whether the sample is of a resource.
+func (s *sample) reads() bool { return s.call.Kind == "resource" || s.call.Kind == "template" }
 
 // text is a text of an answer as a template.
 func (s *sample) text(im *imitation, text string) string {
@@ -82,7 +88,7 @@ func (s *sample) equal(raw []byte) string {
 	}
 	for _, name := range s.args.Keys() {
 		var a any
-		if r := s.args.Raw(name); (r[0] == '{' || r[0] == '[') && json.Unmarshal(r, &a) == nil && reflect.DeepEqual(a, v) {
+		if r := s.args.Raw(name); s.known.Has(name) && (r[0] == '{' || r[0] == '[') && json.Unmarshal(r, &a) == nil && reflect.DeepEqual(a, v) {
 			return name
 		}
 	}

@@ -78,10 +78,10 @@ var textFunctions = template.FuncMap{
 	"get":       get,
 	"list":      func(all ...any) []any { return all },
 	"dict":      dict,
-	"add":       func(a, b int64) int64 { return a + b },
-	"sub":       func(a, b int64) int64 { return a - b },
-	"mul":       func(a, b int64) int64 { return a * b },
-	"div":       divide,
+	"add":       whole(func(a, b int64) (int64, error) { return a + b, nil }),
+	"sub":       whole(func(a, b int64) (int64, error) { return a - b, nil }),
+	"mul":       whole(func(a, b int64) (int64, error) { return a * b, nil }),
+	"div":       whole(divide),
 	"first":     first,
 	"date":      func(layout string, t time.Time) string { return t.UTC().Format(layout) },
 	"rfc3339":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -171,6 +171,33 @@ func dict(pairs ...any) (map[string]any, error) {
 		m[name] = pairs[i+1]
 	}
 	return m, nil
+}
+
+// whole is a function of two whole numbers, which templates have in several types.
+func whole(f func(a, b int64) (int64, error)) func(a, b any) (int64, error) {
+	return func(a, b any) (int64, error) {
+		x, err := integer(a)
+		if err != nil {
+			return 0, err
+		}
+		y, err := integer(b)
+		if err != nil {
+			return 0, err
+		}
+		return f(x, y)
+	}
+}
+
+func integer(v any) (int64, error) {
+	switch v := v.(type) {
+	case int:
+		return int64(v), nil
+	case int64:
+		return v, nil
+	case float64:
+		return int64(v), nil
+	}
+	return 0, fmt.Errorf("want a number, got %T", v)
 }
 
 func divide(a, b int64) (int64, error) {
