@@ -34,27 +34,34 @@ type PersonaKit struct {
 	host   *persona.Host // nil until something is asked
 }
 
-// OpenPersona loads a persona: a built-in name, a module or a .toml file; an
-// installed pack too where a configuration says what is installed. World is any
-// text: equal ones make equal companies.
-func OpenPersona(ctx context.Context, c *config.Config, version, name, world string, log *slog.Logger) (_ *PersonaKit, err error) {
-	o := wasm.Options{Limits: wasm.DefaultLimits(), Log: log}
-	all := &cast{log: log, limit: o.Limits.Module}
-	if c != nil {
-		o.CacheDir = c.Sensor.CacheDir
-		if all.store, err = pack.Open(packOptions(c, version, log)); err != nil {
+// PersonaOptions say which persona is asked, and in what circumstances.
+type PersonaOptions struct {
+	Name     string         // a built-in name, a module, a .toml file or, with Config, an installed pack
+	World    string         // any text: equal ones make equal companies
+	Config   *config.Config // says what is installed; nil for nothing
+	CacheDir string         // keeps compiled modules, unless Config has a place for them; "" for none
+	Version  string         // this program's
+	Log      *slog.Logger
+}
+
+// OpenPersona loads a persona as a sensor does.
+func OpenPersona(ctx context.Context, p PersonaOptions) (_ *PersonaKit, err error) {
+	o := wasm.Options{Limits: wasm.DefaultLimits(), CacheDir: p.CacheDir, Log: p.Log}
+	all := &cast{log: p.Log, limit: o.Limits.Module}
+	if p.Config != nil {
+		o.CacheDir = p.Config.Sensor.CacheDir
+		if all.store, err = pack.Open(packOptions(p.Config, p.Version, p.Log)); err != nil {
 			return nil, err
 		}
-	}
-	if config.IsPack(name) && c == nil {
-		return nil, fmt.Errorf("%s is an installed pack: name the configuration that says where", name)
+	} else if config.IsPack(p.Name) {
+		return nil, fmt.Errorf("%s is an installed pack: name the configuration that says where", p.Name)
 	}
 	if all.rt, err = wasm.New(ctx, o); err != nil {
 		return nil, err
 	}
-	seed := sha256.Sum256([]byte(world))
+	seed := sha256.Sum256([]byte(p.World))
 	k := &PersonaKit{rt: all.rt, world: seed[:]}
-	if err := all.loadPersonas(ctx, []string{name}); err != nil {
+	if err := all.loadPersonas(ctx, []string{p.Name}); err != nil {
 		return nil, errors.Join(err, k.Close(ctx))
 	}
 	k.module = all.modules()[0]

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,8 +56,31 @@ func (f *personaFlags) open(cmd *cobra.Command, c *cli, name string) (*agent.Per
 			return nil, now, err
 		}
 	}
-	kit, err := agent.OpenPersona(cmd.Context(), cfg, version, name, f.world, slog.New(slog.DiscardHandler))
+	kit, err := openPersona(cmd, cfg, name, f.world)
 	return kit, now, err
+}
+
+func openPersona(cmd *cobra.Command, cfg *config.Config, name, world string) (*agent.PersonaKit, error) {
+	return agent.OpenPersona(cmd.Context(), agent.PersonaOptions{
+		Name: name, World: world, Config: cfg, CacheDir: ownCache(), Version: version, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// ownCache is a folder for compiled modules that nobody else can write to, since what
+// lies there is run; empty if there can be none, and then each start compiles.
+func ownCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir = filepath.Join(dir, "killdeer")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&0o022 != 0 {
+		return ""
+	}
+	return dir
 }
 
 func (c *cli) personaTest() *cobra.Command {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/audit"
 	"github.com/killdeer-mcp/killdeer/audit/imitate"
@@ -114,7 +113,7 @@ func (c *cli) writeClone(cmd *cobra.Command, f *cloneFlags, made *imitate.Result
 }
 
 func tryClone(cmd *cobra.Command, file string) (*trial.Report, error) {
-	kit, err := agent.OpenPersona(cmd.Context(), nil, version, file, "killdeer", slog.New(slog.DiscardHandler))
+	kit, err := openPersona(cmd, nil, file, "killdeer")
 	if err != nil {
 		return nil, err
 	}
