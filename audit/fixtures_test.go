@@ -75,8 +75,22 @@ func run(t *testing.T, o audit.Options) *evidence.Report {
 }
 
 func auditFixture(t *testing.T, f auditfixtures.Fixture) *evidence.Report {
+	t.Helper()
 	o := options(t, f.Command(t)...)
-	o.Depth = audit.Depth(f.Depth)
+	o.Depth, o.Server = audit.Depth(f.Depth), "audited"
+	o.Lock = &evidence.Lock{Version: 1, Servers: map[string]*evidence.LockedServer{}}
+	for name, tools := range f.Others {
+		l := &evidence.LockedServer{Tools: map[string]evidence.LockedTool{}}
+		for _, tool := range tools {
+			l.Tools[tool] = evidence.LockedTool{}
+		}
+		o.Others, o.Lock.Servers[name] = append(o.Others, name), l
+	}
+	if f.Before != "" {
+		all := auditfixtures.All()
+		i := slices.IndexFunc(all, func(x auditfixtures.Fixture) bool { return x.Name == f.Before })
+		o.Lock.Servers[o.Server] = run(t, options(t, all[i].Command(t)...)).Locked
+	}
 	return run(t, o)
 }
 

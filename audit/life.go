@@ -45,6 +45,12 @@ func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence
 	if err != nil {
 		return nil, fmt.Errorf("pass %s: %w", p.name, err)
 	}
+	r.collect(l)
+	return l.pass, nil
+}
+
+// collect takes what a life leaves to the audit besides its pass.
+func (r *run) collect(l *life) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.audit.Canaries = append(r.audit.Canaries, l.canaries...)
@@ -54,7 +60,6 @@ func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence
 			l.pass.Faults = append(l.pass.Faults, gap)
 		}
 	}
-	return l.pass, nil
 }
 
 // errRefused says that a server refused the older greeting.
@@ -73,10 +78,23 @@ func otherEra(err error) (exercise.Era, bool) {
 
 // live is a life from the making of its box to the end of that.
 func (l *life) live(ctx context.Context) (err error) {
-	if l.box, err = newBox(ctx, l.boxOptions()); err != nil {
+	defer func() { err = errors.Join(err, l.close()) }()
+	if err := l.open(ctx, l.boxOptions()); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.box.Close()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limited, stop := context.WithTimeoutCause(ctx, l.budget, fmt.Errorf("the time of the pass ended: %s", l.budget.Round(time.Second)))
+	defer stop()
+	return l.start(limited, cancel)
+}
+
+// open makes the box and puts the tracer to it. Whatever comes of it, close must
+// follow.
+func (l *life) open(ctx context.Context, o sandbox.Options) (err error) {
+	if l.box, err = newBox(ctx, o); err != nil {
+		return err
+	}
 	l.run.describe(l)
 	var t tracer
 	if !l.plan.blind {
@@ -87,7 +105,6 @@ func (l *life) live(ctx context.Context) (err error) {
 	if l.watch, err = observe(ctx, t, l.plan.name, l.box); err != nil {
 		return fmt.Errorf("%w: %w", ErrSetup, err)
 	}
-	defer l.watch.close()
 	if l.before, err = l.box.Snapshot(); err != nil {
 		return fmt.Errorf("look at the server's folders: %w", err)
 	}
@@ -96,11 +113,18 @@ func (l *life) live(ctx context.Context) (err error) {
 		Dir: l.box.Dir(), Roots: []string{l.box.Dir()}, Begin: time.Now(), Clock: evidence.Clock{MonoNS: exercise.Monotonic()},
 	}
 	l.canaries = append(slices.Clone(l.box.Canaries()), exercise.Canaries(l.number(), l.plan.name)...)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	limited, stop := context.WithTimeoutCause(ctx, l.budget, fmt.Errorf("the time of the pass ended: %s", l.budget.Round(time.Second)))
-	defer stop()
-	return l.start(limited, cancel)
+	return nil
+}
+
+// close ends the tracer and the box, as far as there are any.
+func (l *life) close() error {
+	if l.watch != nil {
+		l.watch.close()
+	}
+	if l.box == nil {
+		return nil
+	}
+	return l.box.Close()
 }
 
 // number is the seed as the exercise wants it.

@@ -7,13 +7,21 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/audit/fetch"
 )
 
 // local audits a server that is started here.
 func (r *run) local(ctx context.Context) error {
 	defer r.closeTracers()
+	defer r.removePackage()
 	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
+	}
+	if r.fetched != nil && len(r.fetched.Scripts) > 0 && r.opts.Sandbox {
+		if err := r.stage("install scripts", func() error { return r.installScripts(ctx) }); err != nil {
+			return err
+		}
 	}
 	first, rest := r.planned()
 	r.total = 1 + len(rest)
@@ -101,12 +109,10 @@ func (r *run) setUp(ctx context.Context) error {
 			return fmt.Errorf("find the current folder: %w", err)
 		}
 	}
-	var err error
-	if r.server, err = prepare(r.opts.Argv, dir, r.opts.Sandbox); err != nil {
+	if err := r.findTracer(ctx); err != nil {
 		return err
 	}
-	r.notes = append(r.notes, r.server.notes...)
-	if err := r.findTracer(ctx); err != nil {
+	if err := r.findServer(ctx, dir); err != nil {
 		return err
 	}
 	if r.opts.Depth != Quick {
@@ -116,6 +122,26 @@ func (r *run) setUp(ctx context.Context) error {
 	t.Install = r.server.install
 	t.Dir = usualHome + "/work"
 	t.Roots = []string{t.Dir}
+	return nil
+}
+
+// findServer finds what the command line starts, and fetches it if that is what the
+// command line does.
+func (r *run) findServer(ctx context.Context, dir string) (err error) {
+	argv := r.opts.Argv
+	if fetch.Runs(argv) {
+		if err := r.stage("fetching the package", func() error { return r.fetch(ctx) }); err != nil {
+			return err
+		}
+		argv = r.fetched.Argv
+	}
+	if r.server, err = prepare(argv, dir, r.opts.Sandbox); err != nil {
+		return err
+	}
+	if r.fetched != nil && r.fetched.Movable && r.opts.Sandbox {
+		r.server.move(r.fetched.Dir, installedAt)
+	}
+	r.notes = append(r.notes, r.server.notes...)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/audit/fetch"
 	"github.com/killdeer-mcp/killdeer/audit/judge"
 	"github.com/killdeer-mcp/killdeer/audit/report"
 )
@@ -57,6 +58,7 @@ type run struct {
 
 	program string // the tracer's; empty: none
 	server  *server
+	fetched *fetch.Package // nil unless the command line fetches one
 	clock   clock
 	noClock string // why there is none
 }

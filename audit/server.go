@@ -140,6 +140,25 @@ func (s *server) argument(arg, dir string, sealed bool) {
 	}
 }
 
+// move gives what lies below a folder of the host another name in the box.
+func (s *server) move(from, to string) {
+	moved := func(name string) string {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			return to + rest
+		}
+		return name
+	}
+	for i := range s.mounts {
+		s.mounts[i].Target = moved(s.mounts[i].Target)
+	}
+	for i := range s.words {
+		s.words[i].text = moved(s.words[i].text)
+	}
+	for i := range s.install {
+		s.install[i] = moved(s.install[i])
+	}
+}
+
 // shows reports whether a box has a file of the host where it is.
 func (s *server) shows(name string) bool {
 	return slices.ContainsFunc(s.mounts, func(m sandbox.Mount) bool {

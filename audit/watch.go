@@ -51,16 +51,16 @@ func observe(ctx context.Context, t tracer, session string, b *sandbox.Box) (*wa
 	}
 	c, err := t.Capabilities(ctx)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	plan, err := t.Prepare(ctx, sdk.TracerSpec{Session: session, Dir: b.TracerDir(), SetupExecs: setupExecs(c.Mode, b)})
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	w.prefix = plan.Prefix
 	if plan.CgroupDir != "" {
 		if w.cgroup, err = os.Open(plan.CgroupDir); err != nil {
-			return nil, fmt.Errorf("open the tracer's cgroup: %w", err)
+			return w, fmt.Errorf("open the tracer's cgroup: %w", err)
 		}
 	}
 	streamCtx, stop := context.WithCancel(context.WithoutCancel(ctx))

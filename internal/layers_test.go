@@ -69,6 +69,7 @@ var mayImport = map[string][]string{
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
 	"audit/imitate":                   {"sdk", "sdk/guest", "audit/evidence"},
 	"audit/clientconf":                {},
+	"audit/fetch":                     {},
 	"audit/lock":                      {"sdk", "audit/evidence"},
 	"audit/policy":                    {"sdk", "audit/evidence", "internal/tomltext"},
 	"audit/push":                      {"sdk", "audit/evidence"},
@@ -100,7 +101,7 @@ var mayImport = map[string][]string{
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",

@@ -60,6 +60,9 @@ func (c *court) executed(p *pass, o *sdk.Observation) {
 	if c.downloaded(p, m, o, x, line) {
 		return
 	}
+	if m.call != nil && m.call.Marker != "" && slices.Contains(o.Argv, m.call.Marker) {
+		return // our own payload, which its file gives away
+	}
 	w := c.execWhy(p, m, o, x)
 	name := x.program()
 	c.note(m.tool(), "runs "+name, w)

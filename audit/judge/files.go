@@ -23,10 +23,22 @@ type change struct {
 
 // judgeFiles judges what was written, deleted, and searched for secrets.
 func (c *court) judgeFiles(p *pass) {
-	for _, k := range c.changes(p) {
-		c.judgeChange(p, k)
+	all := c.changes(p)
+	for _, k := range all {
+		if !wayTo(k, all) {
+			c.judgeChange(p, k)
+		}
 	}
 	c.enumeration(p)
+}
+
+// wayTo reports whether a folder was only made for what was then put into it,
+// which speaks for itself.
+func wayTo(k change, all []change) bool {
+	if k.obs == nil || k.obs.Kind != sdk.ObservedMkdir {
+		return false
+	}
+	return slices.ContainsFunc(all, func(x change) bool { return x.name != k.name && within(x.name, k.name) })
 }
 
 // changes merges what the tracer saw with what had changed afterwards.
@@ -203,10 +215,7 @@ func (c *court) enumeration(p *pass) {
 			continue
 		}
 		c.behaved(p, m, func(b *evidence.Behaviour) { b.Reads = append(b.Reads, string(k)) })
-		n := 0
-		if m.call != nil {
-			n = m.call.N
-		}
+		n := m.number()
 		if found[n] == nil {
 			found[n] = &search{m: m, places: map[string]bool{}, obs: o}
 		}

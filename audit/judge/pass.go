@@ -29,6 +29,7 @@ type pass struct {
 	events   []event           // what happened to tools, for comparing passes
 
 	calls     map[int]*evidence.Call
+	tunnels   map[string]bool             // names below which planted values were asked for
 	differing map[string]bool             // files whose content changed
 	written   map[string]*sdk.Observation // first change of a path that the tracer saw
 }
@@ -49,11 +50,19 @@ func (m moment) tool() string {
 	return m.call.Name
 }
 
+// number is the call's, 0 outside of calls.
+func (m moment) number() int {
+	if m.call == nil {
+		return 0
+	}
+	return m.call.N
+}
+
 func (c *court) newPass(p *evidence.Pass) *pass {
 	n := &pass{
 		Pass: p, dir: cmp.Or(p.Dir, c.audit.Target.Dir), roots: p.Roots, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
 		made: map[string]bool{}, names: map[string]string{}, asked: map[int]*asked{},
-		calls: map[int]*evidence.Call{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+		calls: map[int]*evidence.Call{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
 	}
 	if n.roots == nil {
 		n.roots = c.audit.Target.Roots

@@ -66,7 +66,7 @@ func slow() bool {
 		}
 		best = min(best, time.Since(from)/20)
 	}
-	return best > 25*time.Microsecond
+	return best > 10*time.Microsecond
 }
 
 // floods are behaviours that use up what there is.
