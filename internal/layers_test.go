@@ -99,7 +99,7 @@ var mayImport = map[string][]string{
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
-	"internal/bench":      {},
+	"internal/bench":      {"internal/wasm"},
 	"internal/bench/null": {"sdk", "sdk/plugin"},
 
 	"plugins/encode":            {"sdk"},
