@@ -107,7 +107,7 @@ var mayImport = map[string][]string{
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
-	"internal/bench":      {},
+	"internal/bench":      {"internal/wasm"},
 	"internal/bench/null": {"sdk", "sdk/plugin"},
 
 	"plugins/encode":            {"sdk"},

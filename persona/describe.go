@@ -150,7 +150,7 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 	for _, p := range d.Personas {
 		l := &loaded{
 			guest: m.Guest, module: m.Name,
-			seed: seedFor(h.WorldSeed, p.ID), company: seedFor(h.WorldSeed, companyOf),
+			seed: seedFor(h.WorldSeed, p.ID), company: h.fakes.seed, fakes: h.fakes,
 			markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID),
 		}
 		l.mint = newMint(h.WorldSeed, p.ID, l.company)

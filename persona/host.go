@@ -61,6 +61,7 @@ type Host struct {
 	memo  *memo
 	state *states
 	rates rates
+	fakes *fakes
 
 	ready chan struct{} // closed when Open is through
 	err   error         // of Open
@@ -80,6 +81,7 @@ type loaded struct {
 	mint   *mint
 
 	company uint64       // seed of the company that placeholders are of, the same for all personas
+	fakes   *fakes       // of that company
 	minted  []sdk.Canary // in what it describes
 
 	markKey []byte // of the marks in envelopes
@@ -94,7 +96,7 @@ func NewHost(o Options) *Host {
 		o.CallTimeout = 2 * time.Second
 	}
 	return &Host{
-		Options: o, memo: newMemo(o.MemoBytes), state: newStates(),
+		Options: o, memo: newMemo(o.MemoBytes), state: newStates(), fakes: &fakes{seed: seedFor(o.WorldSeed, companyOf)},
 		ready: make(chan struct{}), by: map[string]*loaded{}, calls: &sync.WaitGroup{},
 	}
 }

@@ -1,19 +1,28 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm"
 )
 
 const (
 	// holders is how many clients hold a guest instance when memory is read: so few
 	// that the sensor keeps all of them.
 	holders = 24
+	// startsEach is how many starts are timed, the others running on the machine being
+	// what makes them differ.
+	startsEach = 3
+	// warmCalls are not measured.
+	warmCalls = 100
 	// tomlGuest runs the persona in TOML, and is what there is to load of it.
 	tomlGuest = "internal/guests/bin/persona-toml.wasm"
 )
@@ -26,7 +35,7 @@ func (b *benchmark) languages() error {
 		return err
 	}
 	fmt.Printf("\none persona in each language, tools/call with a reason of %d bytes that is new each time\n\n"+
-		"| persona | module | start, cold | start, warm | memory of a client | calls/s | p50 | CPU of a call |\n|---|---|---|---|---|---|---|---|\n", b.text)
+		"| persona | module | start, cold | start, warm | memory of a client | calls/s | CPU of a call | guest alone |\n|---|---|---|---|---|---|---|---|\n", b.text)
 	for _, file := range files {
 		if err := b.language(file); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
@@ -57,29 +66,56 @@ func (b *benchmark) language(file string) error {
 	if err != nil {
 		return err
 	}
-	cold, err := b.startVariant(file)
+	cold, err := b.fastestStart(file, true)
 	if err != nil {
 		return err
 	}
-	if err := cold.stop(); err != nil {
-		return err
-	}
-	warm, err := b.startVariant(file)
+	warm, err := b.fastestStart(file, false)
 	if err != nil {
 		return err
 	}
-	each, err := b.perClient(warm)
+	s, err := b.startVariant(file)
+	if err != nil {
+		return err
+	}
+	each, err := b.perClient(s)
 	var r *result
 	if err == nil {
-		r, err = b.turn(warm, speech{path: mcpPath}, vaultWorkload(b.text), b.conns, b.round*time.Duration(b.rounds))
+		r, err = b.turn(s, speech{path: mcpPath}, vaultWorkload(b.text), b.conns, b.round*time.Duration(b.rounds))
 	}
-	if err := errors.Join(err, warm.stop()); err != nil {
+	if err := errors.Join(err, s.stop()); err != nil {
 		return err
 	}
-	ready := func(s *server) time.Duration { return (s.took + s.answered).Round(time.Millisecond) }
-	fmt.Printf("| %s | %.0f KB | %v | %v | %.2f MB | %.0f | %v | %v |\n", filepath.Base(filepath.Dir(file)),
-		float64(size)/1e3, ready(cold), ready(warm), each, r.rate(), r.quantile(.5), r.cost())
+	alone, err := b.guestAlone(file)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("| %s | %.0f KB | %v | %v | %.2f MB | %.0f | %v | %s |\n", filepath.Base(filepath.Dir(file)),
+		float64(size)/1e3, cold, warm, each, r.rate(), r.cost(), alone)
 	return nil
+}
+
+// fastestStart is the shortest of a few times from start to the first answer, with
+// the compile cache emptied before each or not.
+func (b *benchmark) fastestStart(file string, empty bool) (best time.Duration, err error) {
+	for i := range startsEach {
+		if empty {
+			if err := os.RemoveAll(filepath.Join(b.dir, "cache")); err != nil {
+				return 0, err
+			}
+		}
+		s, err := b.startVariant(file)
+		if err != nil {
+			return 0, err
+		}
+		if err := s.stop(); err != nil {
+			return 0, err
+		}
+		if took := (s.took + s.answered).Round(time.Millisecond); i == 0 || took < best {
+			best = took
+		}
+	}
+	return best, nil
 }
 
 // moduleSize is how many bytes there are to load.
@@ -135,6 +171,55 @@ func (b *benchmark) perClient(s *server) (mb float64, err error) {
 	}
 	after, err := grow(holders)
 	return (after - before) / holders, err
+}
+
+// guestAlone is the processor time of one call of the guest, in this process and
+// without a sensor around it.
+func (b *benchmark) guestAlone(file string) (_ string, err error) {
+	if strings.HasSuffix(file, ".toml") {
+		return "-", nil // it takes its text from the sensor
+	}
+	code, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	ctx := context.Background()
+	rt, err := wasm.New(ctx, wasm.Options{Limits: wasm.DefaultLimits()})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rt.Close(ctx)) }()
+	guest, err := rt.Load(ctx, file, code)
+	if err != nil {
+		return "", err
+	}
+	reason := strings.Repeat("x", max(b.text-counterDigits, 0))
+	call := func(n int) error {
+		_, err := guest.Call(ctx, wasm.Request{Source: "bench", Input: fmt.Appendf(nil, `{"abi":1,"op":"call","persona":"vault","seed":"1","now":"2026-03-01T12:00:00Z",`+
+			`"state":null,"can":[],"tool":"request_access","args":{"path":"restricted/root-token","reason":"%d%s"},"mark":"0123456789abcdef"}`, n, reason)})
+		return err
+	}
+	for n := range warmCalls {
+		if err := call(n); err != nil {
+			return "", err
+		}
+	}
+	begin, n := ownCPU(), 0
+	for end := time.Now().Add(b.round); time.Now().Before(end); n++ {
+		if err := call(n); err != nil {
+			return "", err
+		}
+	}
+	return ((ownCPU() - begin) / time.Duration(n)).Round(100 * time.Nanosecond).String(), nil
+}
+
+// ownCPU is the processor time of this process.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // it fails for bad arguments only
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // vaultWorkload asks for access with a reason that no guest has seen before.
