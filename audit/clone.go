@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,19 +52,21 @@ func Clone(ctx context.Context, o CloneOptions) (*imitate.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return imitate.Write(passes[0], passes[1:], imitate.Options{ID: o.ID, From: " (" + from + ").", Planted: r.audit.Canaries})
+	return imitate.Write(passes[0], passes[1:], imitate.Options{ID: o.ID, From: " (" + cmp.Or(r.audit.Target.Package, from) + ").", Planted: r.audit.Canaries})
 }
 
 // cloneLocal lets a client without abilities ask for everything, and one with all of
 // them for the lists.
 func (r *run) cloneLocal(ctx context.Context, calls string) ([]*evidence.Pass, error) {
-	defer r.closeTracers()
-	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
-		return nil, err
-	}
 	if calls == CallReadOnly {
 		return nil, errors.New("in the box all tools or none are called: nothing that they do lasts")
 	}
+	defer r.closeTracers()
+	defer r.removePackage()
+	if err := r.install(ctx); err != nil {
+		return nil, err
+	}
+	before := len(r.audit.Passes)
 	plans := []plan{
 		{name: "A", change: "a client without abilities", home: cloneHome, quick: true, orderly: true, patient: true, answers: exercise.AnswerNone, cases: cloneCases, untyped: true, list: calls == CallNone},
 		{name: "B", change: "a client with all abilities", home: cloneHome, quick: true, list: true},
@@ -74,7 +77,7 @@ func (r *run) cloneLocal(ctx context.Context, calls string) ([]*evidence.Pass, e
 			return nil, err
 		}
 	}
-	return r.audit.Passes, nil
+	return r.audit.Passes[before:], nil
 }
 
 func (r *run) cloneRemote(ctx context.Context, calls string) ([]*evidence.Pass, error) {
