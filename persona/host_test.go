@@ -132,7 +132,7 @@ func TestMemo(t *testing.T) {
 	if g.calls != 2 {
 		t.Errorf("%d calls after another argument", g.calls)
 	}
-	if want := "abi op persona seed now state can friction tool args mark"; inputs[0] != want {
+	if want := "abi op persona seed company now state can friction tool args mark"; inputs[0] != want {
 		t.Errorf("envelope has %q, want %q", inputs[0], want)
 	}
 }

@@ -86,7 +86,7 @@ func TestEnvelope(t *testing.T) {
 			p := h.by["t"]
 			tt.call.Now = noon
 			got, mark := p.envelope(&tt.call, nil, conditions{})
-			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, tt.want, mark)
+			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","company":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, p.company, tt.want, mark)
 			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Error(diff)
 			}
