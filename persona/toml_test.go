@@ -82,6 +82,7 @@ func TestTOMLAnswers(t *testing.T) {
 		{"a tree of templates", tool(anything, "structured = { list = [\"{{.args.a}}\", 1, true], raw = '{{raw \"l\"}}' }\ntext = 'x'"), `{"a":"\"","l":[{"b":1,"a":2}]}`, `{"content":[{"type":"text","text":"x"}],"structuredContent":{"list":["\"",1,true],"raw":[{"b":1,"a":2}]}}`},
 		{"content", tool(anything, `content = '[{"type":"image","data":"AAAA","mimeType":"image/png"},{"type":"text","text":"{{upper .args.a}}"}]'`), `{"a":"x"}`, `{"content":[{"type":"image","data":"AAAA","mimeType":"image/png"},{"type":"text","text":"X"}]}`},
 		{"pretty", tool(anything, `text = '{{pretty "l"}}'`), `{"l":[{"b":1}]}`, `{"content":[{"type":"text","text":"[\n  {\n    \"b\": 1\n  }\n]"}]}`},
+		{"what the schema names", tool(`{"type":"object","properties":{"l":{"type":"array","items":{"type":"object","properties":{"b":{"type":"integer"},"c":{"type":"object"}}}}}}`, `text = '{{raw "l"}}'`), `{"l":[{"x":1,"b":2,"c":{"y":3}}]}`, `{"content":[{"type":"text","text":"[{\"b\":2,\"c\":{\"y\":3}}]"}]}`},
 		{"numbers", tool(anything, `text = '{{add .args.n 1}} {{.args.l}}'`), `{"n":9007199254740993,"l":[1.5,1e400]}`, `{"content":[{"type":"text","text":"9007199254740994 [1.5 1.7976931348623157e+308]"}]}`},
 		{"time", tool(anything, `text = '{{rfc3339 (ago "36h" .now)}} {{date "2006" .now}}'`), `{}`, `{"content":[{"type":"text","text":"2026-01-01T03:04:00Z 2026"}]}`},
 		{"range", tool(anything, `text = '{{range $i, $p := people 2}}{{if $i}},{{end}}{{if $p.login}}x{{end}}{{end}}'`), `{}`, `{"content":[{"type":"text","text":"x,x"}]}`},

@@ -1,6 +1,7 @@
 package persona
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -40,6 +41,9 @@ func (r *tomlReader) tool(t *tomlTable, f *toml.File, w, info *guest.Writer) {
 	of := &toml.Offer{Service: t.text("service"), Args: arguments(o.Object("inputSchema"))}
 	of.Answers = r.answers(t, toolKeys, argumentNames(o.Object("inputSchema")))
 	r.unconditional(t, of, "tool")
+	if showsJSON(of.Answers) {
+		of.Schema = o.Object("inputSchema").Raw("properties")
+	}
 	info.Key(name).Obj().Key("service").Str(of.Service)
 	for _, key := range []string{"class", "category", "justification"} {
 		info.Key(key).Str(t.text(key))
@@ -50,6 +54,12 @@ func (r *tomlReader) tool(t *tomlTable, f *toml.File, w, info *guest.Writer) {
 	if def != nil {
 		w.Raw(def)
 	}
+}
+
+// showsJSON reports whether an answer may show the JSON of an argument.
+func showsJSON(answers []*toml.Answer) bool {
+	text, err := json.Marshal(answers)
+	return err != nil || bytes.Contains(text, []byte("raw ")) || bytes.Contains(text, []byte("pretty "))
 }
 
 // once complains of a second thing of a name.

@@ -39,7 +39,8 @@ type File struct {
 
 // Offer is one thing that can be asked for, and how it answers.
 type Offer struct {
-	Args     map[string]sdk.RawJSON `json:"args,omitempty"` // every argument there is, with its default or ""
+	Args     map[string]sdk.RawJSON `json:"args,omitempty"`   // every argument there is, with its default or ""
+	Schema   sdk.RawJSON            `json:"schema,omitempty"` // the properties, where an answer shows an argument's JSON
 	Service  string                 `json:"service,omitempty"`
 	MIME     string                 `json:"mime,omitempty"` // of a resource
 	Complete map[string][]string    `json:"complete,omitempty"`

@@ -28,7 +28,7 @@ const maxCount = 1000
 
 // parseText reads a template. The functions are replaced by those of a request.
 func parseText(text string) (*template.Template, error) {
-	r := &request{call: &sdk.Call{}, persona: &Persona{}}
+	r := &request{call: &sdk.Call{}, persona: &Persona{}, offer: &Offer{}}
 	t, err := template.New(templateName).Option("missingkey=error").Funcs(r.functions()).Parse(text)
 	if err != nil {
 		return nil, clean(err)
@@ -230,12 +230,44 @@ func (r *request) canary(kind, label string, scope ...string) (string, error) {
 }
 
 // raw is the JSON of an argument as the client wrote it, null where there is none.
+// Members that the schema does not name are left out, as servers do that read what
+// they know: with them the answer might not fit its own schema.
 func (r *request) raw(name string) string {
 	args, _ := guest.ParseObject(r.call.Args)
-	if v := args.Raw(name); v != nil {
-		return string(v)
+	v := args.Raw(name)
+	if v == nil {
+		return "null"
 	}
-	return "null"
+	properties, _ := guest.ParseObject(r.offer.Schema)
+	var w guest.Writer
+	named(&w, v, properties.Object(name))
+	return string(w.Bytes())
+}
+
+// named writes what a schema names of a value.
+func named(w *guest.Writer, v []byte, schema guest.Object) {
+	switch v[0] {
+	case '{':
+		properties := schema.Object("properties")
+		if len(properties.Keys()) == 0 {
+			w.Raw(v)
+			return
+		}
+		w.Obj()
+		_ = guest.Members(v, func(k string, v []byte) {
+			if properties.Has(k) {
+				named(w.Key(k), v, properties.Object(k))
+			}
+		})
+		w.End()
+	case '[':
+		items := schema.Object("items")
+		w.Arr()
+		_ = guest.Elements(v, func(v []byte) { named(w, v, items) })
+		w.End()
+	default:
+		w.Raw(v)
+	}
 }
 
 // pretty is raw with two blanks for each level, as many servers print JSON.

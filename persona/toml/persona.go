@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type Persona struct {
 	offers    map[string]*Offer
 	templates map[string]*compiled
 	worlds    worlds
+	waste     int // bytes, about, since garbage was collected
 }
 
 var _ sdk.Persona = (*Persona)(nil)
@@ -32,6 +34,7 @@ func (p *Persona) Describe() []byte { return p.config.Raw("describe") }
 // Call implements [sdk.Persona]. It returns nothing when the file's template cannot
 // be rendered: the host then says what the persona says while it is broken.
 func (p *Persona) Call(c *sdk.Call) []byte {
+	defer p.collect()
 	of, err := p.offer(c)
 	if err != nil {
 		return p.broken(c, err)
@@ -57,6 +60,20 @@ func (p *Persona) Call(c *sdk.Call) []byte {
 		}
 	}
 	return unknown(c)
+}
+
+const (
+	collectAfter = 2 << 20   // bytes of garbage that are worth collecting
+	callWaste    = 128 << 10 // that a call leaves, about
+)
+
+// collect has the garbage collected by what calls leave: at the runtime's own pace
+// the heap would grow to a guest's limit.
+func (p *Persona) collect() {
+	if p.waste += callWaste; p.waste > collectAfter {
+		p.waste = 0
+		runtime.GC()
+	}
 }
 
 func (p *Persona) either(c *sdk.Call, out []byte, err error) []byte {

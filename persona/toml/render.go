@@ -19,6 +19,7 @@ import (
 type request struct {
 	call    *sdk.Call
 	persona *Persona
+	offer   *Offer
 	data    map[string]any
 }
 
@@ -42,7 +43,7 @@ func (p *Persona) request(c *sdk.Call, of *Offer) *request {
 	if !ok {
 		state = map[string]any{}
 	}
-	return &request{call: c, persona: p, data: map[string]any{
+	return &request{call: c, persona: p, offer: of, data: map[string]any{
 		"args": args, "vars": vars, "state": state, "uri": c.URI, "now": c.Now, "retry_after": c.RetryAfter,
 	}}
 }
