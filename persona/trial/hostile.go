@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
@@ -49,58 +50,56 @@ func (t *trial) hostile(ctx context.Context, subjects []subject) {
 }
 
 // attacks are the calls that replace each argument by each hostile value.
-func (t *trial) attacks(s subject) []*sdk.Call {
+func (t *trial) attacks(s subject) (all []*sdk.Call) {
 	if len(s.calls) == 0 {
 		return nil
 	}
-	var all []*sdk.Call
-	with := func(args []byte) {
-		if s.schema != nil {
-			if problems, err := s.schema.Problems(args); err != nil || problems != nil {
-				return // the sensor would refuse it
-			}
-		}
-		c := *s.calls[0]
-		c.Args = args
-		all = append(all, &c)
-	}
-	base, _ := guest.ParseObject(s.calls[0].Args)
-	switch s.calls[0].Op {
-	case sdk.OpCall:
-		for _, key := range base.Keys() {
-			for _, v := range append(hostileTexts, hostileNumbers...) {
-				with(replaced(base, key, v))
-			}
-		}
-		with(replaced(base, "unexpected", `{"a":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`}`))
-		with([]byte("{}"))
-	case sdk.OpPrompt:
-		for _, key := range base.Keys() {
-			for _, v := range hostileTexts {
-				with(replaced(base, key, v))
-			}
-		}
-	case sdk.OpResource:
-		if s.calls[0].Template == "" {
-			return nil
-		}
-		vars, _ := guest.ParseObject(s.calls[0].Vars)
-		for _, key := range vars.Keys() {
-			for _, v := range hostileTexts {
-				c := *s.calls[0]
-				c.Vars = replaced(vars, key, v)
+	first := s.calls[0]
+	each := func(object []byte, values []string, put func(c *sdk.Call, changed []byte)) {
+		o, _ := guest.ParseObject(object)
+		for _, key := range o.Keys() {
+			for _, v := range values {
+				c := *first
+				put(&c, replaced(o, key, v))
 				all = append(all, &c)
 			}
 		}
-	case sdk.OpComplete:
-		argument, _ := guest.ParseObject(s.calls[0].Argument)
-		for _, v := range hostileTexts {
-			c := *s.calls[0]
-			c.Argument = replaced(argument, "value", v)
+	}
+	switch {
+	case first.Op == sdk.OpCall:
+		each(first.Args, append(slices.Clone(hostileTexts), hostileNumbers...), func(c *sdk.Call, v []byte) { c.Args = v })
+		args, _ := guest.ParseObject(first.Args)
+		for _, more := range [][]byte{replaced(args, "unexpected", `{"a":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`}`), []byte("{}")} {
+			c := *first
+			c.Args = more
 			all = append(all, &c)
 		}
+		return slices.DeleteFunc(all, func(c *sdk.Call) bool { return !s.takes(c.Args) })
+	case first.Op == sdk.OpPrompt:
+		each(first.Args, hostileTexts, func(c *sdk.Call, v []byte) { c.Args = v })
+	case first.Template != "":
+		each(first.Vars, hostileTexts, func(c *sdk.Call, v []byte) { c.Vars = v })
+	case first.Op == sdk.OpComplete:
+		each(first.Argument, hostileTexts, func(c *sdk.Call, v []byte) {
+			if o, err := guest.ParseObject(v); err == nil {
+				c.Argument = replaced(o, "name", string(argumentName(first)))
+			}
+		})
 	}
 	return all
+}
+
+// argumentName is the name that a completion is asked for: a client's must be one
+// that there is.
+func argumentName(c *sdk.Call) []byte {
+	o, _ := guest.ParseObject(c.Argument)
+	return o.Raw("name")
+}
+
+// takes reports whether a sensor would let arguments through to the tool.
+func (s *subject) takes(args []byte) bool {
+	problems, err := s.schema.Problems(args)
+	return err == nil && problems == nil
 }
 
 // replaced is an object with one member replaced, or added.
