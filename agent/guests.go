@@ -167,15 +167,19 @@ func asModule(kind, file string, text []byte) (code, config []byte, err error) {
 	if !strings.HasSuffix(file, tomlSuffix) {
 		return text, nil, nil
 	}
-	parse := rules.ParseTOML
-	if kind == pack.KindPersona {
-		parse = persona.ParseTOML
-	}
-	if config, err = parse(file, text); err != nil {
+	if config, err = parseText(kind, file, text); err != nil {
 		return nil, nil, err
 	}
 	code, err = guests.Open(tomlGuests[kind])
 	return code, config, err
+}
+
+// parseText reads a file in TOML as the configuration of the guest that runs it.
+func parseText(kind, file string, text []byte) (config []byte, err error) {
+	if kind == pack.KindPersona {
+		return persona.ParseTOML(file, text)
+	}
+	return rules.ParseTOML(file, text)
 }
 
 func readGuestFile(name string, limit int) ([]byte, error) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,6 +83,26 @@ func CheckPacks(c *config.Config, version string, log *slog.Logger) error {
 			}
 		}
 	}
+	return errors.Join(faults...)
+}
+
+// CheckTexts says what is wrong with the personas and rules in TOML that a
+// configuration names. It loads no guest.
+func CheckTexts(c *config.Config) error {
+	var faults []error
+	for kind, names := range map[string][]string{pack.KindPersona: c.Decoy.Personas, pack.KindRules: c.Rules.Packs} {
+		for _, name := range names {
+			if !strings.HasSuffix(name, tomlSuffix) {
+				continue
+			}
+			text, err := readGuestFile(name, maxTOML)
+			if err == nil {
+				_, err = parseText(kind, name, text)
+			}
+			faults = append(faults, err)
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(faults...)
 }
 
