@@ -17,7 +17,7 @@ func failureRemedy(code string) string {
 	case "output":
 		return "answer with at most 1 MiB: cut lists and texts, as real servers do"
 	case "status":
-		return "return 0 from killdeer_call, after output_write"
+		return "correct what the guest says of it; in code, return 0 from killdeer_call after output_write"
 	case "json":
 		return `write one JSON object with exactly one of "result", "input_required" and "error"; see docs/guest-abi.md`
 	}
