@@ -283,8 +283,10 @@ func TestTOMLBroken(t *testing.T) {
 }
 
 func FuzzTOML(f *testing.F) {
-	for _, seed := range []string{"", head, tool(anything, `text = "{{.args.a}}"`), tool(anything, `structured = '{"a": {{json .args.a}}}'`),
-		head + "[[prompt]]\nname='p'\n[[prompt.argument]]\nname='x'\n[[prompt.answer]]\nmessages=[{role='user',text='{{.args.x}}'}]", head + "[service.x]\nper_minute=1\nlimited='x'\n[routes]\n'/x'={a=1}"} {
+	for _, seed := range []string{
+		"", head, tool(anything, `text = "{{.args.a}}"`), tool(anything, `structured = '{"a": {{json .args.a}}}'`),
+		head + "[[prompt]]\nname='p'\n[[prompt.argument]]\nname='x'\n[[prompt.answer]]\nmessages=[{role='user',text='{{.args.x}}'}]", head + "[service.x]\nper_minute=1\nlimited='x'\n[routes]\n'/x'={a=1}",
+	} {
 		f.Add(seed, `{"a":"{{"}`)
 	}
 	f.Fuzz(func(t *testing.T, text, args string) {

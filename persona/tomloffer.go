@@ -91,10 +91,8 @@ func arguments(schema guest.Object) map[string]sdk.RawJSON {
 // argumentNames are the arguments that templates may use, nil when a schema does
 // not tell all of them.
 func argumentNames(schema guest.Object) []string {
-	for _, more := range []string{"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"} {
-		if schema.Has(more) {
-			return nil
-		}
+	if slices.ContainsFunc([]string{"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"}, schema.Has) {
+		return nil
 	}
 	if more := schema.Raw("additionalProperties"); more != nil && string(more) != "false" {
 		return nil

@@ -40,25 +40,32 @@ func (f *personaFlags) define(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.now, "now", "", "time of the calls: RFC 3339, or a duration ago as 90m (default a fixed time)")
 }
 
-// open loads the persona. The configuration counts when it is named, for packs.
-func (f *personaFlags) open(cmd *cobra.Command, c *cli, name string) (*agent.PersonaKit, time.Time, error) {
-	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+// with loads the persona, does something with it and ends it. The configuration counts
+// when it is named, for packs.
+func (f *personaFlags) with(cmd *cobra.Command, c *cli, name string, do func(kit *agent.PersonaKit, now time.Time) error) (err error) {
+	now := usualTime
 	if f.now != "" {
-		var err error
 		if now, err = parseTime("--now", f.now, time.Now()); err != nil {
-			return nil, now, misused(cmd, "%w", err)
+			return misused(cmd, "%w", err)
 		}
 	}
 	var cfg *config.Config
 	if c.configFile != "" {
-		var err error
 		if cfg, err = c.load(); err != nil {
-			return nil, now, err
+			return err
 		}
 	}
 	kit, err := openPersona(cmd, cfg, name, f.world)
-	return kit, now, err
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kit.Close(cmd.Context())) }()
+	return do(kit, now)
 }
+
+// usualTime is when personas are asked unless somebody says otherwise: equal calls
+// give equal answers.
+var usualTime = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
 func openPersona(cmd *cobra.Command, cfg *config.Config, name, world string) (*agent.PersonaKit, error) {
 	return agent.OpenPersona(cmd.Context(), agent.PersonaOptions{
@@ -99,24 +106,21 @@ func (c *cli) personaTest() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kit, now, err := f.open(cmd, c, args[0])
-			if err != nil {
+			return f.with(cmd, c, args[0], func(kit *agent.PersonaKit, now time.Time) error {
+				r, err := kit.Test(cmd.Context(), now, quick)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					err = json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+				} else {
+					err = printTrial(cmd.OutOrStdout(), r)
+				}
+				if err == nil && r.Failed() {
+					return verdict(exitError)
+				}
 				return err
-			}
-			defer kit.Close(cmd.Context())
-			r, err := kit.Test(cmd.Context(), now, quick)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(r)
-			} else {
-				err = printTrial(cmd.OutOrStdout(), r)
-			}
-			if err == nil && r.Failed() {
-				return verdict(exitError)
-			}
-			return err
+			})
 		},
 	}
 	f.define(cmd)
@@ -175,17 +179,14 @@ func (c *cli) personaCall() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			kit, now, err := f.open(cmd, c, args[0])
-			if err != nil {
-				return err
-			}
-			defer kit.Close(cmd.Context())
-			call.Now = now
-			a, err := kit.Call(cmd.Context(), "caller session", call)
-			if err != nil {
-				return err
-			}
-			return printAnswered(cmd, a, raw)
+			return f.with(cmd, c, args[0], func(kit *agent.PersonaKit, now time.Time) error {
+				call.Now = now
+				a, err := kit.Call(cmd.Context(), "caller session", call)
+				if err != nil {
+					return err
+				}
+				return printAnswered(cmd, a, raw)
+			})
 		},
 	}
 	f.define(cmd)
@@ -196,7 +197,7 @@ func (c *cli) personaCall() *cobra.Command {
 }
 
 func callOf(cmd *cobra.Command, args []string, resource, prompt string) (*sdk.Call, error) {
-	call, rest := &sdk.Call{Op: sdk.OpCall, Args: sdk.RawJSON("{}")}, args
+	call, rest := &sdk.Call{Op: sdk.OpCall, Args: sdk.RawJSON("{}")}, []string(nil)
 	switch {
 	case len(args) == 0 || resource != "" && prompt != "":
 		return nil, misused(cmd, "want a persona, and one of a tool, --resource and --prompt")
@@ -277,22 +278,19 @@ func (c *cli) personaReplay() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kit, _, err := f.open(cmd, c, args[0])
-			if err != nil {
-				return err
-			}
-			defer kit.Close(cmd.Context())
-			answers, err := replayFile(cmd, kit, args[1])
-			switch {
-			case err != nil:
-				return err
-			case expect == "":
-				_, err = cmd.OutOrStdout().Write(answers)
-				return err
-			case update:
-				return os.WriteFile(expect, answers, 0o644)
-			}
-			return compareLines(cmd.OutOrStdout(), expect, answers, "answers")
+			return f.with(cmd, c, args[0], func(kit *agent.PersonaKit, _ time.Time) error {
+				answers, err := replayFile(cmd, kit, args[1])
+				switch {
+				case err != nil:
+					return err
+				case expect == "":
+					_, err = cmd.OutOrStdout().Write(answers)
+					return err
+				case update:
+					return os.WriteFile(expect, answers, 0o644)
+				}
+				return compareLines(cmd.OutOrStdout(), expect, answers, "answers")
+			})
 		},
 	}
 	cmd.Flags().StringVar(&f.world, "world", "killdeer", "any text; equal ones make equal companies")

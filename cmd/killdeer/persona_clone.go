@@ -112,13 +112,13 @@ func (c *cli) writeClone(cmd *cobra.Command, f *cloneFlags, made *imitate.Result
 	return reportClone(errs, f.output, r, len(made.Missing))
 }
 
-func tryClone(cmd *cobra.Command, file string) (*trial.Report, error) {
+func tryClone(cmd *cobra.Command, file string) (r *trial.Report, err error) {
 	kit, err := openPersona(cmd, nil, file, "killdeer")
 	if err != nil {
 		return nil, err
 	}
-	defer kit.Close(cmd.Context())
-	return kit.Test(cmd.Context(), time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), true)
+	defer func() { err = errors.Join(err, kit.Close(cmd.Context())) }()
+	return kit.Test(cmd.Context(), usualTime, true)
 }
 
 func reportClone(errs io.Writer, file string, r *trial.Report, missing int) error {

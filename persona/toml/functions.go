@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,12 +49,8 @@ func (r *request) functions() template.FuncMap {
 		"raw":    r.raw,
 		"pretty": r.pretty,
 	}
-	for name, f := range r.worldFunctions() {
-		all[name] = f
-	}
-	for name, f := range textFunctions {
-		all[name] = f
-	}
+	maps.Copy(all, r.worldFunctions())
+	maps.Copy(all, textFunctions)
 	return all
 }
 
@@ -74,7 +71,7 @@ var textFunctions = template.FuncMap{
 	"cut":       cut,
 	"base64":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 	"sha256":    func(s string) string { return hexOf(sha256.Sum256([]byte(s))) },
-	"default":   func(def, v any) any { return orDefault(def, v) },
+	"default":   orDefault,
 	"get":       get,
 	"list":      func(all ...any) []any { return all },
 	"dict":      dict,

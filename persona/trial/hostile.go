@@ -135,9 +135,8 @@ func (t *trial) envelopes(ctx context.Context) {
 	}
 	var reversed guest.Writer
 	reversed.Obj()
-	keys := o.Keys()
-	for i := len(keys) - 1; i >= 0; i-- {
-		reversed.Key(keys[i]).Raw(o.Raw(keys[i]))
+	for _, key := range slices.Backward(o.Keys()) {
+		reversed.Key(key).Raw(o.Raw(key))
 	}
 	for _, e := range []struct{ what, remedy, in string }{
 		{"with its members in another order", "read the envelope as JSON: the order of keys is free", string(reversed.End().Bytes())},

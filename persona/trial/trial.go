@@ -262,8 +262,11 @@ func (t *trial) purity(ctx context.Context) {
 			r      recorded
 			source string
 		}{
-			{"", r, "purity"}, {"again on one instance", r, "purity"}, {"", other, "purity"},
-			{"on an instance that has answered something else (" + other.subject + ") meanwhile", r, "purity"}, {"on a new instance", r, ""},
+			{"", r, "purity"},
+			{"again on one instance", r, "purity"},
+			{"", other, "purity"},
+			{"on an instance that has answered something else (" + other.subject + ") meanwhile", r, "purity"},
+			{"on a new instance", r, ""},
 		} {
 			out, err := t.again(ctx, try.r, try.source)
 			if err != nil {

@@ -62,8 +62,10 @@ func TestFindings(t *testing.T) {
 		want     []string // "level: subject: part of the problem"
 	}{
 		{"fine", describe, func(in guest.Object, _ int) (string, error) { return say("got " + in.Object("args").Str("a")), nil }, nil},
-		{"remembers", describe, func(_ guest.Object, calls int) (string, error) { return say(fmt.Sprint("call ", calls)), nil },
-			[]string{"error: tool t: two calls with equal input gave different answers"}},
+		{
+			"remembers", describe, func(_ guest.Object, calls int) (string, error) { return say(fmt.Sprint("call ", calls)), nil },
+			[]string{"error: tool t: two calls with equal input gave different answers"},
+		},
 		{"traps at hostile text", describe, func(in guest.Object, _ int) (string, error) {
 			if strings.Contains(in.Object("args").Str("a"), "jndi") {
 				return trap()
@@ -79,9 +81,11 @@ func TestFindings(t *testing.T) {
 		{"order of keys", describe, func(in guest.Object, _ int) (string, error) { return say(in.Keys()[0]), nil }, []string{`error: tool t: the same envelope with its members in another order`}},
 		{"not described", `{"abi":2}`, nil, []string{`error: describe: persona "p": describe: abi is 2`}},
 		{"describes nothing", strings.Replace(describe, `"kind":"persona"`, `"kind":"rules"`, 1), nil, []string{`error: describe: persona "p": describe: kind is "rules"`}},
-		{"poor description", strings.NewReplacer(`"description":"does it",`, "", `,"tool_info":{"t":{"service":"s"}}`, "", `,"description":"what"`, "").Replace(describe),
+		{
+			"poor description", strings.NewReplacer(`"description":"does it",`, "", `,"tool_info":{"t":{"service":"s"}}`, "", `,"description":"what"`, "").Replace(describe),
 			func(guest.Object, int) (string, error) { return say("x"), nil },
-			[]string{"warning: describe: tools without a service: t", "warning: tool t: it has no description", `warning: tool t: its argument "a" has no description`}},
+			[]string{"warning: describe: tools without a service: t", "warning: tool t: it has no description", `warning: tool t: its argument "a" has no description`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
