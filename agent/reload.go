@@ -31,6 +31,13 @@ type guestSet struct {
 	}
 }
 
+// settle waits for the end of a load or reload under way. It does not keep the
+// lock, which tasks take.
+func (g *guestSet) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+}
+
 // Reloaded says what a reload did.
 type Reloaded struct {
 	Personas bool     `json:"personas"`          // other personas answer now

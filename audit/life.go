@@ -205,12 +205,14 @@ func (l *life) exercise(ctx context.Context) error {
 
 func (l *life) options() exercise.Options {
 	o := exercise.Options{
-		Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
+		Cases: l.plan.cases, Untyped: l.plan.untyped, Orderly: l.plan.orderly, Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
 		CallTimeout: l.run.opts.CallTimeout, Budget: l.budget, Seed: l.number(),
 		Roots: []string{l.box.Dir()}, Canaries: l.canaries, MarkerDir: "/tmp",
 	}
 	if o.Quick {
 		o.InitTimeout = quickInit
+	}
+	if o.Quick && !l.plan.patient {
 		o.CallTimeout = min(cmp.Or(o.CallTimeout, quickCall), quickCall)
 	}
 	return o
