@@ -21,9 +21,10 @@ LINT_VERSION := v2.15.0
 LINT         := dist/tools/golangci-lint-$(LINT_VERSION)
 
 # The race detector needs a C compiler; the product does not. It leaves out what
-# shares nothing with us, wazero, and what starts no goroutine, the persona: both took
-# many times as long.
-NO_RACE := github.com/tetratelabs/wazero/... github.com/killdeer-mcp/killdeer/persona/enterprise/... github.com/killdeer-mcp/killdeer/persona/world
+# shares nothing with us, wazero, and what starts no goroutine: all that took many
+# times as long.
+NO_RACE := github.com/tetratelabs/wazero/... \
+	$(addprefix github.com/killdeer-mcp/killdeer/,persona/enterprise/... persona/world audit/judge/... audit/exercise/synth)
 RACE    := $(if $(shell command -v gcc || command -v cc || command -v clang),-race $(foreach p,$(NO_RACE),'-gcflags=$(p)=-race=false'))
 
 .DEFAULT_GOAL := help

@@ -152,7 +152,7 @@ func (l *life) start(ctx context.Context, cancel context.CancelCauseFunc) error 
 		return err
 	}
 	if l.proc, err = start(cmd); err != nil {
-		l.watch.finish(false, l.box.Kill)
+		l.watch.finish(false, true, l.box.Kill)
 		return err
 	}
 	guarded := make(chan struct{})
@@ -280,7 +280,7 @@ func (l *life) gather(ctx context.Context) {
 	p.Survivors = l.box.Survivors()
 	now, err := l.box.Snapshot()
 	l.changed(evidence.AfterExit, now, err)
-	a := l.watch.finish(len(p.Survivors) > 0, l.box.Kill)
+	a := l.watch.finish(len(p.Survivors) > 0, l.box.Ended() != "", l.box.Kill)
 	p.Observations, p.Trace, p.TracerDied = l.watch.kept, a.summary, a.died
 	if cause := context.Cause(ctx); errors.Is(cause, errUnwatched) {
 		p.TracerDied = cmp.Or(p.TracerDied, cause.Error())
