@@ -14,7 +14,8 @@ GUESTS      := internal/guests/bin
 GUEST_SMALL := $(foreach p,persona/enterprise persona/enterprise/pgsql,-gcflags=github.com/killdeer-mcp/killdeer/$(p)=-l)
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath $(GUEST_SMALL) -buildmode=c-shared -ldflags='-s -w -buildid='
 SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
-GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./persona/toml/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./persona/toml/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match \
+	./internal/conformance/wasm ./internal/bench/echo ./examples/go/... ./examples/command
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
 LINT_VERSION := v2.15.0

@@ -12,7 +12,7 @@ import (
 )
 
 const describe = `{"abi":1,"kind":"persona","id":"motd","version":"1.0.0","personas":[{"id":"motd",
-"server":{"name":"motd","version":"1.0.0"},
+"server":{"name":"motd","version":"1.0.0"},"tool_info":{"motd":{"service":"motd","class":"read","category":"docs"}},
 "tools":[{"name":"motd","description":"The message of the day.","inputSchema":{"type":"object"}}]}]}`
 
 func main() {
