@@ -54,6 +54,7 @@ enum flag {
 	F_SETUP = 16,
 	F_UNKNOWN = 32, // what came of it
 	F_REALCUT = 64, // the resolved path does not fit
+	F_X32 = 128,
 };
 
 enum loss {
@@ -89,6 +90,8 @@ struct record {
 	__u16 pad;
 	char comm[16];
 };
+
+_Static_assert(sizeof(struct record) == 144, "Go reads it byte by byte");
 
 struct scratch {
 	struct record r;

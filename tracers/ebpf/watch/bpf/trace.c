@@ -144,7 +144,7 @@ int enter(__u64 *ctx) {
 	h->at = bpf_ktime_get_ns();
 	h->shape = *shape;
 	h->nr = compat ? nr - 1024 : nr;
-	h->flags = compat || (__u32)ctx[1] & X32_BIT ? F_COMPAT : 0;
+	h->flags = compat ? F_COMPAT : (__u32)ctx[1] & X32_BIT ? F_X32 : 0;
 	h->busy = 1;
 	h->fault = 0;
 	if (compat) {
@@ -156,6 +156,8 @@ int enter(__u64 *ctx) {
 	}
 	if (h->shape.what == SOCKETCALL)
 		socketcall(h);
+	if (h->shape.what == OPEN && h->shape.buf < 6) // flags are where this leads: openat2
+		bpf_probe_read_user(&h->args[h->shape.buf], 8, (void *)h->args[h->shape.buf]);
 	if (!paths(h))
 		h->fault = 1;
 	where(h);
