@@ -264,7 +264,7 @@ func probe() error {
 			asm.LoadMapPtr(asm.R1, hits.FD()),
 			asm.FnMapLookupElem.Call(),
 			asm.JEq.Imm(asm.R0, 0, "out"),
-			asm.StoreImm(asm.R0, 0, 1, asm.DWord),
+			asm.StoreImm(asm.R0, 0, 1, asm.Word),
 			asm.Mov.Imm(asm.R0, 0).WithSymbol("out"),
 			asm.Return(),
 		},
