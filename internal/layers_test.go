@@ -113,8 +113,11 @@ var mayImport = map[string][]string{
 	"tracers":              {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
 	"tracers/tracetest":    {"sdk", "sdk/plugin", "tracers"},
 	"tracers/strace":       {"sdk/plugin", "tracers/strace/trace"},
-	"tracers/strace/trace": {"sdk", "tracers/strace/line"},
+	"tracers/strace/trace": {"sdk", "tracers/form", "tracers/strace/line"},
 	"tracers/strace/line":  {"sdk"},
+	"tracers/ebpf":         {"sdk/plugin", "tracers/ebpf/watch"},
+	"tracers/ebpf/watch":   {"sdk", "tracers/form"},
+	"tracers/form":         {"sdk"},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by

@@ -422,10 +422,12 @@ SEC("tp_btf/sched_process_exit")
 int ended(__u64 *ctx) {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct held *h = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (!h)
+	__u32 pid = task->tgid;
+	// The last thread may be one that was not born before our eyes: a ring's own.
+	if (!h && !bpf_map_lookup_elem(&procs, &pid))
 		return 0;
 	struct scratch *s = scratch_of(S_EXIT);
-	if (s && h->busy) { // a call that never returns
+	if (s && h && h->busy) { // a call that never returns
 		h->busy = 0;
 		begin(s, task, h, R_CALL);
 		from_call(s, h);
@@ -433,7 +435,6 @@ int ended(__u64 *ctx) {
 		report(s, h, task);
 	}
 	if (s && BPF_CORE_READ(task, signal, live.counter) == 0) {
-		__u32 pid = task->tgid;
 		begin(s, task, h, R_EXIT);
 		int code = BPF_CORE_READ(task, group_leader, exit_code);
 		if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
@@ -443,7 +444,8 @@ int ended(__u64 *ctx) {
 		publish(s, COMMON);
 	}
 	// Last: who sees none alive may read what was written.
-	__sync_fetch_and_add(&alive, -1);
+	if (h)
+		__sync_fetch_and_add(&alive, -1);
 	return 0;
 }
 
