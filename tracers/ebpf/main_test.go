@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,4 +283,34 @@ func nested(t *testing.T) string {
 		}
 	})
 	return inner
+}
+
+// What Node encrypts is seen before.
+func TestTLS(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	if out, err := exec.Command(node, "-p", "process.config.variables.node_shared_openssl").Output(); err != nil {
+		t.Skipf("node does not run: %v: %s", err, out)
+	}
+	p := tracer.Start(t)
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	w := prepare(t, p, sdk.TracerSpec{TLS: true}, nil)
+	cmd := w.start(t, node, "-e", `require("https").get(process.argv[1] + "/a-plain-secret", r => r.resume())`, server.URL)
+	cmd.Env = []string{"NODE_TLS_REJECT_UNAUTHORIZED=0"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := <-w.done; err != nil {
+		t.Fatal(err)
+	}
+	w.done <- nil
+	w.stop(t)
+	if !w.saw(sdk.ObservedSend, func(o sdk.Observation) bool {
+		return o.Syscall == "SSL_write" && strings.Contains(string(o.Data), "GET /a-plain-secret")
+	}) {
+		t.Error("the request is not among what was seen")
+	}
 }

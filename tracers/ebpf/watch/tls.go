@@ -4,7 +4,9 @@ package watch
 
 import (
 	"fmt"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -35,8 +37,24 @@ type tls struct {
 	work   sync.WaitGroup
 }
 
+// usual are files with those functions on most machines, which are looked into before
+// anything runs; the others are when they are met, and what is sent until then is
+// missed.
+var usual = []string{"/usr/lib/*/libssl.so.*", "/usr/lib64/libssl.so.*"}
+
 func newTLS(k *kernel) *tls {
-	return &tls{prog: k.coll.Programs[traceProgTls], seen: map[sdk.FileID]bool{}}
+	t := &tls{prog: k.coll.Programs[traceProgTls], seen: map[sdk.FileID]bool{}}
+	if node, err := exec.LookPath("node"); err == nil {
+		t.look(node)
+	}
+	for _, pattern := range usual {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			t.look(file)
+		}
+	}
+	t.work.Wait()
+	return t
 }
 
 // consider looks at what is executed or loaded. It does not wait: a program that has
