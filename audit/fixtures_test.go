@@ -23,8 +23,15 @@ const fixtureBudget = 90 * time.Second
 
 // TestFixtures audits every server whose behaviour is known, in a network of its
 // own from which no packet may get out.
-func TestFixtures(t *testing.T) {
-	need(t, "strace", "bwrap")
+func TestFixtures(t *testing.T) { fixtures(t, "strace") }
+
+// TestFixturesUnseen does the same with the tracer that looks on from the kernel: it
+// must come to the same findings.
+func TestFixturesUnseen(t *testing.T) { fixtures(t, "ebpf") }
+
+func fixtures(t *testing.T, tracer string) {
+	need(t, "bwrap")
+	needTracer(t, tracer)
 	if !behindWall(t, 5) {
 		return
 	}
@@ -37,7 +44,7 @@ func TestFixtures(t *testing.T) {
 			t.Run(f.Name, func(t *testing.T) {
 				t.Parallel()
 				need(t, f.Needs...)
-				holds(t, f, auditFixture(t, f))
+				holds(t, f, auditFixture(t, f, tracer))
 			})
 		}
 	})
@@ -74,9 +81,10 @@ func run(t *testing.T, o audit.Options) *evidence.Report {
 	return r
 }
 
-func auditFixture(t *testing.T, f auditfixtures.Fixture) *evidence.Report {
+func auditFixture(t *testing.T, f auditfixtures.Fixture, tracer string) *evidence.Report {
 	t.Helper()
 	o := options(t, f.Command(t)...)
+	o.Tracer = tracer
 	o.Depth, o.Server = audit.Depth(f.Depth), "audited"
 	o.Lock = &evidence.Lock{Version: 1, Servers: map[string]*evidence.LockedServer{}}
 	for name, tools := range f.Others {
