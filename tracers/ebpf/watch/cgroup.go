@@ -94,6 +94,20 @@ func newGroup(session string) (*group, error) {
 	return g, nil
 }
 
+// findGroup finds a cgroup by its folder, or by its name from the root.
+func findGroup(name string) (*group, error) {
+	h, err := findHierarchy()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{filepath.Clean(name), filepath.Join(h.at, name)} {
+		if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
+			return &group{dir: dir}, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no cgroup %s, nor one of that name in %s", name, h.at)
+}
+
 // sweep removes cgroups of tracers that have ended and left processes behind, which
 // have ended since.
 func sweep(at string) {

@@ -389,7 +389,9 @@ func (s *session) aimAt(q *aim) (err error) {
 		q.pids = s.pids
 		return err
 	case s.spec.AttachCgroup != "":
-		s.group = &group{dir: s.spec.AttachCgroup}
+		if s.group, err = findGroup(s.spec.AttachCgroup); err != nil {
+			return err
+		}
 		if q.level, err = s.group.level(); err != nil {
 			return err
 		}
