@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/audit/exercise"
@@ -41,20 +46,21 @@ func (r *run) attend(ctx context.Context, p plan) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSetup, err)
 	}
-	dir, err := os.MkdirTemp("", "kd-")
+	own, err := os.MkdirTemp("", "kd-")
 	if err != nil {
 		return errors.Join(fmt.Errorf("make a folder for the tracer: %w", err), t.Close())
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(own)) }()
 	w, err := newWatch(ctx, t, sdk.TracerSpec{
-		Session: p.name, Dir: dir, AttachPID: r.opts.Attach.PID, AttachCgroup: r.opts.Attach.Cgroup, TLS: r.opts.TLS,
+		Session: p.name, Dir: own, AttachPID: r.opts.Attach.PID, AttachCgroup: r.opts.Attach.Cgroup, TLS: r.opts.TLS,
 	})
 	defer w.close()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSetup, err)
 	}
+	dir, home := r.opts.Attach.folders()
 	pass := &evidence.Pass{
-		Name: p.name, Change: "a server that ran already", Traced: true, Dir: r.opts.Attach.folder(),
+		Name: p.name, Change: "a server that ran already", Traced: true, Dir: dir, Home: home,
 		Begin: time.Now(), Clock: evidence.Clock{MonoNS: exercise.Monotonic()},
 	}
 	err = r.talk(ctx, p, w, pass)
@@ -95,9 +101,14 @@ func (r *run) talk(ctx context.Context, p plan, w *watch, pass *evidence.Pass) e
 	l := &life{run: r, plan: p}
 	canaries := exercise.Canaries(l.number(), p.name)
 	r.audit.Canaries = append(r.audit.Canaries, canaries...)
-	s, err := exercise.Open(watched, t, exercise.Options{
+	o := exercise.Options{
 		Era: p.era, Quick: p.quick, CallTimeout: r.opts.CallTimeout, Seed: l.number(), Canaries: canaries, Answers: exercise.AnswerDecline,
-	}, pass)
+	}
+	s, err := exercise.Open(watched, t, o, pass)
+	if _, refused := errors.AsType[*jsonrpc.Error](err); refused {
+		o.Era = exercise.Modern
+		s, err = exercise.Open(watched, t, o, pass)
+	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", r.opts.URL, err)
 	}
@@ -108,15 +119,34 @@ func (r *run) talk(ctx context.Context, p plan, w *watch, pass *evidence.Pass) e
 	return nil
 }
 
-// folder is where a process works, which its relative paths begin from; empty if
-// nobody says.
-func (a Attachment) folder() string {
-	if a.PID == 0 {
-		return ""
+// process is the first process of an attachment; 0 if there is none to be found.
+func (a Attachment) process() int {
+	if a.PID != 0 {
+		return a.PID
 	}
-	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", a.PID))
-	if err != nil {
-		return ""
+	for _, root := range []string{"", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		b, err := os.ReadFile(filepath.Join(root, a.Cgroup, "cgroup.procs"))
+		if err != nil {
+			continue
+		}
+		word, _, _ := strings.Cut(string(b), "\n")
+		if pid, err := strconv.Atoi(word); err == nil {
+			return pid
+		}
 	}
-	return dir
+	return 0
+}
+
+// folders are where a process works, which its relative paths begin from, and its
+// home; empty where nobody says.
+func (a Attachment) folders() (dir, home string) {
+	pid := a.process()
+	dir, _ = os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	for v := range strings.SplitSeq(string(env), "\x00") {
+		if name, value, _ := strings.Cut(v, "="); name == "HOME" {
+			home = value
+		}
+	}
+	return dir, home
 }

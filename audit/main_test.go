@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 	if code, ours := sandbox.Main(); ours {
 		os.Exit(code)
 	}
+	if os.Getenv(httpEnv) != "" {
+		serveHTTP()
+		os.Exit(1)
+	}
 	if plugin.TracerStarted() {
 		serveTracer()
 		os.Exit(0)
