@@ -99,8 +99,9 @@ var mayImport = map[string][]string{
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
-	"internal/bench":      {},
-	"internal/bench/null": {"sdk", "sdk/plugin"},
+	"internal/bench":         {},
+	"internal/bench/null":    {"sdk", "sdk/plugin"},
+	"internal/bench/tracing": {"sdk", "tracers"},
 
 	"plugins/encode":            {"sdk"},
 	"plugins/encode/encodetest": {"sdk"},
