@@ -104,3 +104,27 @@ func TestAttachedNot(t *testing.T) {
 		}
 	}
 }
+
+// Without rights the tracer ebpf says what it lacks, and what does not lack it.
+func TestUnprivileged(t *testing.T) {
+	if os.Geteuid() == 0 {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestUnprivileged$", "-test.v")
+		cmd.Env, cmd.Dir = append(os.Environ(), "TMPDIR=/tmp"), "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestUnprivileged") {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	o := options(t, "/bin/true")
+	o.Tracer = "ebpf"
+	_, err := audit.Run(t.Context(), o)
+	if !errors.Is(err, audit.ErrSetup) {
+		t.Fatalf("Run = %v", err)
+	}
+	for _, want := range []string{"tracer ebpf", "root", "strace"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (c *court) rings(p *pass, m moment, o *sdk.Observation) {
 		Processes: p.commands(o), Evidence: []string{act(o, "")},
 	}
 	if c.audit.Machine.Tracer.SeesIoUring {
-		f.Severity, f.Title = sdk.SeverityInfo, "uses io_uring, which hides what it does from most tracers, not from this one"
+		f.Severity, f.Title = sdk.SeverityLow, "uses io_uring, which hides what it does from most tracers, not from this one"
 	}
 	c.report(p, m, f)
 }
