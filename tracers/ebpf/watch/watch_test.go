@@ -18,6 +18,21 @@ import (
 	"github.com/killdeer-mcp/killdeer/tracers/form"
 )
 
+// TestUsable tells whether the kernel lets itself be watched here, and is what decides
+// in a pipeline whether it has to.
+func TestUsable(t *testing.T) {
+	c, err := New("test").Capabilities(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Usable {
+		t.Skip(c.Reason)
+	}
+	if !c.SeesIoUring {
+		t.Log("io_uring's tracepoints have another form here")
+	}
+}
+
 // Numbers of system calls are those of the kernel's headers.
 func TestNumbers(t *testing.T) {
 	checked := 0
