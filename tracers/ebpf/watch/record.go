@@ -48,6 +48,7 @@ type record struct {
 	total, ring           uint64
 	pid, tid, ppid, child uint32
 	comm                  string
+	size                  int // bytes that it holds
 
 	path, path2, dir, real, addr, data, env []byte
 }
@@ -65,7 +66,7 @@ func decode(b []byte) (record, error) {
 		kind: b[4], flags: b[5], nr: le.Uint16(b[6:]), at: le.Uint64(b[8:]), done: le.Uint64(b[16:]),
 		ret: int64(le.Uint64(b[24:])), total: le.Uint64(b[80:]), ring: le.Uint64(b[88:]),
 		pid: le.Uint32(b[96:]), tid: le.Uint32(b[100:]), ppid: le.Uint32(b[104:]), child: le.Uint32(b[108:]),
-		comm: string(untilNUL(b[128:144])),
+		comm: string(untilNUL(b[128:144])), size: len(b),
 	}
 	for i := range r.args {
 		r.args[i] = le.Uint64(b[32+8*i:])

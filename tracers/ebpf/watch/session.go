@@ -29,8 +29,9 @@ const (
 	countEvery = 100 * time.Millisecond
 	// drainWithin is how long records that were written are waited for.
 	drainWithin = 2 * time.Second
-	// maxWaiting is how many records are sorted at once.
-	maxWaiting = 1 << 16
+	// maxWaiting is how many bytes of records are sorted at once: about what both
+	// buffers hold.
+	maxWaiting = 32 << 20
 )
 
 // session is one trace.
@@ -44,6 +45,7 @@ type session struct {
 	emit   func(sdk.Observation) error
 
 	waiting  []record // read, and not old enough
+	held     int      // bytes of them
 	rings    requests
 	read     uint64 // records
 	reported map[string]uint64
@@ -125,7 +127,7 @@ func (s *session) round(age int64) error {
 func (s *session) take(from *ringbuf.Reader) error {
 	from.SetDeadline(time.Unix(1, 0))
 	var raw ringbuf.Record
-	for len(s.waiting) < maxWaiting {
+	for s.held < maxWaiting {
 		err := from.ReadInto(&raw)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
@@ -139,6 +141,7 @@ func (s *session) take(from *ringbuf.Reader) error {
 			return err
 		}
 		s.waiting = append(s.waiting, r)
+		s.held += r.size
 	}
 	return nil
 }
@@ -152,10 +155,12 @@ func (s *session) flush(before int64) error {
 		return int(min(a.done-b.done, 1))
 	})
 	n := 0
-	for n < len(s.waiting) && (int64(s.waiting[n].done) <= before || len(s.waiting) >= maxWaiting) {
+	crowded := s.held >= maxWaiting
+	for n < len(s.waiting) && (crowded || int64(s.waiting[n].done) <= before) {
 		if err := s.one(s.waiting[n]); err != nil {
 			return err
 		}
+		s.held -= s.waiting[n].size
 		n++
 	}
 	s.waiting = slices.Delete(s.waiting, 0, n)

@@ -78,10 +78,6 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
-struct atomic_counter {
-	int counter;
-};
-
 typedef struct {
 	int counter;
 } atomic_t;

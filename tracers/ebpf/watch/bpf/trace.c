@@ -305,8 +305,8 @@ static __noinline int report(struct scratch *s, struct held *h, struct task_stru
 		if (known)
 			arguments(s, h);
 		break;
-	case FORK:
-		if (known && (ret >= 0 || h->args[0] & CLONE_THREAD))
+	case FORK: // births are reported when they happen
+		if (!known || ret >= 0 || h->args[0] & CLONE_THREAD)
 			return 0;
 		break;
 	case LISTEN: {
