@@ -83,7 +83,8 @@ type load struct {
 func measure() error {
 	dir := flag.String("tracers", "dist", "folder with the tracers' programs")
 	server := flag.String("server", "", "main file of @modelcontextprotocol/server-filesystem")
-	rounds := flag.Int("rounds", 5, "how often each is measured; the median counts")
+	rounds := flag.Int("rounds", 5, "how often each is measured; printed are the median and the fastest")
+	only := flag.String("run", "", "the load to measure: calls, loop or flood; empty: all")
 	flag.Parse()
 	if *server == "" {
 		return errors.New("-server is missing: make bench-tracers installs one")
@@ -96,10 +97,13 @@ func measure() error {
 		}
 	}
 	for _, l := range []load{
-		{"200 calls", func(start func(*exec.Cmd)) (time.Duration, error) { return serve(*server, start) }},
-		{"open+close", func(start func(*exec.Cmd)) (time.Duration, error) { return loop("1", start) }},
-		{"flood of 4", func(start func(*exec.Cmd)) (time.Duration, error) { return loop("1234", start) }},
+		{"calls", func(start func(*exec.Cmd)) (time.Duration, error) { return serve(*server, start) }},
+		{"loop", func(start func(*exec.Cmd)) (time.Duration, error) { return loop("1", start) }},
+		{"flood", func(start func(*exec.Cmd)) (time.Duration, error) { return loop("1234", start) }},
 	} {
+		if *only != "" && *only != l.name {
+			continue
+		}
 		if err := b.load(l); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
@@ -164,20 +168,22 @@ func (b *bench) load(l load) error {
 			notes[t.name] = note
 		}
 	}
-	base := median(times["untraced"])
-	fmt.Printf("%-11s %-9s %9.1f ms\n", l.name, "untraced", ms(base))
+	base, fastest := middle(times["untraced"])
+	fmt.Printf("%-6s %-9s %9.1f ms                fastest %9.1f ms\n", l.name, "untraced", ms(base), ms(fastest))
 	for _, t := range b.tracers {
-		d := median(times[t.name])
-		fmt.Printf("%-11s %-9s %9.1f ms  %6.2f times  %s\n", l.name, t.name, ms(d), float64(d)/float64(base), notes[t.name])
+		d, f := middle(times[t.name])
+		fmt.Printf("%-6s %-9s %9.1f ms %6.2f times, fastest %9.1f ms %6.2f times; %s\n",
+			l.name, t.name, ms(d), float64(d)/float64(base), ms(f), float64(f)/float64(fastest), notes[t.name])
 	}
 	return nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func median(all []time.Duration) time.Duration {
+// middle returns the median, and the least.
+func middle(all []time.Duration) (median, least time.Duration) {
 	slices.Sort(all)
-	return all[len(all)/2]
+	return all[len(all)/2], all[0]
 }
 
 // run runs a load under a tracer.
