@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/tracers"
@@ -23,7 +26,16 @@ import (
 
 var tracer = tracetest.Tracer{Require: "ebpf"}
 
-func TestMain(m *testing.M) { tracetest.Main(m, main) }
+func TestMain(m *testing.M) {
+	if os.Getenv(coldEnv) != "" {
+		if err := cold(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	tracetest.Main(m, main)
+}
 
 func TestTracer(t *testing.T) { tracetest.Run(t, tracer) }
 
@@ -313,4 +325,77 @@ func TestTLS(t *testing.T) {
 	}) {
 		t.Error("the request is not among what was seen")
 	}
+}
+
+// What changes which code is loaded is found at the end of a long environment, and
+// arguments that are cut are said to be.
+func TestLongEnvironment(t *testing.T) {
+	p := tracer.Start(t)
+	w := prepare(t, p, sdk.TracerSpec{}, nil)
+	cmd := w.start(t, "/bin/true", strings.Repeat("long ", 2000), "last")
+	for i := range 2000 {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("FILLER_%d=%s", i, strings.Repeat("x", 100)))
+	}
+	cmd.Env = append(cmd.Env, "HUGE="+strings.Repeat("LD_PRELOAD=/no ", 1000), "ENVELOPE=1", "LD_PRELOAD=/nowhere/evil.so")
+	if out, err := cmd.CombinedOutput(); err != nil && len(out) == 0 {
+		t.Fatal(err)
+	}
+	if err := <-w.done; err != nil {
+		t.Fatal(err)
+	}
+	w.done <- nil
+	w.stop(t)
+	if !w.saw(sdk.ObservedExec, func(o sdk.Observation) bool {
+		return o.Path == "/bin/true" && slices.Equal(o.Env, []string{"LD_PRELOAD=/nowhere/evil.so"}) && o.Truncated && len(o.Argv) > 0 && o.Argv[0] == "/bin/true"
+	}) {
+		for _, o := range w.seen {
+			if o.Kind == sdk.ObservedExec {
+				o.Argv = o.Argv[:min(len(o.Argv), 1)]
+				t.Errorf("%+v", o)
+			}
+		}
+	}
+}
+
+// A path that was in no memory when the call began is read when it returns.
+func TestColdPath(t *testing.T) {
+	p := tracer.Start(t)
+	dir, _ := secretIn(t)
+	w := prepare(t, p, sdk.TracerSpec{}, nil)
+	cmd := w.start(t, "/proc/self/exe", dir)
+	cmd.Env = []string{coldEnv + "=1"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := <-w.done; err != nil {
+		t.Fatal(err)
+	}
+	w.done <- nil
+	w.stop(t)
+	if !w.saw(sdk.ObservedOpen, func(o sdk.Observation) bool { return o.Path == dir+"/secret" && o.Retried }) {
+		t.Error("no open of the file is marked as read late")
+	}
+}
+
+// coldEnv makes the test binary open a file by a path that no memory holds.
+const coldEnv = "KILLDEER_COLD"
+
+func cold(dir string) error {
+	f, err := os.Create(dir + "/path")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(dir + "/secret\x00"); err != nil {
+		return err
+	}
+	page, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall(unix.SYS_OPEN, uintptr(unsafe.Pointer(unsafe.SliceData(page))), unix.O_RDONLY, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
