@@ -47,8 +47,8 @@ func serveHTTP() {
 	_ = http.Serve(l, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
 }
 
-// running starts the server and returns its URL.
-func running(t *testing.T) (*exec.Cmd, string) {
+// serving starts the server and returns its URL.
+func serving(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{httpEnv + "=1", "HOME=" + t.TempDir()}
@@ -74,7 +74,7 @@ func running(t *testing.T) (*exec.Cmd, string) {
 // says so.
 func TestAttached(t *testing.T) {
 	needTracer(t, "ebpf")
-	cmd, url := running(t)
+	cmd, url := serving(t)
 	o := options(t)
 	o.Argv, o.URL, o.Transport, o.Tracer = nil, url, "streamable-http", audit.TracerAuto
 	o.Attach.PID = cmd.Process.Pid
