@@ -64,7 +64,7 @@ func (r *run) attend(ctx context.Context, p plan) (err error) {
 		Begin: time.Now(), Clock: evidence.Clock{MonoNS: exercise.Monotonic()},
 	}
 	err = r.talk(ctx, p, w, pass)
-	a := w.finish(true, func() bool { return true })
+	a := w.finish(true, false, func() bool { return true })
 	pass.Observations, pass.Trace, pass.TracerDied = w.kept, a.summary, a.died
 	if err != nil {
 		return err
