@@ -110,6 +110,16 @@ bench-sinks: needs ## measure the delivery from a journal to sinks
 	chmod go-w dist dist/killdeer*
 	KILLDEER_PLUGINS=$(CURDIR)/dist $(GO) test -run '^$$' -bench '^BenchmarkSinks$$' -benchtime 2x ./agent
 
+# A server to call, of a version that is known.
+BENCH_SERVER := @modelcontextprotocol/server-filesystem@2026.8.31
+
+.PHONY: bench-tracers
+bench-tracers: needs ## measure what being traced costs: untraced, strace, eBPF (npm, root)
+	$(foreach tracer,$(TRACERS),$(GO_BUILD) -o dist/killdeer-tracer-$(tracer) ./tracers/$(tracer) &&) true
+	chmod go-w dist dist/killdeer*
+	npm install --prefix dist/bench --no-audit --no-fund --silent $(BENCH_SERVER)
+	$(GO) run ./internal/bench/tracing -server dist/bench/node_modules/@modelcontextprotocol/server-filesystem/dist/index.js $(BENCHFLAGS)
+
 .PHONY: bench-journal
 bench-journal: needs ## measure the journal at a million events (EVENTS=, DIR=)
 	JOURNAL_SCALE_EVENTS=$(or $(EVENTS),1000000) JOURNAL_SCALE_DIR=$(DIR) $(GO) test -count=1 -timeout=2h -run '^TestScale$$' -v ./agent/journal

@@ -102,7 +102,7 @@ func (l *life) open(ctx context.Context, o sandbox.Options) (err error) {
 			return fmt.Errorf("%w: %w", ErrSetup, err)
 		}
 	}
-	if l.watch, err = observe(ctx, t, l.plan.name, l.box); err != nil {
+	if l.watch, err = observe(ctx, t, l.plan.name, l.box, l.run.opts.TLS); err != nil {
 		return fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	if l.before, err = l.box.Snapshot(); err != nil {

@@ -18,7 +18,9 @@ import (
 
 	"github.com/killdeer-mcp/killdeer/audit/sandbox"
 	"github.com/killdeer-mcp/killdeer/internal/auditfixtures"
+	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
+	"github.com/killdeer-mcp/killdeer/tracers/ebpf/watch"
 	"github.com/killdeer-mcp/killdeer/tracers/strace/trace"
 )
 
@@ -27,8 +29,12 @@ func TestMain(m *testing.M) {
 	if code, ours := sandbox.Main(); ours {
 		os.Exit(code)
 	}
+	if os.Getenv(httpEnv) != "" {
+		serveHTTP()
+		os.Exit(1)
+	}
 	if plugin.TracerStarted() {
-		plugin.ServeTracer(trace.New("test"))
+		serveTracer()
 		os.Exit(0)
 	}
 	syscall.Umask(syscall.Umask(0o022) | 0o022) // a tracer's program must be its owner's to change
@@ -41,6 +47,15 @@ func TestMain(m *testing.M) {
 		_ = os.RemoveAll(shared.dir)
 	}
 	os.Exit(code)
+}
+
+// serveTracer is the tracer whose name the binary's copy has.
+func serveTracer() {
+	if self, err := os.Executable(); err == nil && strings.HasSuffix(self, "ebpf") {
+		plugin.ServeTracer(watch.New("test"))
+		return
+	}
+	plugin.ServeTracer(trace.New("test"))
 }
 
 // need skips a test if a program is missing, and fails it if KILLDEER_REQUIRE lists
@@ -58,14 +73,14 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// shared is a folder with the tracer's program.
+// shared is a folder with the tracers' programs.
 var shared struct {
 	once sync.Once
 	dir  string
 	err  error
 }
 
-// tracerDir has the test binary under the name of a tracer.
+// tracerDir has the test binary under the names of the tracers.
 func tracerDir(t *testing.T) string {
 	t.Helper()
 	shared.once.Do(func() {
@@ -73,14 +88,37 @@ func tracerDir(t *testing.T) string {
 			return
 		}
 		var self []byte
-		if self, shared.err = os.ReadFile("/proc/self/exe"); shared.err == nil {
-			shared.err = os.WriteFile(filepath.Join(shared.dir, "killdeer-tracer-strace"), self, 0o755)
+		self, shared.err = os.ReadFile("/proc/self/exe")
+		for _, name := range []string{"strace", "ebpf"} {
+			if shared.err == nil {
+				shared.err = os.WriteFile(filepath.Join(shared.dir, "killdeer-tracer-"+name), self, 0o755)
+			}
 		}
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	return shared.dir
+}
+
+// needTracer skips a test where a tracer does not work, and fails it if
+// KILLDEER_REQUIRE lists it.
+func needTracer(t *testing.T, name string) {
+	t.Helper()
+	var tr sdk.Tracer = trace.New("test")
+	if name == "ebpf" {
+		tr = watch.New("test")
+	}
+	c, err := tr.Capabilities(t.Context())
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case c.Usable:
+	case slices.Contains(strings.Split(os.Getenv("KILLDEER_REQUIRE"), ","), name):
+		t.Fatalf("%s is required: %s", name, c.Reason)
+	default:
+		t.Skip(c.Reason)
+	}
 }
 
 // wallEnv says that this process runs behind the second wall.

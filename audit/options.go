@@ -38,12 +38,18 @@ const (
 // Options say what to audit and how.
 type Options struct {
 	Argv      []string // of a server that is started
-	URL       string   // of one that runs elsewhere: its texts only
+	URL       string   // of one that runs elsewhere: its texts only, unless Attach says otherwise
 	Manifest  []byte   // a saved answer to tools/list: its texts only
 	Transport string   // stdio, streamable-http or sse
 	Env       []string // names of variables that it wants; it gets made-up values
 	Dir       string   // that relative paths of Argv are taken from; empty: the current one
 	Server    string   // its name in a lock or a client's file; may be empty
+
+	// Attach says what the server at URL is on this machine. It is called and watched,
+	// as it is, without a sandbox.
+	Attach Attachment
+	// TLS has the tracer look at what programs encrypt, by OpenSSL's functions.
+	TLS bool
 
 	Depth       Depth
 	Seed        string // empty: a new one
@@ -64,6 +70,13 @@ type Options struct {
 	Program  string                              // killdeer and its version
 	Progress func(stage string, done, total int) // may be nil
 	Log      *slog.Logger
+}
+
+// Attachment is a server that runs already: one process with those that it started,
+// or a cgroup with those below it. The zero value is none.
+type Attachment struct {
+	PID    int
+	Cgroup string // its folder, or its name as systemd writes it
 }
 
 // Runner is what runs an audit. An audit that ended early, in its budget or with the

@@ -32,6 +32,8 @@ func Run(ctx context.Context, o Options) (*evidence.Report, error) {
 	switch {
 	case o.Manifest != nil:
 		err = r.manifest()
+	case o.Attach != (Attachment{}):
+		err = r.attached(ctx)
 	case o.URL != "":
 		err = r.remote(ctx)
 	default:

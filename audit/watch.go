@@ -43,17 +43,27 @@ type watch struct {
 }
 
 // observe prepares a tracer for what is started next in the box.
-func observe(ctx context.Context, t tracer, session string, b *sandbox.Box) (*watch, error) {
-	w := &watch{tracer: t, session: session, ended: make(chan struct{})}
+func observe(ctx context.Context, t tracer, session string, b *sandbox.Box, tls bool) (*watch, error) {
+	if t == nil {
+		return newWatch(ctx, nil, sdk.TracerSpec{Session: session})
+	}
+	c, err := t.Capabilities(ctx)
+	if err != nil {
+		return &watch{tracer: t, session: session, ended: make(chan struct{})}, err
+	}
+	return newWatch(ctx, t, sdk.TracerSpec{
+		Session: session, Dir: b.TracerDir(), SetupExecs: setupExecs(c.Mode, b), Watch: b.PlantedFiles(), TLS: tls,
+	})
+}
+
+// newWatch has a tracer do what a spec says, if there is one.
+func newWatch(ctx context.Context, t tracer, spec sdk.TracerSpec) (*watch, error) {
+	w := &watch{tracer: t, session: spec.Session, ended: make(chan struct{})}
 	if t == nil {
 		close(w.ended)
 		return w, nil
 	}
-	c, err := t.Capabilities(ctx)
-	if err != nil {
-		return w, err
-	}
-	plan, err := t.Prepare(ctx, sdk.TracerSpec{Session: session, Dir: b.TracerDir(), SetupExecs: setupExecs(c.Mode, b)})
+	plan, err := t.Prepare(ctx, spec)
 	if err != nil {
 		return w, err
 	}
@@ -67,7 +77,7 @@ func observe(ctx context.Context, t tracer, session string, b *sandbox.Box) (*wa
 	w.stop = stop
 	w.tasks.Go(func() {
 		defer close(w.ended)
-		w.err = t.Observe(streamCtx, session, w.keep)
+		w.err = t.Observe(streamCtx, spec.Session, w.keep)
 	})
 	return w, nil
 }

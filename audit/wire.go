@@ -29,6 +29,9 @@ const tracerProgram = "killdeer-tracer-"
 // and loses nothing.
 var auto = []string{"strace", "ebpf"}
 
+// deep are those that see what others cannot.
+var deep = []string{"ebpf"}
+
 // findTracer finds out which tracer works here, and notes what it can see.
 func (r *run) findTracer(ctx context.Context) error {
 	names := []string{r.opts.Tracer}
@@ -37,6 +40,9 @@ func (r *run) findTracer(ctx context.Context) error {
 		return nil
 	case TracerAuto, "":
 		names = auto
+		if r.opts.TLS || r.opts.Attach != (Attachment{}) {
+			names = deep
+		}
 	}
 	var faults []error
 	for _, name := range names {

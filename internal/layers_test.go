@@ -107,8 +107,9 @@ var mayImport = map[string][]string{
 		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
-	"internal/bench":      {"internal/wasm"},
-	"internal/bench/null": {"sdk", "sdk/plugin"},
+	"internal/bench":         {"internal/wasm"},
+	"internal/bench/null":    {"sdk", "sdk/plugin"},
+	"internal/bench/tracing": {"sdk", "tracers"},
 
 	"plugins/encode":            {"sdk"},
 	"plugins/encode/encodetest": {"sdk"},
@@ -121,8 +122,11 @@ var mayImport = map[string][]string{
 	"tracers":              {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
 	"tracers/tracetest":    {"sdk", "sdk/plugin", "tracers"},
 	"tracers/strace":       {"sdk/plugin", "tracers/strace/trace"},
-	"tracers/strace/trace": {"sdk", "tracers/strace/line"},
+	"tracers/strace/trace": {"sdk", "tracers/form", "tracers/strace/line"},
 	"tracers/strace/line":  {"sdk"},
+	"tracers/ebpf":         {"sdk/plugin", "tracers/ebpf/watch"},
+	"tracers/ebpf/watch":   {"sdk", "tracers/form"},
+	"tracers/form":         {"sdk"},
 }
 
 // stdlibOnly are the packages that are compiled into guests, or imported by

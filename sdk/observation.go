@@ -37,7 +37,9 @@ type TracerCapabilities struct {
 	SeesIoUring     bool              `json:"sees_io_uring"`     // paths and payloads; otherwise it denies io_uring
 	VisibleToTarget bool              `json:"visible_to_target"` // the target can tell that it is traced
 	NeedsRoot       bool              `json:"needs_root"`
-	PayloadMax      int               `json:"payload_max"` // bytes of a payload
+	Attaches        bool              `json:"attaches,omitempty"` // to what runs already
+	SeesTLS         bool              `json:"sees_tls,omitempty"` // what OpenSSL encrypts, when asked to
+	PayloadMax      int               `json:"payload_max"`        // bytes of a payload
 	Usable          bool              `json:"usable"`
 	Reason          string            `json:"reason,omitempty"` // why not, and what to do about it
 }
@@ -51,6 +53,26 @@ type TracerSpec struct {
 	// sandbox's program that then executes the target, 0 when there is none. What
 	// comes before the target is marked PreExec.
 	SetupExecs int `json:"setup_execs,omitempty"`
+
+	// AttachPID and AttachCgroup ask to watch what runs already: a process with those
+	// that it started, or a cgroup with those below it, by its folder. At most one is
+	// set; only tracers that say so can. The plan is empty then, and the session ends
+	// with the processes or with Stop, whichever comes first.
+	AttachPID    int    `json:"attach_pid,omitempty"`
+	AttachCgroup string `json:"attach_cgroup,omitempty"`
+	// Watch are files of which no open may be lost to a flood of others.
+	Watch []FileID `json:"watch,omitempty"`
+	// TLS asks for what programs encrypt, where the tracer can see it.
+	TLS bool `json:"tls,omitempty"`
+}
+
+// Attaches reports whether the session is about what runs already.
+func (s TracerSpec) Attaches() bool { return s.AttachPID != 0 || s.AttachCgroup != "" }
+
+// FileID is a file as stat(2) numbers it.
+type FileID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
 }
 
 // TracerPlan is how to start the target.

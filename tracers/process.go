@@ -27,6 +27,8 @@ const (
 	// goneWithin is how long a broken connection waits for the news that the program
 	// ended, which say why.
 	goneWithin = 500 * time.Millisecond
+	// restWithin is how long the rest of a stream may take after the session was ended.
+	restWithin = 5 * time.Second
 	// maxReason is how many bytes of what a program says about a failure are kept.
 	maxReason = 1 << 10
 )
@@ -51,8 +53,9 @@ type Process struct {
 	close  sync.Once
 
 	mu    sync.Mutex
-	holes map[string]uint64 // by session: numbers that never came
-	seen  map[string]bool   // sessions whose end came
+	holes map[string]uint64        // by session: numbers that never came
+	seen  map[string]bool          // sessions whose end came
+	open  map[string]chan struct{} // streams, closed when they have ended
 }
 
 var _ sdk.Tracer = (*Process)(nil)
@@ -79,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	}
 	return &Process{
 		plugin: running, client: running.Client.(pluginpb.TracerClient), thread: thread,
-		holes: map[string]uint64{}, seen: map[string]bool{},
+		holes: map[string]uint64{}, seen: map[string]bool{}, open: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -132,6 +135,7 @@ func (p *Process) Prepare(ctx context.Context, spec sdk.TracerSpec) (plan sdk.Tr
 func (p *Process) Observe(ctx context.Context, session string, emit func(sdk.Observation) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer p.opened(session)()
 	stream, err := p.client.Events(ctx, &pluginpb.EventsRequest{Session: session}, grpc.MaxCallRecvMsgSize(plugin.MaxMessage))
 	if err != nil {
 		return p.failed(ctx, "trace", err)
@@ -149,6 +153,32 @@ func (p *Process) Observe(ctx context.Context, session string, emit func(sdk.Obs
 			return err
 		}
 		p.note(&r)
+	}
+}
+
+// opened notes that a stream is read, and returns what notes that it is not any more.
+func (p *Process) opened(session string) func() {
+	over := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[session] = over
+	return func() { close(over) }
+}
+
+// read waits a moment for the rest of a stream, which may come after the answer that
+// sums it up.
+func (p *Process) read(ctx context.Context, session string) {
+	p.mu.Lock()
+	over := p.open[session]
+	delete(p.open, session)
+	p.mu.Unlock()
+	if over == nil {
+		return
+	}
+	select {
+	case <-over:
+	case <-ctx.Done():
+	case <-time.After(restWithin):
 	}
 }
 
@@ -180,6 +210,7 @@ func (p *Process) Stop(ctx context.Context, session string) (sum sdk.TracerSumma
 	if err := decode("summary", reply.GetSummary(), &sum); err != nil {
 		return sum, err
 	}
+	p.read(ctx, session)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := p.holes[session]; n > 0 {

@@ -36,10 +36,7 @@ func (c *court) judgeEvasion(p *pass) {
 		m := p.when(o.MonoNS)
 		switch o.Kind {
 		case sdk.ObservedIoUring:
-			c.report(p, m, sdk.Finding{
-				ID: "AUD-E06", Title: "tries to use io_uring, which hides what it does", Object: "io_uring", Syscall: o.Syscall,
-				Processes: p.commands(o), Evidence: []string{act(o, "")},
-			})
+			c.rings(p, m, o)
 		case sdk.ObservedPtrace:
 			if traceMe(o) {
 				c.looks(p, m, o, "PTRACE_TRACEME")
@@ -110,6 +107,19 @@ func (b beginnings) of(pid int, at int64) int64 {
 		pid = parent
 	}
 	return at
+}
+
+// rings reports io_uring. Where the tracer sees what it does there is little to it: its
+// requests are judged as the acts that they are.
+func (c *court) rings(p *pass, m moment, o *sdk.Observation) {
+	f := sdk.Finding{
+		ID: "AUD-E06", Title: "tries to use io_uring, which hides what it does", Object: "io_uring", Syscall: o.Syscall,
+		Processes: p.commands(o), Evidence: []string{act(o, "")},
+	}
+	if c.audit.Machine.Tracer.SeesIoUring {
+		f.Severity, f.Title = sdk.SeverityLow, "uses io_uring, which hides what it does from most tracers, not from this one"
+	}
+	c.report(p, m, f)
 }
 
 var pidPath = regexp.MustCompile(`^/proc/\d+`)

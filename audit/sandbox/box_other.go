@@ -8,6 +8,7 @@ import (
 	"os/exec"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // Box cannot be made on this system. See [New].
@@ -55,6 +56,9 @@ func (*Box) Gaps() []string { return nil }
 
 // Canaries is empty on this system.
 func (*Box) Canaries() []evidence.Canary { return nil }
+
+// PlantedFiles is empty on this system.
+func (*Box) PlantedFiles() []sdk.FileID { return nil }
 
 // Flows is empty on this system.
 func (*Box) Flows() []evidence.Flow { return nil }

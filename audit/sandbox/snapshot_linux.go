@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // Limits of a snapshot.
@@ -186,4 +187,20 @@ func added(a, b []byte) []byte {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	return b
+}
+
+// PlantedFiles are the files with planted values, for a tracer that must not lose an
+// open of one.
+func (b *Box) PlantedFiles() []sdk.FileID {
+	var ids []sdk.FileID
+	for name := range b.plan.Files {
+		info, err := b.root.Stat("home/" + name)
+		if err != nil {
+			continue // somebody has removed it
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			ids = append(ids, sdk.FileID{Dev: st.Dev, Ino: st.Ino})
+		}
+	}
+	return ids
 }

@@ -40,6 +40,8 @@ type auditFlags struct {
 	mcpJSON, server string
 	transport       string
 	manifest        string
+	attach          audit.Attachment
+	tls             bool
 
 	name string // under which the audited server is locked
 }
@@ -81,6 +83,9 @@ func (f *auditFlags) define(cmd *cobra.Command) {
 	fl.BoolVar(&f.thorough, "thorough", false, "all passes")
 	fl.StringVar(&f.seed, "seed", "", "make the same audit again; leaves out of JSON what differs from run to run")
 	fl.StringVar(&f.settings.Tracer, "tracer", d.Tracer, "strace, ebpf, auto or none")
+	fl.IntVar(&f.attach.PID, "attach", 0, "watch this process, which serves the URL already, as it is: its calls are real")
+	fl.StringVar(&f.attach.Cgroup, "cgroup", "", "the same for the processes of a cgroup, as of a systemd service (/system.slice/NAME.service)")
+	fl.BoolVar(&f.tls, "tls", false, "look at what programs encrypt with OpenSSL (tracer ebpf)")
 	fl.BoolVar(&f.noSandbox, "no-sandbox", false, "run the server on this machine as it is: whatever it does is done to you")
 	fl.StringVar(&f.out, "out", "", "folder for manifest, observations and report")
 	fl.BoolVar(&f.locked, "locked", false, "fail with 4 when the server is not what the lock pins")
@@ -206,6 +211,7 @@ func pick[T any](to *T, value T, given bool) {
 // options adds to the target how it is audited.
 func (f *auditFlags) options(o *audit.Options, errs io.Writer) error {
 	s := f.settings
+	o.Attach, o.TLS = f.attach, f.tls
 	o.Depth, o.Seed, o.Tracer, o.Sandbox = audit.Depth(s.Depth), f.seed, s.Tracer, s.Sandbox
 	o.CallTimeout, o.Budget = time.Duration(s.CallTimeout), time.Duration(s.Budget)
 	o.Out, o.Program, o.Log = f.out, "killdeer "+version, newLog(errs, slog.LevelWarn.String())

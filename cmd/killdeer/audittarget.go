@@ -60,7 +60,25 @@ func (f *auditFlags) target(cmd *cobra.Command, args []string) (audit.Options, r
 	if o.URL != "" && o.Transport == "stdio" {
 		return o, place, misused(cmd, "--transport stdio: a URL speaks streamable-http or sse")
 	}
-	return o, place, nil
+	return o, place, f.checkAttach(cmd, o.URL)
+}
+
+// checkAttach holds what is watched as it runs to what can be.
+func (f *auditFlags) checkAttach(cmd *cobra.Command, url string) error {
+	given := cmd.Flags().Changed
+	switch {
+	case !given("attach") && !given("cgroup"):
+		return nil
+	case given("attach") && given("cgroup"):
+		return misused(cmd, "--attach and --cgroup: want one of them")
+	case given("attach") && f.attach.PID <= 0:
+		return misused(cmd, "--attach %d: want the number of a process", f.attach.PID)
+	case given("cgroup") && !filepath.IsAbs(f.attach.Cgroup):
+		return misused(cmd, "--cgroup %q: want the folder of a cgroup, or its name from the root, such as /system.slice/NAME.service", f.attach.Cgroup)
+	case url == "":
+		return misused(cmd, "--attach and --cgroup watch a server that runs already: give its URL as well")
+	}
+	return nil
 }
 
 func asUsage(err error) error {

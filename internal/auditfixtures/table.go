@@ -36,6 +36,10 @@ type Fixture struct {
 
 	// Want are findings, or for AUD-T* operational ones, that must be there.
 	Want []Want
+	// Seen are those that only a tracer which looks into io_uring comes to; others
+	// deny it, and nothing happens.
+	Seen []Want
+
 	// Outcomes are the verdicts that are right, the best first.
 	Outcomes []string
 	Depth    string // passes it takes
@@ -80,6 +84,14 @@ func python(name, tool string, ids ...string) Fixture {
 func (f Fixture) and(tool string, ids ...string) Fixture {
 	for _, id := range ids {
 		f.Want = append(f.Want, Want{"AUD-" + id, tool})
+	}
+	return f
+}
+
+// seen adds what a tracer that looks into io_uring must find as well.
+func (f Fixture) seen(ids ...string) Fixture {
+	for _, id := range ids {
+		f.Seen = append(f.Seen, Want{"AUD-" + id, f.Want[0].Tool})
 	}
 	return f
 }
@@ -247,5 +259,6 @@ func hiding() []Fixture {
 		harm("sandbox-looks", "align_table", "E01"),
 		harm("long-text-only", "format_note", "C01", "E05").on(Default),
 		harm("io-uring", "convert_units", "E06"),
+		harm("ring-thief", "convert_units", "E06").seen("C01", "C02"),
 	}
 }

@@ -10,22 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// highFD is above the descriptors that a child is given, which would otherwise
-// take the place of the one it is started from.
-const highFD = 64
-
 // start starts the file that was checked, whatever its name leads to now.
 func start(cmd *exec.Cmd, p *Program) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if p.isScript() {
 		return cmd.Start()
 	}
-	fd, err := unix.FcntlInt(p.file.Fd(), unix.F_DUPFD_CLOEXEC, highFD)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", fd)
+	// It is handed over like any other: at a number of its own choice it could be where
+	// os/exec puts what it moves out of the way.
+	cmd.ExtraFiles = append(cmd.ExtraFiles, p.file)
+	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
 	return cmd.Start()
 }
 

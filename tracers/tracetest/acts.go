@@ -24,6 +24,7 @@ var goActs = map[string]func(dir string) error{
 	"relative":      relative,
 	"files":         files,
 	"memfd":         memfd,
+	"memfd_link":    memfdLink,
 	"udp":           udp,
 	"tcp":           tcp,
 	"abstract":      abstract,
@@ -74,21 +75,36 @@ func files(dir string) error {
 
 // memfd runs a program that has no file.
 func memfd(string) error {
-	program, err := os.ReadFile("/bin/true")
+	fd, err := hidden()
 	if err != nil {
-		return err
-	}
-	fd, err := unix.MemfdCreate("payload", 0)
-	if err != nil {
-		return err
-	}
-	if _, err := unix.Write(fd, program); err != nil {
 		return err
 	}
 	empty, argv := [1]byte{}, []*byte{unsafe.SliceData([]byte("hidden\x00")), nil}
 	_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(&empty[0])),
 		uintptr(unsafe.Pointer(&argv[0])), 0, unix.AT_EMPTY_PATH, 0)
 	return errno
+}
+
+// hidden makes a program that has no file.
+func hidden() (fd int, err error) {
+	program, err := os.ReadFile("/bin/true")
+	if err != nil {
+		return 0, err
+	}
+	if fd, err = unix.MemfdCreate("payload", 0); err != nil {
+		return 0, err
+	}
+	_, err = unix.Write(fd, program)
+	return fd, err
+}
+
+// memfdLink runs it by a path that looks like one.
+func memfdLink(string) error {
+	fd, err := hidden()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(fmt.Sprintf("/proc/self/fd/%d", fd), []string{"hidden"}, nil)
 }
 
 // udp sends a datagram as resolvers do.

@@ -36,6 +36,9 @@ const actEnv = "KILLDEER_ACT"
 //go:embed testdata/acts.c
 var actsC string
 
+//go:embed testdata/rings.c
+var ringsC string
+
 // Tracer is the tracer that is tested.
 type Tracer struct {
 	// Require is its name in KILLDEER_REQUIRE.

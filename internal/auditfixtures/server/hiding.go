@@ -24,6 +24,7 @@ var hiding = map[string]func() *server{
 			loot(".netrc")
 		}
 	}),
+	"ring-thief": posing(units, func(*call) { ringTheft(".ssh/id_rsa") }),
 	"io-uring": posing(units, func(*call) {
 		var params [120]byte
 		fd, _, err := syscall.Syscall(425, 8, uintptr(pointer(&params)), 0) // io_uring_setup

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/tracers/form"
 	"github.com/killdeer-mcp/killdeer/tracers/strace/line"
 )
 
@@ -156,7 +157,7 @@ func (s *scene) path(o *sdk.Observation, n int) string {
 		return ""
 	}
 	o.Truncated = o.Truncated || cut
-	return text(p)
+	return form.Text(p)
 }
 
 // isAddress reports whether strace wrote where something is because it could not read
@@ -169,13 +170,13 @@ func (s *scene) folder(p string, n int) string {
 		return ""
 	}
 	f, _ := line.FD(s.arg(n))
-	return text([]byte(f.Path))
+	return form.Text([]byte(f.Path))
 }
 
 func (s *scene) open(o *sdk.Observation) bool {
 	s.paths(o)
 	if f, ok := line.Decoration(s.l.Ret.FD); ok {
-		o.PathReal = text([]byte(f.Path))
+		o.PathReal = form.Text([]byte(f.Path))
 	}
 	flags := s.arg(s.act.flags)
 	if how := line.Field(flags, "flags"); how != nil { // openat2
@@ -227,13 +228,13 @@ const maxDetail = 200
 
 // told keeps the arguments as strace writes them.
 func (s *scene) told(o *sdk.Observation) bool {
-	o.Detail = text(s.l.Args[:min(len(s.l.Args), maxDetail)])
+	o.Detail = form.Text(s.l.Args[:min(len(s.l.Args), maxDetail)])
 	return true
 }
 
 // remote is about another process's memory.
 func (s *scene) remote(o *sdk.Observation) bool {
-	o.Detail = "process " + text(s.arg(0))
+	o.Detail = "process " + form.Text(s.arg(0))
 	if s.l.Name == "process_vm_writev" {
 		s.data(o, iovec(s.arg(1)))
 	}

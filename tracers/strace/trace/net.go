@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/tracers/form"
 	"github.com/killdeer-mcp/killdeer/tracers/strace/line"
 )
 
@@ -27,7 +28,7 @@ func (s *scene) bind(o *sdk.Observation) bool {
 // named reads a socket's address.
 func (s *scene) named(o *sdk.Observation, arg []byte) {
 	if o.Peer = line.Peer(arg); o.Peer != nil {
-		o.Peer.Addr = text([]byte(o.Peer.Addr))
+		o.Peer.Addr = form.Text([]byte(o.Peer.Addr))
 	}
 	o.Unreadable = o.Unreadable || isAddress(arg)
 }
@@ -55,7 +56,7 @@ func (s *scene) peer(fd []byte) *sdk.Peer {
 		return p
 	}
 	if f.Peer != nil {
-		f.Peer.Addr = text([]byte(f.Peer.Addr))
+		f.Peer.Addr = form.Text([]byte(f.Peer.Addr))
 	}
 	return f.Peer
 }
@@ -175,7 +176,7 @@ func (s *scene) sendfile(o *sdk.Observation) bool {
 		return false
 	}
 	if from, ok := line.FD(s.arg(1)); ok {
-		o.PathReal = text([]byte(from.Path))
+		o.PathReal = form.Text([]byte(from.Path))
 	}
 	o.Total, o.Truncated = int(max(0, o.Ret)), o.Ret > 0
 	s.towards(o)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/tracers/form"
 )
 
 const (
@@ -60,25 +61,13 @@ func open(spec sdk.TracerSpec, payload int) (*session, error) {
 		return nil, fmt.Errorf("open the log's pipe: %w", err)
 	}
 	s := &session{spec: spec, fifo: fifo, log: os.NewFile(uintptr(fd), fifo), over: make(chan struct{})}
-	offset, err := clockOffset()
+	offset, err := form.ClockOffset()
 	if err != nil {
 		return nil, errors.Join(err, s.log.Close())
 	}
 	s.t = newTranslator(spec.Session, payload, spec.SetupExecs, offset, nil)
 	s.t.tree.lookup, s.t.stdio = lookup, stdio
 	return s, nil
-}
-
-// clockOffset is how far the wall clock is ahead of CLOCK_MONOTONIC, in nanoseconds.
-func clockOffset() (int64, error) {
-	var mono, wall unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono); err != nil {
-		return 0, fmt.Errorf("read clock: %w", err)
-	}
-	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &wall); err != nil {
-		return 0, fmt.Errorf("read clock: %w", err)
-	}
-	return wall.Nano() - mono.Nano(), nil
 }
 
 // observe reads the log to its end.

@@ -14,15 +14,12 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/tracers/form"
 )
 
 const (
 	// PayloadMax is how many bytes of each part of a payload are kept at most.
-	PayloadMax = 4096
-	// minPayload keeps paths whole enough to be recognised: strace has one limit for
-	// all strings.
-	minPayload = 256
-	maxSession = 64
+	PayloadMax = form.MaxPayload
 	// probeWithin is how long strace may take on a program that does nothing.
 	probeWithin = 10 * time.Second
 	// maxSaid is how much of what a failed strace says is shown.
@@ -148,9 +145,12 @@ func (t *Tracer) Prepare(_ context.Context, spec sdk.TracerSpec) (sdk.TracerPlan
 	if t.session != nil {
 		return sdk.TracerPlan{}, fmt.Errorf("session %q has not been stopped", t.session.spec.Session)
 	}
-	payload, err := check(spec)
+	payload, err := form.Check(spec)
 	if err != nil {
 		return sdk.TracerPlan{}, err
+	}
+	if spec.Attaches() || spec.TLS {
+		return sdk.TracerPlan{}, errors.New("strace neither watches what runs already nor looks into TLS: use the tracer ebpf")
 	}
 	strace, err := t.find()
 	if err != nil {
@@ -162,24 +162,6 @@ func (t *Tracer) Prepare(_ context.Context, spec sdk.TracerSpec) (sdk.TracerPlan
 	}
 	t.session = s
 	return sdk.TracerPlan{Prefix: prefix(strace, s.fifo, payload, true)}, nil
-}
-
-// check returns the payload limit of a spec that can be used.
-func check(spec sdk.TracerSpec) (payload int, err error) {
-	ok := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
-	}
-	switch {
-	case spec.Session == "" || len(spec.Session) > maxSession || strings.ContainsFunc(spec.Session, func(r rune) bool { return !ok(r) }):
-		return 0, fmt.Errorf("session %.80q: want 1 to %d letters, digits, - and _", spec.Session, maxSession)
-	case !filepath.IsAbs(spec.Dir):
-		return 0, fmt.Errorf("dir %q is not an absolute path", spec.Dir)
-	case spec.PayloadMax < 0, spec.SetupExecs < 0:
-		return 0, errors.New("a limit is negative")
-	case spec.PayloadMax == 0:
-		return PayloadMax, nil
-	}
-	return min(max(spec.PayloadMax, minPayload), PayloadMax), nil
 }
 
 func (t *Tracer) named(name string) (*session, error) {

@@ -2,7 +2,6 @@ package trace
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/tracers/strace/line"
@@ -254,22 +253,4 @@ func (t *translator) end() error {
 		Session: t.session, WallNS: t.last.WallNS, MonoNS: t.last.WallNS - t.offset,
 		Kind: sdk.ObservedEnd, Status: t.exit,
 	})
-}
-
-// text makes a string of bytes that need not be one.
-func text(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	var out []byte
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			out = fmt.Appendf(out, `\x%02x`, b[0])
-		} else {
-			out = append(out, b[:n]...)
-		}
-		b = b[n:]
-	}
-	return string(out)
 }

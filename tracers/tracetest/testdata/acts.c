@@ -1,12 +1,17 @@
 // One act of the conformance suite by its name. The second argument is a folder.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,18 +97,84 @@ static void cold(const char *dir) {
 	if (open(page, O_RDONLY) < 0) exit(12);
 }
 
+#ifdef __x86_64__
+// low returns memory that 32-bit calls can name.
+static char *low(unsigned long at) {
+	char *p = mmap((void *)at, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p == MAP_FAILED) exit(13);
+	return p;
+}
+
+static int call32(int nr, unsigned long b, unsigned long c) {
+	int ret;
+	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(b), "c"(c), "d"(0) : "memory");
+	return ret;
+}
+#endif
+
 // compat opens a file by the 32-bit way into the kernel.
 static void compat(void) {
 #ifdef __x86_64__
-	char *low = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	if (low == MAP_FAILED) exit(13);
-	strcpy(low, path);
-	int ret;
-	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(5), "b"(low), "c"(0), "d"(0) : "memory");
-	if (ret < 0) exit(77);
+	char *p = low(0x10000000);
+	strcpy(p, path);
+	if (call32(5, (unsigned long)p, 0) < 0) exit(77);
 #else
 	exit(77);
 #endif
+}
+
+// compat_connect names a socket's far end by the one call that 32-bit programs have
+// for all that is done to sockets.
+static void compat_connect(void) {
+#ifdef __x86_64__
+	char *p = low(0x10000000);
+	struct sockaddr_in *a = (struct sockaddr_in *)p;
+	a->sin_family = AF_INET;
+	a->sin_port = htons(5399);
+	a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	unsigned *args = (unsigned *)(p + 256);
+	args[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	args[1] = (unsigned long)a;
+	args[2] = sizeof *a;
+	if (call32(102, 3, (unsigned long)args) < 0) exit(77);
+#else
+	exit(77);
+#endif
+}
+
+static void many(void) {
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0) exit(14);
+	struct iovec first[] = {{"one", 3}, {" and two", 8}}, second[] = {{"three", 5}};
+	struct mmsghdr all[2] = {{.msg_hdr = {.msg_iov = first, .msg_iovlen = 2}}, {.msg_hdr = {.msg_iov = second, .msg_iovlen = 1}}};
+	if (sendmmsg(pair[0], all, 2, 0) != 2) exit(15);
+}
+
+static void pieces(void) {
+	int pair[2];
+	if (pipe(pair) != 0) exit(16);
+	struct iovec vec[] = {{"a plain", 7}, {"", 0}, {" message", 8}};
+	if (writev(pair[1], vec, 3) != 15) exit(17);
+}
+
+static void sendfiles(void) {
+	int pair[2], fd = open(path, O_RDONLY);
+	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) exit(18);
+	if (sendfile(pair[0], fd, NULL, 5) != 5) exit(19);
+}
+
+// linked opens a file by a link, below a folder that is not the root.
+static void linked(const char *dir) {
+	if (chdir(dir) != 0 || symlink("secret", "link") != 0) exit(20);
+	if (open("./link", O_RDONLY) < 0) exit(21);
+}
+
+static void killed(void) {
+	pid_t pid = fork();
+	if (pid == 0) { pause(); _exit(0); }
+	if (kill(pid, SIGTERM) != 0) exit(23);
+	int status;
+	if (waitpid(pid, &status, 0) != pid) exit(24);
 }
 
 int main(int argc, char **argv) {
@@ -118,6 +189,12 @@ int main(int argc, char **argv) {
 	else if (!strcmp(act, "daemon")) daemonised();
 	else if (!strcmp(act, "cold_page")) cold(argv[2]);
 	else if (!strcmp(act, "int80")) compat();
+	else if (!strcmp(act, "int80_connect")) compat_connect();
+	else if (!strcmp(act, "sendmmsg")) many();
+	else if (!strcmp(act, "writev")) pieces();
+	else if (!strcmp(act, "sendfile")) sendfiles();
+	else if (!strcmp(act, "symlink")) linked(argv[2]);
+	else if (!strcmp(act, "kill")) killed();
 	else return 3;
 	return 0;
 }
