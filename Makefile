@@ -79,6 +79,16 @@ servers: ## install the real MCP servers in which audits must find nothing (npm)
 	@command -v npm >/dev/null || { echo "make servers: npm is needed" >&2; exit 1; }
 	cd internal/auditservers && npm ci
 
+.PHONY: browser
+browser: ## install what tests of the dashboard need: a driver of Chromium, axe (npm), schemathesis (python3)
+	cd agent/dashboard/pagetest && npm ci
+	cd agent/dashboard/pagetest && python3 -m venv .venv && \
+		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+.PHONY: vendor
+vendor: ## renew the libraries of the dashboard's page (npm)
+	agent/dashboard/vendor.sh
+
 .PHONY: receivers
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install

@@ -92,7 +92,7 @@ func (s *Server) handler() http.Handler {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.fail
 	e.Pre(s.harden)
-	open := map[string]bool{"POST " + pathLogin: true}
+	open := map[string]bool{"POST " + pathLogin: true, "GET " + pathSession: true}
 	for _, f := range pageFiles() {
 		e.GET(f.path, f.serve)
 		e.HEAD(f.path, f.serve)
@@ -114,6 +114,7 @@ func (s *Server) handler() http.Handler {
 // api is what can be read.
 func (s *Server) api() map[string]echo.HandlerFunc {
 	return map[string]echo.HandlerFunc{
+		pathSession:                    s.admitted,
 		"/api/logs":                    s.logs,
 		"/api/logs/:id":                s.log,
 		"/api/stats":                   s.stats,
