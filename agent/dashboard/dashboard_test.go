@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -169,6 +170,31 @@ type board struct {
 	t   testing.TB
 	url string
 	log *bytes.Buffer
+	l   *listener
+}
+
+// listener lets a test end all connections, as a network does.
+type listener struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns = append(l.conns, c)
+	return c, err
+}
+
+func (b *board) cut() {
+	b.l.mu.Lock()
+	defer b.l.mu.Unlock()
+	for _, c := range b.l.conns {
+		_ = c.Close()
+	}
+	b.l.conns = nil
 }
 
 func serve(t testing.TB, r *record, change func(*dashboard.Options)) *board {
@@ -183,7 +209,8 @@ func serve(t testing.TB, r *record, change func(*dashboard.Options)) *board {
 		change(&o)
 	}
 	d := dashboard.New(o)
-	l := httptest.NewUnstartedServer(nil).Listener
+	l := &listener{Listener: httptest.NewUnstartedServer(nil).Listener}
+	b.l = l
 	done := make(chan error, 1)
 	go func() { done <- d.Serve(l) }()
 	t.Cleanup(func() {

@@ -72,6 +72,11 @@ func pageSample() *record {
 	r.events[1].CanariesMinted = []sdk.CanaryRef{{ID: "t1", Kind: "aws_key.id", Label: "backup"}}
 	r.events[2].Detection.Events = []string{"a2"}
 	r.events[0].Actor = "actor-1"
+	for i := range r.sessions {
+		r.sessions[i].Client = &sdk.ClientInfo{Name: hostile, Version: hostile}
+	}
+	r.status.Sensor, r.status.Sinks[0].Error = hostile, hostile
+	r.canaries[0].Label, r.canaries[0].Session = hostile, hostile
 	return r
 }
 
@@ -82,9 +87,13 @@ func TestPage(t *testing.T) {
 	n := 0
 	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		what, err := io.ReadAll(req.Body)
-		if err == nil && bytes.Equal(what, []byte("news")) {
+		switch {
+		case err != nil:
+		case bytes.Equal(what, []byte("news")):
 			n++
 			r.add(access(fmt.Sprint("n", n), "10.0.0.77", "brand_new_tool", "s-77", time.Minute))
+		case bytes.Equal(what, []byte("cut")):
+			b.cut()
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}))

@@ -1,5 +1,5 @@
 // The page: its frame, the way from an address to a view, and the log-in.
-import { html, render, useCallback, useEffect, useRef, useState } from './base.js';
+import { html, render, useCallback, useEffect, useLayoutEffect, useRef, useState } from './base.js';
 import { get, live, post, useLive, whenLocked } from './api.js';
 import { Settings, href } from './parts.js';
 import { Overview } from './overview.js';
@@ -71,7 +71,7 @@ function Dot() {
   return html`<span class=${'dot ' + feed.state} role="status">${said[feed.state]}</span>`;
 }
 
-const themes = { auto: 'Light or dark as the system', light: 'Light', dark: 'Dark' };
+const themes = { auto: 'As the system', light: 'Light', dark: 'Dark' };
 
 function App() {
   const at = usePlace();
@@ -92,7 +92,7 @@ function App() {
     if (locked === false) live.start();
     return () => live.stop();
   }, [locked]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (theme === 'auto') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     dispatchEvent(new Event('themechange'));
@@ -117,7 +117,7 @@ function App() {
       <nav aria-label="Views"><ul>${Object.entries(views).filter(([, v]) => !v.under).map(([key, v]) => html`<li key=${key}><a href=${href(key)} aria-current=${key === current ? 'page' : undefined}>${v.name}</a></li>`)}</ul></nav>
       <div class="settings">
         <label class="sr" for="zone">Times</label><select id="zone" value=${zone} onChange=${(e) => setZone(e.currentTarget.value)}><option value="local" selected=${zone === 'local'}>Local time</option><option value="utc" selected=${zone === 'utc'}>UTC</option></select>
-        <label class="sr" for="theme">Colours</label><select id="theme" value=${theme} onChange=${(e) => setTheme(e.currentTarget.value)}>${Object.entries(themes).map(([k, v]) => html`<option value=${k} key=${k} selected=${theme === k} aria-label=${v}>${k === 'auto' ? 'Auto' : v}</option>`)}</select>
+        <label class="sr" for="theme">Colours</label><select id="theme" value=${theme} onChange=${(e) => setTheme(e.currentTarget.value)}>${Object.entries(themes).map(([k, v]) => html`<option value=${k} key=${k} selected=${theme === k}>${v}</option>`)}</select>
         ${guarded && html`<button onClick=${out}>Log out</button>`}</div></header>
     <main id="main" ref=${main} tabindex="-1" key=${at.view}><${View} params=${at.params} go=${go}/></main>
   <//>`;

@@ -15,11 +15,13 @@ function check(name, ok, detail = '') {
   console.log(`${ok ? 'ok' : 'FAILED'}  ${name}${detail === '' ? '' : `: ${detail}`}`);
 }
 async function step(name, f) {
+  const began = Date.now();
   try {
     await f();
   } catch (e) {
     check(name, false, e.message.split('\n').slice(0, 6).join(' | '));
   }
+  console.log(`    ${name} took ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }
 const add = (what) => fetch(config.control, { method: 'POST', body: what });
 
@@ -52,7 +54,7 @@ async function login(page) {
 }
 
 const settled = async (page) => {
-  await page.locator('.loading').waitFor({ state: 'detached' });
+  await page.waitForFunction(() => !document.querySelector('.loading'));
   await page.waitForTimeout(50);
 };
 const visit = async (page, view) => {
@@ -160,7 +162,7 @@ await step('hostile text', async () => {
     const odd = await page.evaluate(() => document.querySelectorAll('#app script, #app img, #app iframe, #app object, #app style, #app [onload], #app [onerror], #app a[href^="javascript"]').length);
     const text = await page.locator('main').textContent();
     const has = text.includes('<script>alert(1)</script>');
-    check(`hostile text in ${view.slice(0, 24)}`, odd === 0 && (has || ['overview', 'honeytokens', 'sensor'].includes(view) || view.includes('s-1')) && !/[\u202e\x1b]/.test(text), has ? '' : 'not shown here');
+    check(`hostile text in ${view.slice(0, 24)}`, odd === 0 && has && !/[\u202e\x1b]/.test(text), has ? '' : 'not shown here');
     check(`nothing was done in ${view.slice(0, 24)}`, page.faults.length === 0, page.faults.splice(0).join('; '));
   }
 });
@@ -178,12 +180,15 @@ await step('dark', async () => {
   await visit(page, 'overview');
   const light = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await page.getByLabel('Colours').selectOption('dark');
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
   const dark = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await page.reload();
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
   const again = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   check('dark, and after a reload', light !== dark && dark === again, `${light} ${dark}`);
   await page.getByLabel('Colours').selectOption('auto');
+  await page.waitForFunction(() => !document.documentElement.dataset.theme);
   await page.emulateMedia({ colorScheme: 'dark' });
   check('dark as the system', (await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)) === dark);
   await page.emulateMedia({ colorScheme: 'light' });
@@ -251,7 +256,8 @@ await step('axe', async () => {
     await axe.getByLabel('Token of this dashboard').waitFor();
     await look('log-in');
     await login(axe);
-    for (const view of views) {
+    // Colours are what differs: the second time a few views have them all.
+    for (const view of colorScheme === 'light' ? views : views.filter((v) => /^(overview|detections|sensor|story.*s-1)/.test(v))) {
       await visit(axe, view);
       for (const s of (await axe.locator('details > summary').all()).slice(0, 2)) await s.click();
       await settled(axe);
