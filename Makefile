@@ -117,6 +117,10 @@ bench-journal: needs ## measure the journal at a million events (EVENTS=, DIR=)
 bench-journal-10m: ## the same at ten million, which takes 5 minutes and 3 GB
 	$(MAKE) bench-journal EVENTS=10000000
 
+.PHONY: bench-dashboard
+bench-dashboard: needs ## measure the dashboard at a million events, and its page under a flood (EVENTS=)
+	KILLDEER_DASHBOARD_EVENTS=$(or $(EVENTS),1000000) $(GO) test -count=1 -timeout=30m -run '^TestDashboardScale$$' -v ./agent
+
 .PHONY: benchmarks
 benchmarks: guests ## run Go benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
