@@ -85,6 +85,10 @@ browser: ## install what tests of the dashboard need: a driver of Chromium, axe 
 	cd agent/dashboard/pagetest && python3 -m venv .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 
+.PHONY: screenshots
+screenshots: build ## renew the pictures of the dashboard in docs, after make browser
+	node agent/dashboard/pagetest/screenshots.mjs $(CURDIR)/dist/killdeer "$$(command -v chromium)" $(CURDIR)/docs/screenshots
+
 .PHONY: vendor
 vendor: ## renew the libraries of the dashboard's page (npm)
 	agent/dashboard/vendor.sh

@@ -1,15 +1,18 @@
 package dashboard_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -212,5 +215,23 @@ func TestDescribedPathsExist(t *testing.T) {
 	}
 	if resp := b.ask("GET", "/api/nothing", ""); resp.StatusCode != http.StatusNotFound || resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("a path that is not there: %s %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+}
+
+// TestSchemathesis lets a tool that knows only the description look for answers that
+// are not as it says.
+func TestSchemathesis(t *testing.T) {
+	const tool = "pagetest/.venv/bin/schemathesis"
+	need(t, "browser", "schemathesis is not installed: run make browser", absent(tool))
+	b := serve(t, sample(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	// A live feed does not end: it has tests of its own.
+	cmd := exec.CommandContext(ctx, tool, "run", "openapi.json", "--url", b.url, "--header", "Authorization: Bearer "+token, "--exclude-path", "/api/events",
+		"--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "7", "--generation-database", "none", "--request-timeout", "10", "--no-color")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
 	}
 }
