@@ -37,7 +37,7 @@ func TestDashboardScale(t *testing.T) {
 	began := time.Now()
 	start := began.Add(-24 * time.Hour)
 	for at := 0; at < n; at += 500 {
-		fill(t, j, rng, start.Add(24*time.Hour*time.Duration(at)/time.Duration(n)), 500)
+		fill(t, j, rng, start.Add(time.Duration(24*float64(time.Hour)*float64(at)/float64(n))), 500)
 	}
 	t.Logf("%d events recorded in %v", n, time.Since(began).Round(time.Second))
 	url := serveScale(t, j)

@@ -109,6 +109,7 @@ class Live {
     source.addEventListener('hello', () => {
       this.tries = 0;
       this.become('live');
+      if (this.rows.length === 0) this.recall();
     });
     source.addEventListener('log', (e) => this.add('log', e));
     source.addEventListener('detection', (e) => this.add('detection', e));
@@ -125,6 +126,14 @@ class Live {
         get('/api/session').then((s) => s.admitted ? this.start() : onLocked(), () => this.start());
       }, Math.min(500 * 2 ** this.tries, 10000));
     };
+  }
+
+  // recall begins with what came last before the page was opened.
+  async recall() {
+    const { logs } = await get('/api/logs?limit=20').catch(() => ({ logs: [] }));
+    const known = new Set(this.rows.map((r) => r.key));
+    this.rows.push(...logs.map((event) => ({ kind: 'log', event, key: String(event.seq) })).filter((r) => !known.has(r.key)));
+    this.tell();
   }
 
   stop(state = 'off') {

@@ -18,8 +18,9 @@ const name = (c) => 'U+' + c.codePointAt(0).toString(16).toUpperCase().padStart(
 export const shownAs = (s) => String(s ?? '').replace(unseenAll, (c) => `⟨${name(c)}⟩`);
 
 // Text shows what somebody sent: as text, in its own direction, with characters
-// written out that do not show. Line breaks of a block stay.
-export function Text({ s, limit = 300, block = false }) {
+// written out that do not show. Line breaks of a block stay. What is cut off is
+// counted where it matters (rest).
+export function Text({ s, limit = 300, block = false, rest = true }) {
   s = String(s ?? '');
   const cut = s.length > limit;
   const parts = [];
@@ -34,5 +35,5 @@ export function Text({ s, limit = 300, block = false }) {
     parts.push(html`<span class="unseen">${name(c)}</span>`);
   }
   parts.push(plain);
-  return html`<bdi class="theirs" title=${cut && !block ? shownAs(s.slice(0, 2000)) : undefined}>${parts}${cut && html`<span class="cut">… ${s.length - limit} more</span>`}</bdi>`;
+  return html`<bdi class="theirs" title=${cut && !block ? shownAs(s.slice(0, 2000)) : undefined}>${parts}${cut && html`<span class="cut">…${rest && ` ${s.length - limit} more`}</span>`}</bdi>`;
 }

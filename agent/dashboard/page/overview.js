@@ -22,7 +22,7 @@ function Feed() {
   return html`<section class="card feed" aria-label="Live feed" onMouseEnter=${still} onMouseLeave=${go} onFocusIn=${still} onFocusOut=${go}>
     <h2>Live feed <button class="small" aria-pressed=${paused} onClick=${() => { pause(!paused); hold(paused ? null : { rows: live.rows.slice(0, 20), at: live.arrived + live.found }); }}>${paused ? 'Go on' : 'Hold'}</button>
       <small class="quiet">${held && waiting > 0 ? `held, ${count(waiting)} more arrived` : ''}</small></h2>
-    ${rows.length === 0 ? html`<p class="empty">Nothing has arrived since this page was opened.</p>` : html`<ul class="rows">${rows.map(({ event, key }) => html`
+    ${rows.length === 0 ? html`<p class="empty">Nothing has arrived yet.</p>` : html`<ul class="rows">${rows.map(({ event, key }) => html`
       <li key=${key}><${Time} at=${event.time} long=${false}/> <${Source} ip=${event.ip ?? event.source_ip}/> <span class="grow"><${What} of=${event}/></span> <${Demo} on=${event.demo}/> <${SessionLink} id=${event.session_id} short=${8}/></li>`)}</ul>`}
   </section>`;
 }

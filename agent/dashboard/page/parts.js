@@ -43,7 +43,7 @@ export function href(view, values = {}) {
 }
 
 export const Source = ({ ip }) => ip ? html`<a href=${href('source', { ip })}><${Text} s=${ip} limit=${60}/></a>` : html`<span class="quiet">none</span>`;
-export const SessionLink = ({ id, short = 12 }) => id ? html`<a class="code" href=${href('story', { id })}><${Text} s=${id} limit=${short}/></a>` : html`<span class="quiet">none</span>`;
+export const SessionLink = ({ id, short = 12 }) => id ? html`<a class="code" href=${href('story', { id })}><${Text} s=${id} limit=${short} rest=${false}/></a>` : html`<span class="quiet">none</span>`;
 
 // Whole shows what a request brought, or that it is on its way, or why it is not
 // there. What was there before stays visible beside an error.
@@ -95,14 +95,15 @@ export function Chart({ minutes, utc }) {
   const data = [minutes.map((m) => Date.parse(m.minute + 'Z') / 1000), minutes.map((m) => m.count), minutes.map((m) => m.detections)];
   useEffect(() => {
     const colour = (n) => getComputedStyle(box.current).getPropertyValue(n).trim();
+    const hours = (u, ticks) => ticks.map((t) => clock(new Date(t * 1000).toISOString(), utc).slice(11, 16));
     const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 } };
     const size = () => ({ width: Math.max(200, box.current.clientWidth), height: 200 });
     plot.current = new uPlot({
       ...size(), legend: { show: false }, cursor: { show: false },
       tzDate: utc ? (ts) => uPlot.tzDate(new Date(ts * 1e3), 'UTC') : undefined,
       scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
-      axes: [axis, { ...axis, size: 48 }],
-      series: [{}, { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, points: { show: false } }, { stroke: colour('--critical'), width: 2, points: { show: false } }],
+      axes: [{ ...axis, values: hours }, { ...axis, size: 48 }],
+      series: [{}, { stroke: colour('--chart'), fill: colour('--chart-soft'), width: 2, points: { show: false } }, { stroke: colour('--critical'), width: 2, points: { show: false } }],
     }, data, box.current);
     const resize = new ResizeObserver(() => box.current && plot.current.setSize(size()));
     resize.observe(box.current);

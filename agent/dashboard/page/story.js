@@ -43,9 +43,17 @@ function jump(e, seq) {
   to?.focus();
 }
 
+// Back shows the honeytokens that a request carried, as its detections say.
+function Back({ pins }) {
+  const seen = new Map(pins.flatMap((p) => p.canaries_seen ?? []).map((c) => [`${c.id} ${c.position}`, c]));
+  return [...seen].map(([key, c]) => html`<p class="token" key=${key}>Honeytoken <strong><${Text} s=${c.label || c.kind}/></strong> came back in <${Text} s=${c.position}/>${c.encoding && `, as ${c.encoding}`}; it was given to <${SessionLink} id=${c.origin_session}/>${c.same_session ? ' (this session)' : ''}.</p>`);
+}
+
 const Pin = ({ of }) => html`<div class=${'pin ' + of.detection.severity}><${Severity} of=${of.detection.severity}/> <a href=${href('detections', { rule_id: of.detection.rule_id })}>${of.detection.rule_id}</a> <${Text} s=${of.detection.summary}/>
-  ${(of.canaries_seen ?? []).map((c, i) => html`<p class="token" key=${i}>Honeytoken <${Text} s=${c.label || c.kind}/> came back in <${Text} s=${c.position}/>${c.encoding && `, as ${c.encoding}`}; it was given to <${SessionLink} id=${c.origin_session}/>${c.same_session ? ' (this session)' : ''}.</p>`)}
   <${Unfold} id=${of.id} label="What the rule saw"/></div>`;
+
+// served are the outcomes of requests that got what they asked for.
+const served = ['result', 'accepted', 'route', 'stream_opened', 'stream_closed', 'session_ended'];
 
 // Step is one request with its answer.
 function Step({ of, before, pins, tokens }) {
@@ -55,9 +63,9 @@ function Step({ of, before, pins, tokens }) {
     <div class="said">
       <div class="asks"><span class="arrow" aria-hidden="true">→</span><span class="sr">The client asks: </span><${What} of=${of}/>
         ${of.args !== undefined && html`<pre class="args" tabindex="0" role="region" aria-label="Arguments"><${Text} s=${JSON.stringify(of.args, null, 1)} limit=${1500} block=${true}/></pre>`}</div>
-      <div class="answers"><span class="arrow" aria-hidden="true">←</span><span class="sr">The decoy answers: </span><span class=${of.outcome === 'result' ? 'good' : 'odd'}>${of.outcome ?? 'nothing'}</span>
-        <span class="quiet">${of.status ? `HTTP ${of.status}, ` : ''}${(of.latency_ms ?? 0).toFixed(0)} ms, ${count(of.result_bytes)} bytes</span></div>
+      <div class="answers"><span class="arrow" aria-hidden="true">←</span><span class="sr">The decoy answers: </span><span class=${served.includes(of.outcome) ? 'good' : 'odd'}>${of.outcome ?? 'nothing'}</span>${' '}<span class="quiet">${of.status ? `HTTP ${of.status}, ` : ''}${(of.latency_ms ?? 0).toFixed(0)} ms, ${count(of.result_bytes)} bytes</span></div>
       ${(of.canaries_minted ?? []).map((c) => html`<p class="token" key=${c.id}>Given: honeytoken <strong><${Text} s=${c.label || c.kind}/></strong> (${c.kind})${came(tokens.get(c.id))}</p>`)}
+      <${Back} pins=${pins}/>
       ${pins.map((p) => html`<${Pin} of=${p} key=${p.id}/>`)}
       <${Unfold} id=${String(of.seq)} label="Request as it came"/>
     </div></li>`;
@@ -103,6 +111,7 @@ function Told({ of, more, fault }) {
     ${s && html`<p><${Source} ip=${s.ip}/> as <${Text} s=${[s.client?.name, s.client?.version].filter(Boolean).join(' ') || 'nobody in particular'}/> over ${s.transport || 'HTTP'}, <${Time} at=${s.first}/> to <${Time} at=${s.last}/>: ${count(s.calls)} calls, ${count(s.detections)} detections. <${Demo} on=${steps.some((x) => x.demo)}/></p>`}
     <${Chain} stages=${of.stages}/>
     ${of.earlier && html`<p><button onClick=${more}>Show what came before</button> ${fault && html`<span class="failure" role="alert">${fault}</span>`}</p>`}
+    <${Back} pins=${loose}/>
     ${loose.map((p) => html`<${Pin} of=${p} key=${p.id}/>`)}
     <ol class="story" aria-label="Requests and answers">${steps.map((ev, i) => html`<${Step} key=${ev.seq} of=${ev} before=${steps[i - 1]} pins=${pins.get(ev.id) ?? []} tokens=${tokens}/>`)}</ol>
     <p class="exports">Download this session: <a href=${query('/api/export', { session_id: of.session?.id ?? of.events[0]?.session_id, kind: 'all', format: 'ndjson' })} download>NDJSON</a></p>`;

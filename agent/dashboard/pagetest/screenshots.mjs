@@ -36,7 +36,7 @@ try {
     await page.locator('main h1').first().waitFor();
     await page.waitForFunction(() => !document.querySelector('.loading') && document.querySelector('.dot.live'));
     await page.waitForTimeout(400);
-    await page.screenshot({ path: join(into, `${name}.jpg`), type: 'jpeg', quality: 78 });
+    await page.screenshot({ path: join(into, `${name}.png`) });
     await context.close();
   };
   await shoot('overview', 'overview');
