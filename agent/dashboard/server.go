@@ -20,7 +20,7 @@ const (
 	readWithin   = 10 * time.Second
 	idleWithin   = 2 * time.Minute
 	writeWithin  = 10 * time.Second // for a client to take what it is sent
-	maxHead      = 64 << 10 // a few filters of many characters
+	maxHead      = 64 << 10         // a few filters of many characters
 	maxBody      = 4 << 10
 	maxConns     = 256
 	answerWithin = 10 * time.Second // for the journal to answer a request
