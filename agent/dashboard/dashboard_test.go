@@ -58,8 +58,15 @@ func matches(ev *sdk.Event, q dashboard.Query) bool {
 		d = &sdk.Detection{}
 	}
 	for _, pair := range [][2]string{
-		{string(q.Kind), string(ev.Kind)}, {q.IP, ev.IP}, {q.Tool, ev.Tool}, {q.MCPMethod, ev.MCPMethod}, {q.Session, ev.Session},
-		{q.Actor, ev.Actor}, {q.Outcome, ev.Outcome}, {q.Rule, d.RuleID}, {string(q.Severity), string(d.Severity)},
+		{string(q.Kind), string(ev.Kind)},
+		{q.IP, ev.IP},
+		{q.Tool, ev.Tool},
+		{q.MCPMethod, ev.MCPMethod},
+		{q.Session, ev.Session},
+		{q.Actor, ev.Actor},
+		{q.Outcome, ev.Outcome},
+		{q.Rule, d.RuleID},
+		{string(q.Severity), string(d.Severity)},
 	} {
 		if pair[0] != "" && pair[0] != pair[1] {
 			return false
