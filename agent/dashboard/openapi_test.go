@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -223,12 +224,21 @@ func TestDescribedPathsExist(t *testing.T) {
 func TestSchemathesis(t *testing.T) {
 	const tool = "pagetest/.venv/bin/schemathesis"
 	need(t, "browser", "schemathesis is not installed: run make browser", absent(tool))
+	program, err := filepath.Abs(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := filepath.Abs("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := serve(t, sample(), nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	// A live feed does not end: it has tests of its own.
-	cmd := exec.CommandContext(ctx, tool, "run", "openapi.json", "--url", b.url, "--header", "Authorization: Bearer "+token, "--exclude-path", "/api/events",
+	cmd := exec.CommandContext(ctx, program, "run", file, "--url", b.url, "--header", "Authorization: Bearer "+token, "--exclude-path", "/api/events",
 		"--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "7", "--generation-database", "none", "--request-timeout", "10", "--no-color")
+	cmd.Dir = t.TempDir() // it leaves notes behind
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
