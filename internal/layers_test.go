@@ -80,6 +80,8 @@ var mayImport = map[string][]string{
 	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
+	"agent/dashboard":  {"sdk", "internal/printable"},
+	"agent/demo":       {},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
@@ -97,14 +99,14 @@ var mayImport = map[string][]string{
 	"examples/command":  {},
 
 	"agent": {
-		"sdk", "sdk/guest", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "sdk/guest", "agent/config", "agent/dashboard", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
 	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
+		"agent", "agent/config", "agent/demo", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":         {"internal/wasm"},

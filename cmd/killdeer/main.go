@@ -133,8 +133,8 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%w", err) })
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
-	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(), c.personaCommand(),
-		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
+	root.AddCommand(c.runCommand(), c.checkCommand(), c.demoCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(), c.personaCommand(),
+		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.dashboardCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
 	return root
 }
 
