@@ -71,6 +71,8 @@ var mayImport = map[string][]string{
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
+	"packaging":        {},
+	"packaging/stage":  {"packaging", "agent/config"},
 	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},

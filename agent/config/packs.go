@@ -49,12 +49,17 @@ func checkPacks(p *Packs, c *collector) {
 // live are the keys that a running sensor takes over from a changed file.
 var live = []string{"decoy.personas", "rules.packs", "packs.dir", "packs.trust", "packs.allow_unsigned"}
 
+// isLive reports whether a running sensor takes over a change of a key.
+func isLive(key string) bool {
+	return slices.Contains(live, entry.ReplaceAllString(key, "")) || strings.HasPrefix(key, "audit.")
+}
+
 // NeedsRestart lists the keys in which next differs and that a running sensor
 // does not take over.
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	compare("", reflect.ValueOf(*c), reflect.ValueOf(*next), &keys)
-	return slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(live, k) || strings.HasPrefix(k, "audit.") })
+	return slices.DeleteFunc(keys, isLive)
 }
 
 func compare(path string, a, b reflect.Value, keys *[]string) {
