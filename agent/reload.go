@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -136,7 +137,9 @@ func (s *Sensor) startJudge(ctx context.Context) {
 	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log}
 	s.tasks.Go(func() {
 		defer close(done)
-		if err := goBehind(); err != nil {
+		if err := goBehind(); errors.Is(err, fs.ErrPermission) {
+			s.log.Debug("the judge competes with answers, as the unit's filter of system calls has it", "error", err)
+		} else if err != nil {
 			s.log.Warn("the judge competes with answers", "error", err)
 		}
 		s.fail(j.run(ctx))

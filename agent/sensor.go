@@ -51,6 +51,9 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// Version is the program's, which packs may require.
 	Version string
+	// Sockets that somebody opened before, by the names "decoy" and "dashboard". They
+	// take the place of the configured addresses.
+	Sockets map[string]net.Listener
 }
 
 // Status says what a sensor is doing, for whoever started it.
@@ -133,9 +136,12 @@ func (s *Sensor) onStop(name string, do func(ctx context.Context) error) {
 }
 
 func (s *Sensor) listen() error {
-	l, err := net.Listen("tcp", s.cfg.Decoy.Listen)
-	if err != nil {
-		return fmt.Errorf("start decoy: %w", err)
+	l := s.options.Sockets["decoy"]
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", s.cfg.Decoy.Listen); err != nil {
+			return fmt.Errorf("start decoy: %w", err)
+		}
 	}
 	s.listener = l
 	s.onStop("close listener", func(context.Context) error {

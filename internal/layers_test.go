@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"packaging":        {},
 	"packaging/stage":  {"packaging", "agent/config"},
 	"agent/config":     {"sdk", "internal/tomltext"},
+	"agent/service":    {"packaging"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
@@ -95,7 +96,7 @@ var mayImport = map[string][]string{
 	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"agent", "agent/config", "agent/journal", "agent/service", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
 	"internal/bench":      {},

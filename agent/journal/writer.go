@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -73,6 +74,9 @@ type Writer struct {
 	journal appender
 	o       WriterOptions
 
+	began  time.Time
+	turned atomic.Int64 // when run last went round, after began
+
 	ctx    context.Context // ends when Close gives up
 	giveUp context.CancelFunc
 	done   chan struct{} // closed by run when it returns
@@ -98,7 +102,7 @@ type flush struct {
 func NewWriter(j appender, o WriterOptions) *Writer {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Writer{
-		journal: j, o: o.withDefaults(), ctx: ctx, giveUp: cancel,
+		journal: j, o: o.withDefaults(), began: time.Now(), ctx: ctx, giveUp: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	go w.run()
@@ -133,6 +137,17 @@ func (w *Writer) lose(ev *sdk.Event) {
 	}
 	w.queue.addGap(reason, ev.Time)
 }
+
+// Pulse returns how long ago the writer last went round, and has it go round. One
+// that is asked every few seconds and says much more hangs in a write.
+func (w *Writer) Pulse() time.Duration {
+	age := time.Since(w.began) - time.Duration(w.turned.Load())
+	w.signal()
+	return age
+}
+
+// beat notes that the writer goes round.
+func (w *Writer) beat() { w.turned.Store(int64(time.Since(w.began))) }
 
 // Depth returns how many events wait.
 func (w *Writer) Depth() int {
@@ -218,7 +233,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	return w.abandoned
 }
 
-// signal lets run look at the queue again. The caller holds mu.
+// signal lets run look at the queue again.
 func (w *Writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
@@ -254,6 +269,7 @@ func (w *Writer) run() {
 func (w *Writer) gather() bool {
 	var delay <-chan time.Time
 	for {
+		w.beat()
 		w.mu.Lock()
 		if w.closing || len(w.flushes) > 0 {
 			w.queue.pushGaps()
@@ -324,6 +340,7 @@ func (w *Writer) write(batch []*sdk.Event) (refused []*sdk.Event, ok bool) {
 // persist appends until it succeeds, trying again is hopeless, or Close gave up.
 func (w *Writer) persist(batch []*sdk.Event) error {
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		w.beat()
 		err := w.journal.Append(w.ctx, batch)
 		w.report(err)
 		if err == nil || hopeless(err) || w.ctx.Err() != nil {

@@ -128,7 +128,7 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
 	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(),
-		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
+		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.reloadCommand(), c.serviceCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
 	return root
 }
 
@@ -159,6 +159,19 @@ func (c *cli) jsonFlag(cmd *cobra.Command) {
 
 // load reads the configuration.
 func (c *cli) load() (*config.Config, error) {
+	file, err := c.find()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return cfg, nil
+}
+
+// find returns the path of the configuration.
+func (c *cli) find() (string, error) {
 	file, missing := c.configFile, c.configFile+" does not exist"
 	if file == "" {
 		file, missing = localConfig, "there is neither "+localConfig+" here nor "+systemConfig
@@ -166,15 +179,11 @@ func (c *cli) load() (*config.Config, error) {
 			file = systemConfig
 		}
 	}
-	cfg, err := config.Load(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &usageError{&hinted{
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return "", &usageError{&hinted{
 			fmt.Errorf("no configuration: %s", missing),
 			"name one with --config, or start from the agent.toml in the repository",
 		}}
 	}
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	return cfg, nil
+	return file, nil
 }

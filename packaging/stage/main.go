@@ -143,7 +143,9 @@ func licences(packages []string) ([]byte, error) {
 	}
 	dirs := map[string]string{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p struct{ Module *struct{ Path, Version, Dir string } }
+		var p struct {
+			Module *struct{ Path, Version, Dir string }
+		}
 		if err := d.Decode(&p); err == io.EOF {
 			break
 		} else if err != nil {
