@@ -39,6 +39,9 @@ func PluginDirs() []string {
 	return append(dirs, "/usr/libexec/killdeer", "/usr/lib/killdeer")
 }
 
+// FindPlugin returns the path of a sink's program, which its name or path stands for.
+func FindPlugin(name string) (string, error) { return findPlugin(name, PluginDirs()) }
+
 // findPlugin returns the path of a sink's program.
 func findPlugin(name string, dirs []string) (string, error) {
 	if strings.Contains(name, "/") {

@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"packaging/stage":  {"packaging", "agent/config"},
 	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/service":    {"packaging"},
+	"agent/doctor":     {"agent/config", "internal/child", "internal/guests", "internal/pack", "internal/wasm"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
@@ -96,7 +97,7 @@ var mayImport = map[string][]string{
 	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "agent/service", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"agent", "agent/config", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
 	"internal/bench":      {},
