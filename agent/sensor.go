@@ -125,7 +125,9 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
-	s.startDecoy(seed)
+	if err := s.startDecoy(seed); err != nil {
+		return nil, err
+	}
 	s.runSinks(run)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
@@ -240,12 +242,16 @@ func (s *Sensor) damageEvent(what string) *sdk.Event {
 	}
 }
 
-func (s *Sensor) startDecoy(seed []byte) {
+func (s *Sensor) startDecoy(seed []byte) error {
 	c := s.cfg.Decoy
+	secure, err := s.decoyTLS()
+	if err != nil {
+		return err
+	}
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
 		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic()), Limits: decoyLimits(c.Limits), Secret: seed,
-		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
+		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol, TLS: secure, Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, drainWithin)
@@ -260,6 +266,7 @@ func (s *Sensor) startDecoy(seed []byte) {
 	if s.listener != nil {
 		s.tasks.Go(func() { s.fail(s.decoy.Serve(s.listener)) })
 	}
+	return nil
 }
 
 func decoyLimits(l config.Limits) decoy.Limits {
@@ -362,7 +369,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))
 	}
 	if s.listener != nil {
-		base := "http://" + s.listener.Addr().String()
+		base := s.scheme() + "://" + s.listener.Addr().String()
 		st.URL, st.SSE = base+s.cfg.Decoy.Path, base+"/sse"
 	}
 	return st, nil

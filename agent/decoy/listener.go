@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -52,18 +53,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		source := sourceOf(c.RemoteAddr())
 		if s.conns.add(source) {
-			if t, ok := c.(*net.TCPConn); ok {
-				_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
-			}
-			return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
-				s.conns.remove(source)
-				for _, h := range unserved {
-					s.recordHead(c, h.raw, profile.NotServed)
-				}
-				if partial != "" {
-					s.recordHead(c, partial, profile.HeadIncomplete)
-				}
-			}), nil
+			return l.wrap(c, source), nil
 		}
 		_ = c.Close() // nothing was promised to this peer
 		now := time.Now()
@@ -71,6 +61,31 @@ func (l *listener) Accept() (net.Conn, error) {
 			s.recordFlood(floodKey{source, profile.ConnRefused}, 1, now)
 		}
 	}
+}
+
+// wrap makes of an accepted connection one that net/http may have.
+func (l *listener) wrap(c net.Conn, source string) net.Conn {
+	s := l.server
+	if t, ok := socketOf(c).(*net.TCPConn); ok {
+		_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
+	}
+	var hello *tap
+	if s.TLS != nil {
+		hello = &tap{Conn: c}
+		c = tls.Server(hello, s.TLS)
+	}
+	return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
+		s.conns.remove(source)
+		for _, h := range unserved {
+			s.recordHead(c, h.raw, profile.NotServed)
+		}
+		if partial != "" {
+			s.recordHead(c, partial, profile.HeadIncomplete)
+		}
+		if raw := hello.refused(c); raw != "" {
+			s.recordHead(c, raw, profile.TLSFailed)
+		}
+	})
 }
 
 // sourceOf is the key by which limits are held: the address, /64 in IPv6.
@@ -112,6 +127,13 @@ type counter struct {
 
 func newCounter(total, each int) *counter {
 	return &counter{total: total, each: each, by: map[string]int{}}
+}
+
+// limit changes the limits. What is held beyond them is let go by its owner alone.
+func (c *counter) limit(total, each int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total, c.each = total, each
 }
 
 func (c *counter) add(source string) bool {
@@ -239,6 +261,8 @@ func (s *Server) recordFlood(key floodKey, n int, since time.Time) {
 func (s *Server) recordHead(c *conn, raw string, code profile.Code) {
 	ev := s.newEvent(time.Now(), "http")
 	s.setPeer(ev, c.RemoteAddr().String(), nil)
+	ev.Peer = peerOf(c)
+	noteTLS(ev, c)
 	setHead(ev, raw)
 	ev.Outcome = string(code)
 	s.keep(ev, code)

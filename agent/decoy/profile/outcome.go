@@ -62,6 +62,8 @@ const (
 	HeadIncomplete   Code = "head_incomplete"     // the connection ended within a head
 	NotServed        Code = "not_served"          // it came behind a request that ended the connection
 	ConnRefused      Code = "connection_refused"  // over a connection limit
+	TLSFailed        Code = "tls_failed"          // no handshake came of what was sent
+	BadProxyHeader   Code = "bad_proxy_header"    // a trusted proxy did not say whose connection it is
 	ClientGone       Code = "client_disconnected" // before the answer was due
 )
 
