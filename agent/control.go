@@ -111,7 +111,7 @@ type controlServer struct {
 // controlled is what a control socket gives access to.
 type controlled struct {
 	journal *journal.Journal
-	sinks   *plugins.Host // nil when there are none
+	sinks   func() *plugins.Host // nil when there are none
 	sensor  string
 	reload  func() (*Reloaded, error)
 }

@@ -10,11 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/rules"
 )
@@ -24,8 +27,9 @@ const closeWithin = 10 * time.Second
 
 // guestSet is what a reload exchanges.
 type guestSet struct {
-	mu    sync.Mutex // held while guests are loaded or exchanged
-	cast  *cast      // nil until the first load is through
+	mu    sync.Mutex     // held while guests are loaded or exchanged
+	cast  *cast          // nil until the first load is through
+	cfg   *config.Config // in force, as far as a reload may change it
 	judge struct {
 		stop context.CancelFunc
 		done chan struct{}
@@ -34,13 +38,14 @@ type guestSet struct {
 
 // Reloaded says what a reload did.
 type Reloaded struct {
-	Personas bool     `json:"personas"`          // other personas answer now
-	Rules    bool     `json:"rules"`             // other rules judge now
-	Restart  []string `json:"restart,omitempty"` // keys whose change waits for a restart
+	Personas bool     `json:"personas"`           // other personas answer now
+	Rules    bool     `json:"rules"`              // other rules judge now
+	Settings []string `json:"settings,omitempty"` // keys that have another value now
+	Restart  []string `json:"restart,omitempty"`  // keys whose change waits for a restart
 }
 
-// Reload reads the configuration again and exchanges personas and rule packs that
-// changed. Connections and sessions go on: requests under way are answered by the
+// Reload reads the configuration again and takes over what changed, but for what
+// needs a restart: personas, rule packs, sinks, limits, retention and more. Connections and sessions go on: requests under way are answered by the
 // persona that they began with, and events are judged by the new rules from where
 // the old ones stopped, with their windows made anew from the journal. A fault
 // leaves everything as it was.
@@ -58,7 +63,7 @@ func (s *Sensor) Reload() (*Reloaded, error) {
 		s.log.Error("reload failed: everything stays as it was", "error", err)
 		return nil, fmt.Errorf("reload: %w", err)
 	}
-	s.log.Info("reloaded", "personas_changed", done.Personas, "rules_changed", done.Rules, "restart_for", done.Restart)
+	s.log.Info("reloaded", "personas_changed", done.Personas, "rules_changed", done.Rules, "settings", done.Settings, "restart_for", done.Restart)
 	return done, nil
 }
 
@@ -67,6 +72,13 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 	if s.options.Load != nil {
 		var err error
 		if cfg, err = s.options.Load(); err != nil {
+			return nil, err
+		}
+	}
+	was := s.guests.cfg
+	sinks := !reflect.DeepEqual(was.Sinks, cfg.Sinks) || was.Sensor.Heartbeat != cfg.Sensor.Heartbeat
+	if sinks { // a program that refuses its settings is a fault like any other
+		if err := CheckSinks(ctx, cfg, s.log); err != nil {
 			return nil, err
 		}
 	}
@@ -79,19 +91,39 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 	if err == nil {
 		err = next.loadRules(ctx, cfg.Rules.Packs)
 	}
-	done := &Reloaded{Restart: s.cfg.NeedsRestart(cfg)}
+	done := &Reloaded{Settings: was.TakenOver(cfg), Restart: s.cfg.NeedsRestart(cfg)}
 	if err == nil && !sameMembers(old.personas, next.personas) {
 		done.Personas = true
 		err = s.personas.Swap(ctx, next.modules())
+	}
+	if err == nil && sinks {
+		if err = s.sinks.exchange(ctx, was, cfg, s); err != nil && done.Personas {
+			err = errors.Join(err, s.personas.Swap(ctx, old.modules()))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, next.abandon(context.WithoutCancel(ctx)))
 	}
 	s.install(ctx, old, next, done)
+	s.apply(cfg)
 	if done.Personas {
 		s.recordDescribed()
 	}
 	return done, nil
+}
+
+// apply takes over the settings that cannot fail.
+func (s *Sensor) apply(cfg *config.Config) {
+	s.guests.cfg = cfg
+	if l := s.options.LogLevel; l != nil {
+		_ = l.UnmarshalText([]byte(cfg.Sensor.LogLevel)) // it was checked
+	}
+	c := cfg.Decoy
+	s.decoy.Apply(decoy.Settings{
+		Limits: decoyLimits(c.Limits), AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(),
+	})
+	s.tagger.to(tagOwn(s.recorder(), cfg.Rules.OwnTraffic()))
+	s.journal.SetRetention(retention(cfg))
 }
 
 // install puts a cast in the place of another, after the personas were swapped.

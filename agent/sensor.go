@@ -26,7 +26,6 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
-	"github.com/killdeer-mcp/killdeer/plugins"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -49,6 +48,8 @@ type Options struct {
 	// Load reads the configuration again, for Reload. Without it the sensor only
 	// looks again at the guests that it has.
 	Load func() (*config.Config, error)
+	// LogLevel is that of Log, if a reload may change it.
+	LogLevel *slog.LevelVar
 	// Version is the program's, which packs may require.
 	Version string
 	// Sockets that somebody opened before, by the names "decoy" and "dashboard". They
@@ -77,8 +78,10 @@ type Sensor struct {
 	decoy    *decoy.Server
 	personas *persona.Host
 	guests   guestSet
-	sinks    *plugins.Host // nil when there are none
+	sinks    sinkSet
+	tagger   switchable
 
+	began  time.Time
 	stops  []stop // newest first when stopping
 	once   sync.Once
 	err    error // of Stop
@@ -102,7 +105,7 @@ type stop struct {
 // it fails.
 func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Sensor{options: o, cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
+	s := &Sensor{options: o, began: time.Now(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -128,7 +131,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	if err := s.startDecoy(seed); err != nil {
 		return nil, err
 	}
-	s.runSinks(run)
+	s.sinks.run(run, s.cfg, s)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
 }
@@ -177,10 +180,10 @@ func (s *Sensor) openState() error {
 		return nil
 	})
 	s.onStop("deliver last events", s.deliverLast)
-	if err := s.openSinks(); err != nil {
+	if err := s.sinks.open(s.cfg, s); err != nil {
 		return err
 	}
-	control, err := startControl(c.StateDir, controlled{j, s.sinks, c.Name, s.Reload}, s.log)
+	control, err := startControl(c.StateDir, controlled{j, s.sinks.host, c.Name, s.Reload}, s.log)
 	if err != nil {
 		return err
 	}
@@ -226,9 +229,14 @@ func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
 	return journal.Options{
 		Sensor: c.Sensor.Name, Log: log,
 		SegmentEvents: c.Journal.SegmentEvents, SegmentBytes: int64(c.Journal.SegmentBytes), SegmentAge: time.Duration(c.Journal.SegmentAge),
+		Retention: retention(c), MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
+	}
+}
+
+func retention(c *config.Config) journal.Retention {
+	return journal.Retention{
 		MaxAge: time.Duration(c.Journal.MaxAge), MaxBytes: int64(c.Journal.MaxBytes),
 		MaxLag: int64(c.Journal.MaxLagBytes), Consumers: sinkConsumers(c.Sinks),
-		MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
 	}
 }
 
@@ -250,7 +258,7 @@ func (s *Sensor) startDecoy(seed []byte) error {
 	}
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic()), Limits: decoyLimits(c.Limits), Secret: seed,
+		Backend: s.personas, Recorder: s.tagger.with(tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic())), Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol, TLS: secure, Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
@@ -331,7 +339,7 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 	if err := next.loadRules(ctx, s.cfg.Rules.Packs); err != nil {
 		return err
 	}
-	s.guests.cast = next
+	s.guests.cast, s.guests.cfg = next, s.cfg
 	s.startJudge(ctx)
 	return nil
 }

@@ -50,7 +50,9 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
 	// not end the sensor before its events are on disk.
 	signal.Ignore(syscall.SIGPIPE)
-	log := newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)
+	level := new(slog.LevelVar)
+	_ = level.UnmarshalText([]byte(cfg.Sensor.LogLevel)) // it was checked
+	log := service.NewLog(cmd.ErrOrStderr(), level)
 	manager := service.NewNotifier(log)
 	sockets, err := service.Sockets()
 	if err != nil {
@@ -65,7 +67,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 	}
 	sensor, err := agent.Start(cmd.Context(), agent.Options{
 		Config: cfg, Log: log, Listen: !stdio, CompileCommand: []string{self, compileGuest}, Load: load, Version: version,
-		Sockets: sockets,
+		Sockets: sockets, LogLevel: level,
 	})
 	if err != nil {
 		return explain(err, cfg)
