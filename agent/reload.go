@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
@@ -27,13 +28,21 @@ const closeWithin = 10 * time.Second
 
 // guestSet is what a reload exchanges.
 type guestSet struct {
-	mu    sync.Mutex     // held while guests are loaded or exchanged
-	cast  *cast          // nil until the first load is through
-	cfg   *config.Config // in force, as far as a reload may change it
-	judge struct {
+	mu   sync.Mutex // held while guests are loaded or exchanged
+	cast *cast      // nil until the first load is through
+	// current is cast for those who must not wait for a reload.
+	current atomic.Pointer[cast]
+	cfg     *config.Config // in force, as far as a reload may change it
+	judge   struct {
 		stop context.CancelFunc
 		done chan struct{}
 	}
+}
+
+// use puts a cast in force. The caller holds mu.
+func (g *guestSet) use(c *cast) {
+	g.cast = c
+	g.current.Store(c)
 }
 
 // Reloaded says what a reload did.
@@ -131,11 +140,11 @@ func (s *Sensor) install(ctx context.Context, old, next *cast, done *Reloaded) {
 	next.before = nil
 	if sameMembers(old.packs, next.packs) {
 		next.rules = old.rules // with its windows
-		s.guests.cast = next
+		s.guests.use(next)
 	} else {
 		done.Rules = true
 		s.stopJudge()
-		s.guests.cast = next
+		s.guests.use(next)
 		s.startJudge(ctx)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
@@ -166,7 +175,7 @@ func (s *Sensor) startJudge(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	s.guests.judge.stop, s.guests.judge.done = stop, done
-	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log}
+	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log, found: s.monitor.Detection}
 	s.tasks.Go(func() {
 		defer close(done)
 		if err := goBehind(); errors.Is(err, fs.ErrPermission) {

@@ -24,6 +24,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/agent/monitor"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -80,6 +81,7 @@ type Sensor struct {
 	guests   guestSet
 	sinks    sinkSet
 	tagger   switchable
+	monitor  *monitor.Monitor
 
 	began  time.Time
 	stops  []stop // newest first when stopping
@@ -111,6 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
+	s.monitor = s.newMonitor()
 	if o.Listen {
 		if err := s.listen(); err != nil {
 			return nil, err
@@ -189,7 +192,7 @@ func (s *Sensor) openState() error {
 	}
 	s.onStop("close control socket", func(context.Context) error { return control.close(c.StateDir) })
 	s.writer = journal.NewWriter(j, journal.WriterOptions{
-		Queue: s.cfg.Journal.Queue, Delay: time.Duration(s.cfg.Journal.Delay), Log: s.log,
+		Queue: s.cfg.Journal.Queue, Delay: time.Duration(s.cfg.Journal.Delay), Log: s.log, Committed: s.monitor.Committed,
 	})
 	s.onStop("flush events", s.writer.Close)
 	if damage := j.Recovered(); damage != "" {
@@ -319,7 +322,9 @@ func (s *Sensor) load(ctx context.Context) {
 func (s *Sensor) loadGuests(ctx context.Context) error {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()
-	rt, err := wasm.New(ctx, wasmOptions(s.cfg, s.cfg.Sensor.CacheDir, s.options.CompileCommand, s.log))
+	o := wasmOptions(s.cfg, s.cfg.Sensor.CacheDir, s.options.CompileCommand, s.log)
+	o.Called = s.monitor.Called
+	rt, err := wasm.New(ctx, o)
 	if err != nil {
 		return s.personas.Open(ctx, nil, err)
 	}
@@ -339,7 +344,8 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 	if err := next.loadRules(ctx, s.cfg.Rules.Packs); err != nil {
 		return err
 	}
-	s.guests.cast, s.guests.cfg = next, s.cfg
+	s.guests.use(next)
+	s.guests.cfg = s.cfg
 	s.startJudge(ctx)
 	return nil
 }

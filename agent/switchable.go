@@ -9,7 +9,8 @@ import (
 
 // switchable is a recorder that a reload puts another in the place of.
 type switchable struct {
-	now atomic.Pointer[decoy.Recorder]
+	now     atomic.Pointer[decoy.Recorder]
+	request func(outcome string) // counts accesses; may be nil
 }
 
 // committing is one for whose events answers wait.
@@ -33,7 +34,12 @@ func (s *switchable) with(r decoy.Recorder) decoy.Recorder {
 func (s *switchable) to(r decoy.Recorder) { s.now.Store(&r) }
 
 // Record implements [decoy.Recorder].
-func (s *switchable) Record(ev *sdk.Event) { (*s.now.Load()).Record(ev) }
+func (s *switchable) Record(ev *sdk.Event) {
+	if s.request != nil && ev.Kind == sdk.KindAccess {
+		s.request(ev.Outcome)
+	}
+	(*s.now.Load()).Record(ev)
+}
 
 // Commit implements [decoy.Committer].
 func (c committing) Commit() {

@@ -76,6 +76,7 @@ var mayImport = map[string][]string{
 	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/service":    {"packaging"},
 	"agent/certs":      {},
+	"agent/monitor":    {},
 	"agent/doctor":     {"agent/config", "internal/child", "internal/guests", "internal/pack", "internal/wasm"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
@@ -91,7 +92,7 @@ var mayImport = map[string][]string{
 	"examples/sink":     {"sdk", "sdk/plugin"},
 
 	"agent": {
-		"sdk", "agent/certs", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "agent/certs", "agent/config", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 

@@ -56,6 +56,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return l.wrap(c, source), nil
 		}
 		_ = c.Close() // nothing was promised to this peer
+		s.refusals.Add(1)
 		now := time.Now()
 		if s.floods.admit(floodKey{source, profile.ConnRefused}, 1, now) {
 			s.recordFlood(floodKey{source, profile.ConnRefused}, 1, now)
@@ -146,6 +147,13 @@ func (c *counter) add(source string) bool {
 	c.peak = max(c.peak, c.n)
 	c.by[source]++
 	return true
+}
+
+// count is how many are held.
+func (c *counter) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
 }
 
 // emptied reports whether at least drop, and more than half, of those at the peak

@@ -106,6 +106,7 @@ type Server struct {
 	streams   *counter
 	conns     *counter
 	floods    *floods
+	refusals  atomic.Uint64 // connections beyond a limit
 	handed    handed
 	committer Committer // nil: answers wait for nothing
 	http      *http.Server
@@ -158,6 +159,17 @@ func (s *Server) Apply(n Settings) {
 	s.engine.current.Store(nil) // whose lists are in pages of the earlier size
 	s.streams.limit(0, n.Limits.StreamsPerSource)
 	s.conns.limit(n.Limits.Connections, n.Limits.ConnectionsPerSource)
+}
+
+// Load is what clients hold now.
+type Load struct {
+	Connections, Streams, Sessions int
+	Refused                        uint64 // connections beyond a limit, ever
+}
+
+// Load returns what clients hold now.
+func (s *Server) Load() Load {
+	return Load{s.conns.count(), s.streams.count(), s.engine.sessions.count(), s.refusals.Load()}
 }
 
 func (s *Server) newHTTPServer() *http.Server {

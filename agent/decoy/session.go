@@ -88,6 +88,13 @@ func newSessions(limits func() *Limits, release func(source string)) *sessions {
 	}
 }
 
+// count is how many sessions there are.
+func (s *sessions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byID)
+}
+
 // open creates a session; sse says that it lives as long as a stream.
 func (s *sessions) open(source string, sse bool, now time.Time) *session {
 	n := newSession(source, sse, now)

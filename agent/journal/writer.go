@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ type WriterOptions struct {
 	BatchBytes int64         // bytes of one commit, roughly; 1 MiB
 	Delay      time.Duration // how long the first event of a commit waits for others; 5 ms
 	Log        *slog.Logger  // nil: say nothing
+	// Committed is told of every commit. It must not block. May be nil.
+	Committed func(events int, took time.Duration)
 }
 
 func (o WriterOptions) withDefaults() WriterOptions {
@@ -85,6 +88,7 @@ type Writer struct {
 	mu      sync.Mutex
 	queue   queue
 	lost    uint64
+	shed    map[string]uint64 // lost, by reason
 	failing bool // the last append failed
 	closing bool
 	flushes []flush
@@ -102,7 +106,7 @@ type flush struct {
 func NewWriter(j appender, o WriterOptions) *Writer {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Writer{
-		journal: j, o: o.withDefaults(), began: time.Now(), ctx: ctx, giveUp: cancel,
+		journal: j, o: o.withDefaults(), shed: map[string]uint64{}, began: time.Now(), ctx: ctx, giveUp: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	go w.run()
@@ -135,6 +139,7 @@ func (w *Writer) lose(ev *sdk.Event) {
 	if w.failing {
 		reason = reasonWriteFailed
 	}
+	w.shed[reason]++
 	w.queue.addGap(reason, ev.Time)
 }
 
@@ -233,6 +238,20 @@ func (w *Writer) Close(ctx context.Context) error {
 	return w.abandoned
 }
 
+// Shed returns how many events were not recorded, by the reason of their gaps.
+func (w *Writer) Shed() map[string]uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.shed)
+}
+
+// Failing reports whether the journal takes no events now.
+func (w *Writer) Failing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failing
+}
+
 // signal lets run look at the queue again.
 func (w *Writer) signal() {
 	select {
@@ -302,6 +321,7 @@ func (w *Writer) settle(n int, refused []*sdk.Event) {
 	w.queue.drop(n)
 	for _, ev := range refused {
 		w.lost++
+		w.shed[reasonWriteFailed]++
 		w.queue.addGap(reasonWriteFailed, ev.Time)
 	}
 	if w.queue.empty() {
@@ -341,7 +361,11 @@ func (w *Writer) write(batch []*sdk.Event) (refused []*sdk.Event, ok bool) {
 func (w *Writer) persist(batch []*sdk.Event) error {
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		w.beat()
+		began := time.Now()
 		err := w.journal.Append(w.ctx, batch)
+		if err == nil && w.o.Committed != nil {
+			w.o.Committed(len(batch), time.Since(began))
+		}
 		w.report(err)
 		if err == nil || hopeless(err) || w.ctx.Err() != nil {
 			return err

@@ -67,6 +67,18 @@ const (
 	ClientGone       Code = "client_disconnected" // before the answer was due
 )
 
+// Codes returns all codes.
+func Codes() []Code {
+	return []Code{
+		Result, ToolError, Accepted, InputRequired, UnknownTool, UnknownPrompt, UnknownResource, BadArgs,
+		BadParams, UnknownMethod, RPCError, Internal, Cancelled, Listening, ParseError, InvalidRequest,
+		BatchRejected, BatchTooLarge, BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, MissingCapability, NoSession,
+		UnknownSession, RouteNotFound, Route, MethodNotAllowed, NotAcceptable, WrongContentType, EmptyBody, BodyTooLarge,
+		BadBody, OriginForbidden, HostForbidden, TooManyStreams, SessionEnded, StreamOpened, StreamClosed, BadHead,
+		HeadTooLarge, HeadIncomplete, NotServed, ConnRefused, TLSFailed, BadProxyHeader, ClientGone,
+	}
+}
+
 // Era is one of the two ways in which MCP is spoken.
 type Era string
 
