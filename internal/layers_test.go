@@ -102,8 +102,9 @@ var mayImport = map[string][]string{
 		"agent", "agent/config", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
-	"internal/bench":      {},
-	"internal/bench/null": {"sdk", "sdk/plugin"},
+	"internal/bench":       {},
+	"internal/bench/null":  {"sdk", "sdk/plugin"},
+	"internal/reliability": {"sdk", "sdk/plugin", "agent/journal"},
 
 	"plugins/encode":            {"sdk"},
 	"plugins/encode/encodetest": {"sdk"},
