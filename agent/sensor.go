@@ -8,6 +8,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,7 @@ type Options struct {
 // Status says what a sensor is doing, for whoever started it.
 type Status struct {
 	URL, SSE   string // of the decoy, "" when it does not listen
+	Dashboard  string // URL, "" when there is none
 	ServerName string // that the personas show
 	Personas   []string
 	Tools      int
@@ -69,6 +71,8 @@ type Sensor struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	listener net.Listener
+	board    net.Listener // the dashboard's; nil when there is none
+	demo     string       // marks requests of "killdeer demo"
 	journal  *journal.Journal
 	writer   *journal.Writer
 	decoy    *decoy.Server
@@ -99,14 +103,14 @@ type stop struct {
 // it fails.
 func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Sensor{options: o, cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
+	s := &Sensor{options: o, demo: rand.Text(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
 	if o.Listen {
-		if err := s.listen(); err != nil {
+		if err := errors.Join(s.listen(), s.listenDashboard()); err != nil {
 			return nil, err
 		}
 	}
@@ -123,6 +127,9 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
 	s.startDecoy(seed)
+	if err := s.startDashboard(); err != nil {
+		return nil, err
+	}
 	s.runSinks(run)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
@@ -172,7 +179,7 @@ func (s *Sensor) openState() error {
 	if err := s.openSinks(); err != nil {
 		return err
 	}
-	control, err := startControl(c.StateDir, controlled{j, s.sinks, c.Name, s.Reload}, s.log)
+	control, err := startControl(c.StateDir, controlled{j, s.sinks, c.Name, s.Reload, s.demoAt()}, s.log)
 	if err != nil {
 		return err
 	}
@@ -238,7 +245,7 @@ func (s *Sensor) startDecoy(seed []byte) {
 	c := s.cfg.Decoy
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic()), Limits: decoyLimits(c.Limits), Secret: seed,
+		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic(), s.demo), Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
@@ -350,7 +357,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 	}
 	st := &Status{
 		ServerName: catalog.Server.Name, Tools: len(catalog.Tools),
-		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir,
+		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir, Dashboard: s.DashboardURL(),
 	}
 	for _, p := range s.rulePacks() {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))

@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"agent/config":     {"sdk", "internal/tomltext"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
+	"agent/dashboard":  {"sdk", "internal/printable"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
@@ -86,7 +87,7 @@ var mayImport = map[string][]string{
 	"examples/sink":     {"sdk", "sdk/plugin"},
 
 	"agent": {
-		"sdk", "agent/config", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "agent/config", "agent/dashboard", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
