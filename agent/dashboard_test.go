@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -26,9 +27,11 @@ func TestDashboard(t *testing.T) {
 	cfg := configure(t, dir, "")
 	cfg.Dashboard.Listen, cfg.Dashboard.Token = "127.0.0.1:0", "file:"+secret
 	r := start(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	ask := func(path, token string) *http.Response {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.DashboardURL()+path, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.DashboardURL()+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +66,7 @@ func TestDashboard(t *testing.T) {
 	} else {
 		resp.Body.Close()
 	}
-	for live.Scan() && !strings.Contains(live.Text(), `"mcp_method":"tools/list"`) {
+	for live.Scan() && !strings.Contains(live.Text(), `"path":"/mcp"`) {
 		continue
 	}
 	if took := time.Since(began); took > time.Second || live.Err() != nil {

@@ -54,16 +54,22 @@ func checkDashboard(d *Dashboard, c *collector) {
 			c.addEntry("dashboard.hosts", i, "want a host name or address without a port, got %s", shown(host))
 		}
 	}
-	if (d.TLSCert == "") != (d.TLSKey == "") {
-		c.add("dashboard.tls_cert", "want both dashboard.tls_cert and dashboard.tls_key, or neither")
+	checkCertificate(d, c)
+}
+
+func checkCertificate(d *Dashboard, c *collector) {
+	if d.TLSCert == "" && d.TLSKey == "" {
+		return
 	}
-	for key, file := range map[string]string{"dashboard.tls_cert": d.TLSCert, "dashboard.tls_key": d.TLSKey} {
-		if file == "" {
-			continue
-		}
-		if err := checkReadable(file); err != nil {
-			c.add(key, "%v", err)
-		}
+	if d.TLSCert == "" || d.TLSKey == "" {
+		c.add("dashboard.tls_cert", "want both dashboard.tls_cert and dashboard.tls_key, or neither")
+		return
+	}
+	if err := checkReadable(d.TLSCert); err != nil {
+		c.add("dashboard.tls_cert", "%v", err)
+	}
+	if err := checkReadable(d.TLSKey); err != nil {
+		c.add("dashboard.tls_key", "%v", err)
 	}
 }
 
