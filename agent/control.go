@@ -114,6 +114,35 @@ type controlled struct {
 	sinks   func() *plugins.Host // nil when there are none
 	sensor  string
 	reload  func() (*Reloaded, error)
+	demo    Demo
+}
+
+// Demo is what demonstrations need to reach a running sensor.
+type Demo struct {
+	URL       string `json:"url"`       // of the decoy; "" when it does not listen
+	Dashboard string `json:"dashboard"` // URL; "" when there is none
+	Value     string `json:"value"`     // of [DemoHeader]
+}
+
+// demoAt says how demonstrations reach this sensor.
+func (s *Sensor) demoAt() Demo {
+	d := Demo{Dashboard: s.DashboardURL(), Value: s.demo}
+	if s.listener != nil {
+		d.URL = "http://" + s.listener.Addr().String() + s.cfg.Decoy.Path
+	}
+	return d
+}
+
+// FindDemo asks the running sensor of a state directory. The error wraps
+// [ErrNoSensor] when there is none.
+func FindDemo(ctx context.Context, stateDir string) (d Demo, err error) {
+	c, err := dialSensor(ctx, stateDir)
+	if err != nil {
+		return d, err
+	}
+	defer c.Close()
+	err = c.read(ctx, "/demo", nil, &d)
+	return d, err
 }
 
 func startControl(stateDir string, c controlled, log *slog.Logger) (*controlServer, error) {
@@ -130,6 +159,7 @@ func startControl(stateDir string, c controlled, log *slog.Logger) (*controlServ
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.HandleFunc("POST /reload", s.reloadNow)
+	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.demo, nil) })
 	s.sinkRoutes(mux)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: dialTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {

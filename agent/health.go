@@ -31,10 +31,20 @@ func (s *Sensor) newMonitor() *monitor.Monitor {
 	return m
 }
 
-// Watched are the handlers that say how the sensor is, by the paths they are for.
-// They are the operator's: never to be served where the decoy is.
-func (s *Sensor) Watched() map[string]http.Handler {
-	return map[string]http.Handler{"/metrics": s.monitor.Metrics(), "/livez": s.monitor.Live(), "/readyz": s.monitor.Ready()}
+// Watch is a path of the operator's listener that says how the sensor is. It is
+// never to be served where the decoy is.
+type Watch struct {
+	Path    string
+	Open    bool // whoever reaches the listener may ask
+	Handler http.Handler
+}
+
+// Watched are the paths that say how the sensor is. Whether it lives is no secret
+// among those who reach the operator's listener; the rest is the operator's.
+func (s *Sensor) Watched() []Watch {
+	return []Watch{
+		{"/livez", true, s.monitor.Live()}, {"/readyz", true, s.monitor.Ready()}, {"/metrics", false, s.monitor.Metrics()},
+	}
 }
 
 // readiness says whether the sensor does its work.
@@ -105,7 +115,7 @@ func (s *Sensor) snapshot(ctx context.Context) monitor.Snapshot {
 			snap.Sinks = append(snap.Sinks, s.sinkSnapshot(ctx, st))
 		}
 	}
-	snap.Packs = s.packsInUse()
+	snap.Packs = s.packsWatched()
 	return snap
 }
 
@@ -145,8 +155,8 @@ func residentMemory(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// packsInUse are the installed packs that answer or judge.
-func (s *Sensor) packsInUse() (packs []monitor.Pack) {
+// packsWatched are the installed packs that answer or judge.
+func (s *Sensor) packsWatched() (packs []monitor.Pack) {
 	now := s.guests.current.Load()
 	if now == nil {
 		return nil

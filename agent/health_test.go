@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent"
 )
 
 // A sensor says how it is, in numbers and in words.
@@ -17,7 +19,8 @@ func TestWatched(t *testing.T) {
 	c.post(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"no_such_tool","arguments":{}}}`)
 	ask := func(path string) string {
 		w := httptest.NewRecorder()
-		r.Watched()[path].ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		at := slices.IndexFunc(r.Watched(), func(w agent.Watch) bool { return w.Path == path })
+		r.Watched()[at].Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}

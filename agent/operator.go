@@ -12,9 +12,16 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// ownTraffic tags the operator's own requests before they are recorded.
+// DemoHeader carries the value that marks requests of "killdeer demo". A running
+// sensor draws another one at each start and tells it on its control socket, so that
+// nobody else passes for a demonstration.
+const DemoHeader = "X-Killdeer-Demo"
+
+// ownTraffic tags the operator's own requests, and those of demonstrations, before
+// they are recorded.
 type ownTraffic struct {
 	decoy.Recorder
+	demo    string
 	names   []string
 	entries []config.Own
 }
@@ -29,6 +36,7 @@ type ownCommitter struct {
 func (o *ownTraffic) Record(ev *sdk.Event) {
 	if ev.Kind == sdk.KindAccess {
 		ev.Operator = o.entryOf(ev)
+		ev.Demo = strings.Contains(ev.Head, DemoHeader) && hasHeader(ev.Head, DemoHeader, o.demo)
 	}
 	o.Recorder.Record(ev)
 }
@@ -41,12 +49,10 @@ var (
 	_ decoy.Committer = (*ownCommitter)(nil)
 )
 
-// tagOwn puts the operator's list before a recorder.
-func tagOwn(r decoy.Recorder, list map[string]config.Own) decoy.Recorder {
-	if len(list) == 0 {
-		return r
-	}
-	o := ownTraffic{Recorder: r}
+// tagOwn puts the operator's list before a recorder, and the value that marks
+// demonstrations.
+func tagOwn(r decoy.Recorder, list map[string]config.Own, demo string) decoy.Recorder {
+	o := ownTraffic{Recorder: r, demo: demo}
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		o.names, o.entries = append(o.names, name), append(o.entries, list[name])
 	}

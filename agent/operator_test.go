@@ -21,7 +21,7 @@ func (k *keeper) Record(ev *sdk.Event) { k.last = ev }
 func TestOwnTrafficIsTagged(t *testing.T) {
 	own := config.Rules{Operator: []string{"10.1.0.0/16", "2001:db8::7", "ua:acme-scan/", "header:X-Own: 0123456789abcdef0"}}
 	kept := &keeper{}
-	r := tagOwn(kept, own.OwnTraffic())
+	r := tagOwn(kept, own.OwnTraffic(), "demo")
 	cases := []struct {
 		name string
 		ev   sdk.Event

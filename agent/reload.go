@@ -131,7 +131,7 @@ func (s *Sensor) apply(cfg *config.Config) {
 	s.decoy.Apply(decoy.Settings{
 		Limits: decoyLimits(c.Limits), AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(),
 	})
-	s.tagger.to(tagOwn(s.recorder(), cfg.Rules.OwnTraffic()))
+	s.tagger.to(tagOwn(s.recorder(), cfg.Rules.OwnTraffic(), s.demo))
 	s.journal.SetRetention(retention(cfg))
 }
 

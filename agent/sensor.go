@@ -8,6 +8,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,7 @@ type Options struct {
 // Status says what a sensor is doing, for whoever started it.
 type Status struct {
 	URL, SSE   string // of the decoy, "" when it does not listen
+	Dashboard  string // URL, "" when there is none
 	ServerName string // that the personas show
 	Personas   []string
 	Tools      int
@@ -74,6 +76,8 @@ type Sensor struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	listener net.Listener
+	board    net.Listener // the dashboard's; nil when there is none
+	demo     string       // marks requests of "killdeer demo"
 	journal  *journal.Journal
 	writer   *journal.Writer
 	decoy    *decoy.Server
@@ -107,7 +111,7 @@ type stop struct {
 // it fails.
 func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Sensor{options: o, began: time.Now(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
+	s := &Sensor{options: o, began: time.Now(), demo: rand.Text(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -115,7 +119,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	}()
 	s.monitor = s.newMonitor()
 	if o.Listen {
-		if err := s.listen(); err != nil {
+		if err := errors.Join(s.listen(), s.listenDashboard()); err != nil {
 			return nil, err
 		}
 	}
@@ -132,6 +136,9 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
 	if err := s.startDecoy(seed); err != nil {
+		return nil, err
+	}
+	if err := s.startDashboard(); err != nil {
 		return nil, err
 	}
 	s.sinks.run(run, s.cfg, s)
@@ -186,7 +193,7 @@ func (s *Sensor) openState() error {
 	if err := s.sinks.open(s.cfg, s); err != nil {
 		return err
 	}
-	control, err := startControl(c.StateDir, controlled{j, s.sinks.host, c.Name, s.Reload}, s.log)
+	control, err := startControl(c.StateDir, controlled{j, s.sinks.host, c.Name, s.Reload, s.demoAt()}, s.log)
 	if err != nil {
 		return err
 	}
@@ -261,7 +268,7 @@ func (s *Sensor) startDecoy(seed []byte) error {
 	}
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: s.tagger.with(tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic())), Limits: decoyLimits(c.Limits), Secret: seed,
+		Backend: s.personas, Recorder: s.tagger.with(tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic(), s.demo)), Limits: decoyLimits(c.Limits), Secret: seed,
 		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol, TLS: secure, Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
@@ -377,7 +384,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 	}
 	st := &Status{
 		ServerName: catalog.Server.Name, Tools: len(catalog.Tools),
-		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir,
+		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir, Dashboard: s.DashboardURL(),
 	}
 	for _, p := range s.rulePacks() {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))

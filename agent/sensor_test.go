@@ -86,7 +86,7 @@ func atOnce(more string) (text string) {
 func configure(t testing.TB, dir, more string) *config.Config {
 	t.Helper()
 	g := guests(t)
-	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = [%q]\n[decoy]\nlisten = \"127.0.0.1:0\"\n%s", filepath.Join(g.dir, "cache"), g.core, atOnce(more))
+	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[dashboard]\nlisten = \"\"\n[rules]\npacks = [%q]\n[decoy]\nlisten = \"127.0.0.1:0\"\n%s", filepath.Join(g.dir, "cache"), g.core, atOnce(more))
 	if !strings.Contains(more, "personas") {
 		text += fmt.Sprintf("personas = [%q]\n", g.enterprise)
 	}

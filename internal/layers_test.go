@@ -80,6 +80,7 @@ var mayImport = map[string][]string{
 	"agent/doctor":     {"agent/config", "internal/child", "internal/guests", "internal/pack", "internal/wasm"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
+	"agent/dashboard":  {"sdk", "internal/printable"},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
@@ -92,7 +93,7 @@ var mayImport = map[string][]string{
 	"examples/sink":     {"sdk", "sdk/plugin"},
 
 	"agent": {
-		"sdk", "agent/certs", "agent/config", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "agent/certs", "agent/config", "agent/dashboard", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 

@@ -77,6 +77,10 @@ func resolveList(path string, list []any) (any, error) {
 	return out, faults
 }
 
+// Secret returns what a reference names, as sinks' tables may have them: "cred:NAME",
+// "file:PATH", "env:NAME". Other text is its own. No error repeats a secret.
+func Secret(reference string) (string, error) { return resolveSecret(reference) }
+
 // resolveSecret returns what a string refers to, itself if it is no reference. No
 // error repeats a secret.
 func resolveSecret(s string) (string, error) {

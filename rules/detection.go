@@ -68,7 +68,7 @@ func derive(ev *sdk.Event, kind sdk.Kind, names ...string) *sdk.Event {
 	d := &sdk.Event{
 		V: sdk.EventVersion, ID: deriveID(ev, names...), Kind: kind, Time: ev.Time, Sensor: ev.Sensor,
 		IP: ev.IP, Actor: ev.Actor, Session: clean(ev.Session, maxIdentity),
-		MCPMethod: clean(ev.MCPMethod, maxIdentity), Tool: clean(ev.Tool, maxIdentity), Persona: ev.Persona,
+		MCPMethod: clean(ev.MCPMethod, maxIdentity), Tool: clean(ev.Tool, maxIdentity), Persona: ev.Persona, Demo: ev.Demo,
 	}
 	if c := ev.Client; c != nil {
 		d.Client = &sdk.ClientInfo{

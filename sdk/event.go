@@ -74,6 +74,10 @@ type Event struct {
 	// the request fits. Rules, statistics and alerts leave such events out.
 	Operator string `json:"operator,omitempty"`
 
+	// Demo says that "killdeer demo" sent the request, to show what an attack looks
+	// like. Rules and statistics treat it as any other.
+	Demo bool `json:"demo,omitempty"`
+
 	Persona     string            `json:"persona,omitempty"`
 	Profile     string            `json:"profile,omitempty"`
 	Outcome     string            `json:"outcome,omitempty"` // what the decoy made of it: result, tool_error, parse_error, ...

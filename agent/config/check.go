@@ -65,6 +65,7 @@ func check(cfg *Config, c *collector) {
 	checkSensor(&cfg.Sensor, c)
 	checkDecoy(&cfg.Decoy, c)
 	checkLimits(&cfg.Decoy.Limits, c)
+	checkDashboard(&cfg.Dashboard, c)
 	checkJournal(&cfg.Journal, c)
 	checkRules(&cfg.Rules, c)
 	checkPacks(&cfg.Packs, c)

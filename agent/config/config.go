@@ -26,14 +26,15 @@ var (
 // A Config is the whole of agent.toml. Every field has a key of its own, and
 // [Default] says what holds when the key is absent.
 type Config struct {
-	Sensor  Sensor  `toml:"sensor"`
-	Decoy   Decoy   `toml:"decoy"`
-	Journal Journal `toml:"journal"`
-	Rules   Rules   `toml:"rules"`
-	Packs   Packs   `toml:"packs"`
-	WASM    WASM    `toml:"wasm"`
-	Sinks   []Sink  `toml:"sinks"`
-	Audit   Audit   `toml:"audit"`
+	Sensor    Sensor    `toml:"sensor"`
+	Decoy     Decoy     `toml:"decoy"`
+	Dashboard Dashboard `toml:"dashboard"`
+	Journal   Journal   `toml:"journal"`
+	Rules     Rules     `toml:"rules"`
+	Packs     Packs     `toml:"packs"`
+	WASM      WASM      `toml:"wasm"`
+	Sinks     []Sink    `toml:"sinks"`
+	Audit     Audit     `toml:"audit"`
 }
 
 // A Sensor says who this sensor is and where it keeps what it must remember.
@@ -230,11 +231,12 @@ func blank() *Config {
 			TLS:            defaultTLS(),
 			Limits:         defaultLimits(),
 		},
-		Journal: defaultJournal(),
-		Rules:   Rules{Packs: []string{"core"}, Operator: []string{}},
-		Packs:   Packs{Trust: "trust.d"},
-		WASM:    WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
-		Audit:   defaultAudit(),
+		Dashboard: Dashboard{Listen: "127.0.0.1:3111", Hosts: []string{}},
+		Journal:   defaultJournal(),
+		Rules:     Rules{Packs: []string{"core"}, Operator: []string{}},
+		Packs:     Packs{Trust: "trust.d"},
+		WASM:      WASM{Engine: "compiler", MemoryMiB: 32, Spares: 2},
+		Audit:     defaultAudit(),
 	}
 }
 
@@ -291,6 +293,7 @@ func (c *Config) complete(dir string) {
 	if s.WorldSeedFile == "" {
 		s.WorldSeedFile = filepath.Join(s.StateDir, "world.seed")
 	}
+	c.Dashboard.complete(dir)
 	c.Packs.complete(dir, s.StateDir)
 	c.Decoy.TLS.complete(dir)
 	resolveGuests(dir, c.Decoy.Personas)

@@ -76,6 +76,9 @@ func sensor(o Options) []Check {
 		space(c), damage(c.Sensor.StateDir), descriptors(c.Decoy.Limits.Connections),
 		port("decoy port", c.Decoy.Listen, "decoy.listen", o.Running), trust(c),
 	}
+	if c.Dashboard.Listen != "" {
+		checks = append(checks, port("dashboard port", c.Dashboard.Listen, "dashboard.listen", o.Running))
+	}
 	for i := range c.Sinks {
 		checks = append(checks, plugin(&c.Sinks[i], o.FindPlugin))
 	}

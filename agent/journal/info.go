@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// listed of a field in [Stats].
 const (
-	topListed   = 20
+	topListed   = 100  // values of a field in [Stats]
 	minutesKept = 1440 // of the timeline, back from the newest event
 )
 

@@ -142,8 +142,12 @@ func printStatus(w io.Writer, s *agent.Status) {
 	if rules == "" {
 		rules = "none: events are recorded and not judged"
 	}
-	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\nevents    %s  (read them with \"killdeer events tail\")\n",
-		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, s.StateDir)
+	board := ""
+	if s.Dashboard != "" {
+		board = "dashboard " + s.Dashboard + "/\n"
+	}
+	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\n%sevents    %s  (read them with \"killdeer events tail\")\n",
+		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, board, s.StateDir)
 }
 
 func newLog(w io.Writer, level string) *slog.Logger {
@@ -156,15 +160,19 @@ func newLog(w io.Writer, level string) *slog.Logger {
 
 // explain adds what to do about the faults a start commonly meets.
 func explain(err error, cfg *config.Config) error {
-	_, network := errors.AsType[*net.OpError](err)
+	op, network := errors.AsType[*net.OpError](err)
+	key := "decoy.listen"
+	if network && op.Addr != nil && op.Addr.String() == cfg.Dashboard.Listen {
+		key = "dashboard.listen"
+	}
 	file := concerns(err, cfg.Sensor.StateDir)
 	switch {
 	case network && errors.Is(err, syscall.EADDRINUSE):
-		return &hinted{err, "another program has the port: stop it, or change decoy.listen"}
+		return &hinted{err, "another program has the port: stop it, or change " + key}
 	case network && errors.Is(err, syscall.EADDRNOTAVAIL):
-		return &hinted{err, "no interface of this machine has the address: change decoy.listen"}
+		return &hinted{err, "no interface of this machine has the address: change " + key}
 	case network && errors.Is(err, syscall.EACCES):
-		return &hinted{err, "ports below 1024 are for privileged programs: change decoy.listen, or grant CAP_NET_BIND_SERVICE"}
+		return &hinted{err, "ports below 1024 are for privileged programs: change " + key + ", or grant CAP_NET_BIND_SERVICE"}
 	case errors.Is(err, journal.ErrLocked):
 		return &hinted{err, "stop the other sensor, or give this one its own sensor.state_dir"}
 	case errors.Is(err, syscall.ENOSPC):

@@ -62,6 +62,9 @@ func setup(env *testscript.Env) error {
 			return err
 		}
 		expanded := os.Expand(string(text), func(name string) string { return vars[name] })
+		if strings.Contains(expanded, "127.0.0.1:0") && !strings.Contains(expanded, "dashboard") {
+			expanded += "\n[dashboard]\nlisten = \"\"\n" // scripts run beside each other
+		}
 		if err := os.WriteFile(file, []byte(expanded), 0o600); err != nil {
 			return err
 		}

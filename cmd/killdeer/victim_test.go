@@ -26,7 +26,7 @@ type victim struct {
 func newVictim(t *testing.T, more string) *victim {
 	t.Helper()
 	v := &victim{t: t, dir: t.TempDir()}
-	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndecoy.latency = \"off\"\ndecoy.friction = \"off\"\ndecoy.personas = [%q]\nrules.packs = [%q]\n%s",
+	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndashboard.listen = \"\"\ndecoy.latency = \"off\"\ndecoy.friction = \"off\"\ndecoy.personas = [%q]\nrules.packs = [%q]\n%s",
 		shared.cache, shared.enterprise, shared.core, more)
 	if err := os.WriteFile(v.config(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func (b *benchmark) startSensor(name, more string) (*server, error) {
 		return nil, err
 	}
 	file, state := filepath.Join(b.dir, name+".toml"), filepath.Join(b.dir, name)
-	text := fmt.Sprintf("[sensor]\nstate_dir = %q\ncache_dir = %q\n[decoy]\nlisten = %q\nlatency = \"off\"\nfriction = \"off\"\n%s\n"+
+	text := fmt.Sprintf("[sensor]\nstate_dir = %q\ncache_dir = %q\n[dashboard]\nlisten = \"\"\n[decoy]\nlisten = %q\nlatency = \"off\"\nfriction = \"off\"\n%s\n"+
 		"[decoy.limits]\nconnections_per_source = %d\nsessions_per_source = %[5]d\nsse_per_source = %[5]d\n",
 		state, filepath.Join(b.dir, "cache"), addr, more, perSource)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

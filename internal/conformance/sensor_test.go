@@ -21,7 +21,7 @@ func sensors(t *testing.T) func(t testing.TB, framing string) *agent.Sensor {
 	t.Helper()
 	dir := t.TempDir()
 	persona := guesttest.Build(t, dir, "conformance", "./wasm")
-	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\npersonas = [%q]\nframing = %%q\n",
+	text := fmt.Sprintf("[sensor]\nname = \"test\"\ncache_dir = %q\n[dashboard]\nlisten = \"\"\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\npersonas = [%q]\nframing = %%q\n",
 		filepath.Join(dir, "cache"), persona)
 	return func(t testing.TB, framing string) *agent.Sensor {
 		t.Helper()

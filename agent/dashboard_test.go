@@ -1,0 +1,92 @@
+package agent_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent"
+)
+
+// A request at the decoy is in the live feed within a second, and then everywhere
+// else; a wrong token sees none of it.
+func TestDashboard(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "token")
+	const token = "a-token-that-is-long-enough-to-be-one"
+	if err := os.WriteFile(secret, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := configure(t, dir, "")
+	cfg.Dashboard.Listen, cfg.Dashboard.Token = "127.0.0.1:0", "file:"+secret
+	r := start(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ask := func(path, token string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.DashboardURL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	if resp := ask("/api/stats", "wrong"); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong token: %s", resp.Status)
+	}
+	live := bufio.NewScanner(ask("/api/events", token).Body)
+	live.Buffer(nil, 1<<20)
+	for live.Scan() && !strings.HasPrefix(live.Text(), "data:") {
+		continue // until it says hello
+	}
+	d, err := agent.FindDemo(t.Context(), cfg.Sensor.StateDir)
+	if err != nil || d.URL != r.url+"/mcp" || d.Dashboard != r.DashboardURL() {
+		t.Fatalf("FindDemo = %+v, %v", d, err)
+	}
+	began := time.Now()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.URL, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"`+"\u202e"+`<b>"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(agent.DemoHeader, d.Value)
+	if resp, err := http.DefaultClient.Do(req); err != nil {
+		t.Fatal(err)
+	} else {
+		resp.Body.Close()
+	}
+	for live.Scan() && !strings.Contains(live.Text(), `"path":"/mcp"`) {
+		continue
+	}
+	if took := time.Since(began); took > time.Second || live.Err() != nil {
+		t.Errorf("in the live feed after %v, %v", took, live.Err())
+	}
+	var ev struct {
+		Demo bool
+		Head string
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(live.Text(), "data: ")), &ev); err != nil || !ev.Demo || ev.Head != "" {
+		t.Errorf("event %+v, %v", ev, err)
+	}
+	for path, want := range map[string]string{
+		"/api/logs": `"total":1,"total_exact":true`, "/api/logs/1": `"head":"POST /mcp`, "/api/stats": `"uniqueIps":1`, "/api/tools": `"jira_get_issue"`,
+		"/api/sources/127.0.0.1": `"requests":1`, "/api/health": `"sensor":"test"`, "/api/logs/9999": `there is none`, "/api/sessions/nope": `there is none`,
+		"/api/logs?min_severity=low": `"logs":[]`,
+	} {
+		text, err := io.ReadAll(ask(path, token).Body)
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, no %q in %.600s", path, err, want, text)
+		}
+	}
+}
