@@ -41,7 +41,8 @@ type Options struct {
 	URL       string   // of one that runs elsewhere: its texts only
 	Manifest  []byte   // a saved answer to tools/list: its texts only
 	Transport string   // stdio, streamable-http or sse
-	Env       []string // names of variables that it wants; it gets planted values
+	Env       []string // names of variables that it wants; it gets made-up values
+	Dir       string   // that relative paths of Argv are taken from; empty: the current one
 	Server    string   // its name in a lock or a client's file; may be empty
 
 	Depth       Depth
@@ -50,7 +51,10 @@ type Options struct {
 	Sandbox     bool   // false runs the server as it is, on this machine
 	CallTimeout time.Duration
 	Budget      time.Duration // of the whole audit
-	Replay      []string      // words of the command line that started this audit
+	// Tracers are the folders in which the programs of tracers are sought.
+	Tracers []string
+	// Cache is a folder for packages that are fetched; empty: the user's own.
+	Cache string
 
 	Policy *evidence.Policy // may be nil
 	Lock   *evidence.Lock   // may be nil

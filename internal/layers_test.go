@@ -54,6 +54,8 @@ var mayImport = map[string][]string{
 	"internal/guests/squeeze":         {},
 	"internal/guests/squeeze/squeeze": {"internal/guests/squeeze"},
 	"internal/clients":                {},
+	"internal/auditfixtures":          {},
+	"internal/auditfixtures/server":   {},
 	"agent/decoy/profile":             {"sdk", "sdk/guest"},
 	"audit/evidence":                  {"sdk"},
 	"audit/judge/canary":              {"sdk", "audit/evidence"},
@@ -64,6 +66,7 @@ var mayImport = map[string][]string{
 	"audit/judge/wording":             {"rules/fold"},
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
 	"audit/clientconf":                {},
+	"audit/fetch":                     {},
 	"audit/lock":                      {"sdk", "audit/evidence"},
 	"audit/policy":                    {"sdk", "audit/evidence", "internal/tomltext"},
 	"audit/push":                      {"sdk", "audit/evidence"},
@@ -97,10 +100,10 @@ var mayImport = map[string][]string{
 		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/lock", "audit/report"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report",
+		"agent", "agent/config", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
 	"internal/bench":       {},
@@ -128,7 +131,7 @@ var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world",
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{
-	"internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
+	"internal/auditfixtures", "internal/auditfixtures/server", "internal/clients", "internal/receivers", "internal/guests/guesttest", "internal/conformance", "internal/conformance/wasm",
 	"plugins/sinktest", "plugins/encode/encodetest", "tracers/tracetest",
 }
 

@@ -29,12 +29,20 @@ func newDedup() *dedup {
 
 // fresh reports whether the hit is a first, and remembers it if so.
 func (d *dedup) fresh(f fingerprint, at time.Time, over time.Duration) bool {
-	now := at.UnixNano()
-	if t := d.first.peek(f); t != nil && abs(now-*t) < int64(over) {
-		d.first.use(f)
+	if d.repeats(f, at, over) {
 		return false
 	}
-	d.remember(f, now)
+	d.remember(f, at.UnixNano())
+	return true
+}
+
+// repeats reports whether a hit would be a repetition.
+func (d *dedup) repeats(f fingerprint, at time.Time, over time.Duration) bool {
+	t := d.first.peek(f)
+	if t == nil || abs(at.UnixNano()-*t) >= int64(over) {
+		return false
+	}
+	d.first.use(f)
 	return true
 }
 

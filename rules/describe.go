@@ -91,6 +91,7 @@ type gate struct {
 	when    filter
 	atLeast []threshold
 	at      []threshold
+	subject string
 }
 
 // threshold is what a window, or a number of the event, must have come to.
@@ -196,7 +197,10 @@ func (p *pack) addRules(infos []describedRule) (faults []error) {
 }
 
 func (p *pack) newGate(number int, g sdk.Gate) (made *gate, err error) {
-	made = &gate{rule: number}
+	made = &gate{rule: number, subject: g.Subject}
+	if len(g.Subject) > maxSubject {
+		return nil, fmt.Errorf("subject of %d bytes, at most %d", len(g.Subject), maxSubject)
+	}
 	if made.when, err = newFilter(g.When, g.Match); err != nil {
 		return nil, fmt.Errorf("when: %w", err)
 	}

@@ -3,6 +3,7 @@
 package rules_test
 
 import (
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,31 @@ func BenchmarkTraffic(b *testing.B) {
 			b.ReportMetric(float64(s.Calls)/float64(s.Judged), "asked/event")
 			b.ReportMetric(float64(s.Detections), "detections")
 			b.ReportMetric(float64(s.Failures), "timeouts") // on a machine that others keep busy
+		})
+	}
+}
+
+// BenchmarkFlood is what an event costs of a client that calls one tool as fast as
+// it can, with one argument or with ever others.
+func BenchmarkFlood(b *testing.B) {
+	const words = "What went wrong with the deployment of the billing service last night, and who was on call?"
+	for _, varied := range []bool{false, true} {
+		b.Run(map[bool]string{false: "same", true: "varied"}[varied], func(b *testing.B) {
+			e := engine(b, coreModule(b))
+			i, start := 0, processorTime(b)
+			for b.Loop() {
+				text := words
+				if varied {
+					text = strconv.Itoa(i) + words
+				}
+				ev := access(i, time.Duration(i)*60*time.Microsecond, "192.0.2.1", "tools/call", "echo", "", "result", `{"text":"`+text+`"}`)
+				ev.Session, ev.ResultBytes = "s"+strconv.Itoa(i%16), 329
+				if _, err := e.Judge(b.Context(), ev); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+			b.ReportMetric(float64((processorTime(b)-start).Microseconds())/float64(i), "cpu-µs/event")
 		})
 	}
 }

@@ -99,8 +99,8 @@ func TestVerdictsAreBounded(t *testing.T) {
 	}
 }
 
-// busyRule is toolRule that is shown the user agent too.
-type busyRule struct{ toolRule }
+// busyRule is shown the user agent.
+type busyRule struct{}
 
 func (busyRule) Info() sdk.RuleInfo {
 	i := toolRule{[]string{"ua"}}.Info()

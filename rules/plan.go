@@ -1,6 +1,10 @@
 package rules
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/killdeer-mcp/killdeer/sdk"
+)
 
 // ruleset is a set of a pack's rules, or of their gates, by number.
 type ruleset [maxRules / 64]uint64
@@ -51,8 +55,8 @@ type plan struct {
 	timeless bool
 }
 
-// candidates are the rules that could fire on the event.
-func (p *pack) candidates(v *view) (asked ruleset) {
+// candidates are the rules that could find something new in the event.
+func (p *pack) candidates(v *view, d *dedup) (asked ruleset) {
 	var open ruleset
 	for i := range p.classes {
 		if p.filters.holds(p.classes[i].filter, v) {
@@ -70,11 +74,24 @@ func (p *pack) candidates(v *view) (asked ruleset) {
 		}
 	}
 	open.each(func(i int) {
-		if g := p.gates[i]; !asked.has(g.rule) && (!p.bounded.has(i) || p.reached(g, v)) {
+		if g := p.gates[i]; !asked.has(g.rule) && (!p.bounded.has(i) || p.reached(g, v)) && !p.settled(g, v.ev, d) {
 			asked.set(g.rule)
 		}
 	})
 	return asked
+}
+
+// settled reports whether all that a gate's events can give is a repetition. In a
+// flood that is most of what would be asked.
+func (p *pack) settled(g *gate, ev *sdk.Event, d *dedup) bool {
+	if g.subject == "" {
+		return false
+	}
+	r, subject := p.order[g.rule], g.subject
+	if subject == sdk.SubjectTool {
+		subject = unnamed(ev)
+	}
+	return d.repeats(mark(ev, r.info.ID, r.info.Dedup.By, subject), ev.Time, r.over)
 }
 
 // reached reports whether the windows and numbers that a gate names are where it

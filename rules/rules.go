@@ -186,7 +186,7 @@ func (e *Engine) Judge(ctx context.Context, ev *sdk.Event) ([]*sdk.Event, error)
 		if ended != nil {
 			continue
 		}
-		if set := p.candidates(&e.view); !set.empty() {
+		if set := p.candidates(&e.view, e.dedup); !set.empty() {
 			var found []*sdk.Event
 			found, ended = e.ask(ctx, p, set)
 			out = append(out, found...)
@@ -268,10 +268,15 @@ func (e *Engine) report(p *pack, hits []sdk.Hit) []*sdk.Event {
 }
 
 func subject(h *sdk.Hit, ev *sdk.Event) string {
-	switch {
-	case h.Subject != "":
+	if h.Subject != "" {
 		return h.Subject
-	case ev.Tool != "":
+	}
+	return unnamed(ev)
+}
+
+// unnamed is the subject of a hit that names none.
+func unnamed(ev *sdk.Event) string {
+	if ev.Tool != "" {
 		return clean(ev.Tool, maxSubject)
 	}
 	return clean(ev.MCPMethod, maxSubject)

@@ -257,7 +257,7 @@ func wholeEnvelope(t testing.TB, w *guest.Writer, ev *sdk.Event, aggregate strin
 	v := &view{}
 	v.reset(ev)
 	p.observe(v)
-	p.envelope(w, v, p.plan(p.candidates(v)))
+	p.envelope(w, v, p.plan(p.candidates(v, newDedup())))
 }
 
 func TestEnvelope(t *testing.T) {

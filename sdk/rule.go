@@ -24,6 +24,7 @@ type RuleInfo struct {
 	OWASP          []string `json:"owasp,omitempty"`
 	Dedup          *Dedup   `json:"dedup,omitempty"` // nil: by actor over 5 minutes
 	Windows        []Window `json:"-"`               // what the rule reads; the pack declares their union
+	GateWindows    []Window `json:"-"`               // what only its gates read: the rule is not shown them
 
 	Fields []string `json:"fields,omitempty"` // event fields that Evaluate reads; none: all
 
@@ -51,7 +52,15 @@ type Gate struct {
 	AtLeast map[string]float64 `json:"at_least,omitempty"`
 	// At: each of the windows must have one of the values of n.
 	At map[string][]int `json:"at,omitempty"`
+	// Subject is that of every hit of this gate's events, [SubjectTool] where they
+	// name none. While a detection of it is remembered, hits would only be
+	// repetitions, and the host does not ask.
+	Subject string `json:"subject,omitempty"`
 }
+
+// SubjectTool is the [Gate.Subject] of hits without one: the event's tool, or its
+// method.
+const SubjectTool = "{tool}"
 
 // Match is a condition on the text of one event field: one of the entries of one
 // of its forms must fit. A field that is absent fits nothing but Not.

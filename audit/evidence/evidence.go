@@ -49,6 +49,7 @@ type Target struct {
 	Install   []string `json:"install,omitempty"`
 	Package   string   `json:"package,omitempty"`
 	Integrity string   `json:"integrity,omitempty"`
+	Unpinned  bool     `json:"unpinned,omitempty"` // the command line fetches a package and names no version
 }
 
 // Machine is where the audit ran and what it could see.
@@ -60,12 +61,15 @@ type Machine struct {
 
 // Pass is one life of the server under one change of circumstances.
 type Pass struct {
-	Name     string `json:"name"`   // A, B, C, D or E
+	Name     string `json:"name"`   // A, B, C, D or E; InstallPass
 	Change   string `json:"change"` // in words
 	Client   string `json:"client"` // clientInfo.name it was told
 	Traced   bool   `json:"traced"`
 	Faketime string `json:"faketime,omitempty"`
 	Home     string `json:"home"` // of the server, as it sees it
+	// Dir and Roots are those of the target, where this pass has others.
+	Dir   string   `json:"dir,omitempty"`
+	Roots []string `json:"roots,omitempty"`
 
 	Begin   time.Time `json:"begin"`
 	Clock   Clock     `json:"-"`
@@ -98,6 +102,10 @@ type Pass struct {
 	Exit         string             `json:"exit,omitempty"`      // how the server ended
 	Faults       []string           `json:"faults,omitempty"`    // operational: the budget ended, init failed
 }
+
+// InstallPass is the name of the pass in which a package's install scripts run. No
+// server does in it.
+const InstallPass = "install"
 
 // Clock relates the two clocks of a pass.
 type Clock struct {
@@ -206,4 +214,5 @@ type Canary struct {
 	Source string // path as the server sees it, or the variable's name
 	Kind   string // file, env, socket, argument or answer
 	Values []string
+	Text   string // of a file: all of it, with what is no secret
 }

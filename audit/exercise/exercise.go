@@ -208,9 +208,7 @@ func (s *Session) Exercise(ctx context.Context) {
 		s.callAll(ctx)
 		s.phase(evidence.Idle, 0, func() { s.wait(ctx, s.opts.Idle) })
 	}
-	if s.stop == nil {
-		s.phase(evidence.Relist, 0, func() { s.list(ctx, evidence.Relist) })
-	}
+	s.relistTwice(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

@@ -266,7 +266,7 @@ func TestTimeEnds(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		p := live(t, &fake{on: slow, tools: tools}, exercise.Options{Budget: 20 * time.Second})
-		if len(p.Calls) > 15 || len(p.Faults) != 1 || !strings.Contains(p.Faults[0], "budget") || len(p.Catalog) != 2 || len(p.Skipped) < 50 {
+		if len(p.Calls) > 15 || len(p.Faults) != 1 || !strings.Contains(p.Faults[0], "budget") || len(p.Catalog) != 3 || len(p.Skipped) < 50 {
 			t.Errorf("%d calls, %d catalogs, %d skipped, faults %q", len(p.Calls), len(p.Catalog), len(p.Skipped), p.Faults)
 		}
 	})
@@ -305,7 +305,7 @@ func TestListChanges(t *testing.T) {
 		if len(cases(p, "hidden")) == 0 {
 			t.Error("the new tool was not called")
 		}
-		if len(p.Catalog) != 3 || len(p.Catalog[0].Tools) != 1 || len(p.Catalog[1].Tools) != 2 || p.Catalog[1].After == 0 {
+		if len(p.Catalog) != 4 || len(p.Catalog[0].Tools) != 1 || len(p.Catalog[1].Tools) != 2 || p.Catalog[1].After == 0 {
 			t.Errorf("catalogs %+v", p.Catalog)
 		}
 		if string(p.Catalog[1].Tools[1]) != `{"name":"hidden","inputSchema":{"type":"object"}}` {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
@@ -154,6 +155,21 @@ func each[T any](items []sdk.RawJSON, do func(T)) {
 		var v T
 		if json.Unmarshal(item, &v) == nil {
 			do(v)
+		}
+	}
+}
+
+// relistTwice lists again at the end. Some servers change only when a client has
+// looked for a second time; one whose lists are slow is spared that.
+func (s *Session) relistTwice(ctx context.Context) {
+	for range 2 {
+		if s.stop != nil {
+			return
+		}
+		from := time.Now()
+		s.phase(evidence.Relist, 0, func() { s.list(ctx, evidence.Relist) })
+		if time.Since(from) > s.opts.Patience {
+			return
 		}
 	}
 }

@@ -170,7 +170,7 @@ func TestSDKServer(t *testing.T) {
 			if diff := cmp.Diff(offered, kinds); diff != "" {
 				t.Error(diff)
 			}
-			if p.Instructions != "Keeps notes." || !strings.Contains(string(p.Server), "1.2.3") || len(p.Catalog) != 2 {
+			if p.Instructions != "Keeps notes." || !strings.Contains(string(p.Server), "1.2.3") || len(p.Catalog) != 3 {
 				t.Errorf("instructions %q, server %s, %d catalogs", p.Instructions, p.Server, len(p.Catalog))
 			}
 			if want := map[exercise.Era]string{exercise.Legacy: "2025-11-25", exercise.Modern: "2026-07-28"}[era]; p.Protocol != want {
@@ -294,7 +294,7 @@ func TestHTTP(t *testing.T) {
 				opts := hasty()
 				opts.ListOnly = listOnly
 				p := exercised(t, transport, opts)
-				if len(p.Catalog) != 2 || len(p.Catalog[0].Tools) != 3 || listOnly != (len(p.Calls) == 0) {
+				if len(p.Catalog) != 3 || len(p.Catalog[0].Tools) != 3 || listOnly != (len(p.Calls) == 0) {
 					t.Errorf("%d catalogs, %d calls", len(p.Catalog), len(p.Calls))
 				}
 			}

@@ -41,7 +41,7 @@ func (c *court) judgeCanaries(p *pass) {
 func (c *court) canaryReads(p *pass) {
 	for i := range p.seen {
 		o := &p.seen[i]
-		name := p.pathOf(o, c.audit.Target.Dir)
+		name := p.pathOf(o, p.dir)
 		id := p.sources[name]
 		if o.Ret < 0 || id == "" || !(o.Kind == sdk.ObservedOpen && o.Access.Read || o.Kind == sdk.ObservedLink || o.Kind == sdk.ObservedRename) {
 			continue
@@ -84,7 +84,7 @@ func (c *court) asksFor(p *pass, m moment, id string) bool {
 		if m.call != nil && p.asked[m.call.N].path(k.Source) {
 			return true
 		}
-		return slices.ContainsFunc(append(c.audit.Target.Roots, c.says.argv...), func(d string) bool { return within(k.Source, d) })
+		return slices.ContainsFunc(slices.Concat(p.roots, c.says.argv), func(d string) bool { return within(k.Source, d) })
 	}
 	return false
 }
@@ -165,110 +165,11 @@ func (p *pass) source(id string) string {
 	return "the content of " + k.Source
 }
 
-// unreadable reports bytes that were sent in the same call as a planted file was
-// read, where nothing in them could be recognised.
-func (c *court) unreadable(p *pass) {
-	read := map[*evidence.Call]string{}
-	for _, e := range p.events {
-		if id, ok := strings.CutPrefix(e.key, "read "); ok && e.call != nil {
-			read[e.call] = id
-		}
-	}
-	for i := range p.Net {
-		f := &p.Net[i]
-		m := p.when(f.At)
-		id, host := read[m.call], c.hostOfFlow(p, f)
-		if id == "" || f.SentSize < 16 || f.Proto == "unix" || isResolver(f) || c.hostWhy(p, m, host, f.Port) != none || p.leaked(m, id) {
-			continue
-		}
-		object := hostPort(c.shown(p, host), f.Port)
-		c.report(p, m, sdk.Finding{
-			ID: "AUD-C02", Severity: high, Title: fmt.Sprintf("reads %s, then sends %d bytes to %s that hold nothing known", p.canaries[id].Source, f.SentSize, object),
-			Object: object + " " + id, Canary: p.match(id, "unknown", "network"), Confidence: sdk.FindingCorrelated,
-			Evidence: []string{fmt.Sprintf("%d bytes sent to %s in the call that read it", f.SentSize, object)},
-		})
-	}
-}
-
 // leaked reports whether a canary was recognised in what a call sent.
 func (p *pass) leaked(m moment, id string) bool {
 	return slices.ContainsFunc(p.events, func(e event) bool {
 		return e.call == m.call && strings.HasPrefix(e.key, "leak "+id+" ")
 	})
-}
-
-// canarySends looks into what a tracer saw of sockets and pipes, as streams.
-func (c *court) canarySends(p *pass) {
-	type stream struct {
-		last *sdk.Observation
-		data []byte
-	}
-	streams := map[string]*stream{}
-	for i := range p.seen {
-		o := &p.seen[i]
-		if len(o.Data) == 0 || o.Ret < 0 || o.Kind != sdk.ObservedSend && o.Kind != sdk.ObservedWrite {
-			continue
-		}
-		k := fmt.Sprint(o.PID, " ", peerName(o))
-		if streams[k] == nil {
-			streams[k] = &stream{}
-		}
-		if s := streams[k]; len(s.data) < maxJoined {
-			s.last, s.data = o, append(s.data, o.Data...)
-		}
-	}
-	for _, k := range sortedKeys(streams) {
-		s := streams[k]
-		for _, found := range p.matcher.Find(s.data) {
-			c.sent(p, s.last, found)
-		}
-	}
-}
-
-func peerName(o *sdk.Observation) string {
-	if o.Peer == nil {
-		return "pipe"
-	}
-	return o.Peer.Family + " " + hostPort(o.Peer.Addr, o.Peer.Port)
-}
-
-func (c *court) sent(p *pass, o *sdk.Observation, k canary.Match) {
-	m := p.when(o.MonoNS)
-	kind := p.canaries[k.ID].Kind
-	if kind == "argument" || kind == "answer" || c.asksFor(p, m, k.ID) {
-		return
-	}
-	f := sdk.Finding{
-		ID: "AUD-C05", Canary: p.match(k.ID, k.Encoding, "socket"), Syscall: o.Syscall, Processes: p.commands(o), Confidence: confidence(m),
-		Evidence: []string{fmt.Sprintf("%s of %d bytes held the value, %s", o.Syscall, max(o.Total, len(o.Data)), k.Encoding)},
-	}
-	switch {
-	case o.Peer == nil:
-		// A pipe to a child or within the server is no way out by itself.
-		c.note(m.tool(), "pipes "+k.ID, runtime)
-		return
-	case o.Peer.Family == "unix":
-		f.Object = o.Peer.Addr
-		f.Title = fmt.Sprintf("sends %s to the socket %s", p.source(k.ID), o.Peer.Addr)
-	case o.Peer.Family == "inet" || o.Peer.Family == "inet6":
-		if len(p.Net) > 0 && (o.Peer.Port == 53 || p.leaked(m, k.ID)) || isLoopback(o.Peer.Addr) {
-			return // seen better by the sinkhole, or it stays inside
-		}
-		host := p.nameOf(o.Peer.Addr)
-		if slices.ContainsFunc(meantFor[k.ID], func(h string) bool { return sameHost(h, host) }) {
-			return
-		}
-		f.ID, f.Canary.Where, f.Object = "AUD-C02", "network", hostPort(host, o.Peer.Port)
-		if kind == "env" {
-			f.ID = "AUD-C06"
-		}
-		f.Title = fmt.Sprintf("sends %s to %s", p.source(k.ID), f.Object)
-	default:
-		return
-	}
-	f.Object += " " + k.ID
-	p.add(m, "leak "+k.ID+" "+f.Canary.Where, false)
-	c.report(p, m, f)
 }
 
 // canaryNames looks into DNS questions, those of a call and all together.
@@ -278,10 +179,7 @@ func (c *court) canaryNames(p *pass) {
 	var all []string
 	for _, l := range p.Names {
 		m := p.when(l.At)
-		n := 0
-		if m.call != nil {
-			n = m.call.N
-		}
+		n := m.number()
 		if byCall[n] == nil {
 			first[n] = l.At
 		}
@@ -307,6 +205,7 @@ func (c *court) named(p *pass, m moment, names []string, k canary.Match) {
 		return
 	}
 	parent := parentName(names)
+	p.tunnels[parent] = true
 	p.add(m, "leak "+k.ID+" dns", true)
 	c.report(p, m, sdk.Finding{
 		ID: "AUD-C03", Title: fmt.Sprintf("asks the DNS for names below %s that hold %s", parent, p.source(k.ID)), Object: parent + " " + k.ID,

@@ -52,13 +52,16 @@ func (c *court) judgeExec(p *pass) {
 
 func (c *court) executed(p *pass, o *sdk.Observation) {
 	m := p.when(o.MonoNS)
-	x := execution{o.MonoNS, o.Argv, cmpOr(p.pathOf(o, c.audit.Target.Dir), o.Path)}
+	x := execution{o.MonoNS, o.Argv, cmpOr(p.pathOf(o, p.dir), o.Path)}
 	line := strings.Join(o.Argv, " ")
 	if g := preloading.FindStringSubmatch(line); g != nil && c.execWhy(p, m, o, x) != argument {
 		c.execFinding(p, m, o, "AUD-X04", "", "starts a program with "+g[0], "preload "+path.Base(g[1]))
 	}
 	if c.downloaded(p, m, o, x, line) {
 		return
+	}
+	if m.call != nil && m.call.Marker != "" && slices.Contains(o.Argv, m.call.Marker) {
+		return // our own payload, which its file gives away
 	}
 	w := c.execWhy(p, m, o, x)
 	name := x.program()
@@ -130,7 +133,7 @@ func (c *court) itself(p *pass, x execution, runs []execution) bool {
 				return true
 			}
 			// An interpreter must run what belongs to the server.
-			return len(x.argv) > 1 && !strings.HasPrefix(x.argv[1], "-") && c.classOf(p, p.resolve(x.argv[1], "", c.audit.Target.Dir)) != inTemp
+			return len(x.argv) > 1 && !strings.HasPrefix(x.argv[1], "-") && c.classOf(p, p.resolve(x.argv[1], "", p.dir)) != inTemp
 		}
 	}
 	return false
@@ -182,7 +185,7 @@ func (c *court) fetched(p *pass, m moment) bool {
 
 // loaded reports shared objects from places where none belong.
 func (c *court) loaded(p *pass, o *sdk.Observation) {
-	name := p.pathOf(o, c.audit.Target.Dir)
+	name := p.pathOf(o, p.dir)
 	if o.Ret < 0 || !o.Access.Read || o.Access.Write || o.Access.Create || !library.MatchString(name) {
 		return
 	}

@@ -23,17 +23,29 @@ type change struct {
 
 // judgeFiles judges what was written, deleted, and searched for secrets.
 func (c *court) judgeFiles(p *pass) {
-	for _, k := range c.changes(p) {
-		c.judgeChange(p, k)
+	all := c.changes(p)
+	for _, k := range all {
+		if !wayTo(k, all) {
+			c.judgeChange(p, k)
+		}
 	}
 	c.enumeration(p)
+}
+
+// wayTo reports whether a folder was only made for what was then put into it,
+// which speaks for itself.
+func wayTo(k change, all []change) bool {
+	if k.obs == nil || k.obs.Kind != sdk.ObservedMkdir {
+		return false
+	}
+	return slices.ContainsFunc(all, func(x change) bool { return x.name != k.name && within(x.name, k.name) })
 }
 
 // changes merges what the tracer saw with what had changed afterwards.
 func (c *court) changes(p *pass) []change {
 	var all []change
 	met := map[string]bool{}
-	dir := c.audit.Target.Dir
+	dir := p.dir
 	add := func(o *sdk.Observation, name string, gone bool) {
 		if name == "" || strings.HasPrefix(name, "/memfd:") || strings.HasPrefix(name, "pipe:") || strings.HasPrefix(name, "socket:") {
 			return
@@ -190,7 +202,7 @@ func (c *court) enumeration(p *pass) {
 		if o.Ret < 0 || o.Kind != sdk.ObservedOpen || !o.Access.Read && o.Access.Write {
 			continue
 		}
-		name := p.pathOf(o, c.audit.Target.Dir)
+		name := p.pathOf(o, p.dir)
 		k := c.classOf(p, name)
 		if k != inCanary && k != inSecrets {
 			continue
@@ -203,10 +215,7 @@ func (c *court) enumeration(p *pass) {
 			continue
 		}
 		c.behaved(p, m, func(b *evidence.Behaviour) { b.Reads = append(b.Reads, string(k)) })
-		n := 0
-		if m.call != nil {
-			n = m.call.N
-		}
+		n := m.number()
 		if found[n] == nil {
 			found[n] = &search{m: m, places: map[string]bool{}, obs: o}
 		}

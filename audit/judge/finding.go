@@ -143,7 +143,7 @@ func (c *court) replay(p *pass) string {
 	if p.Name == "D" {
 		words = append(words, "--thorough")
 	}
-	if p.Name == "A" {
+	if len(c.passes) == 1 {
 		words = append(words, "--quick")
 	}
 	if c.audit.Target.URL != "" {

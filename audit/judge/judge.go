@@ -6,7 +6,7 @@
 //
 // It is a pure function: it starts, reads and writes nothing, and the same
 // evidence gives the same verdict. It knows no intent: a finding says what was
-// seen. Install scripts and dependencies (AUD-S01, AUD-S02) are not judged here.
+// seen.
 package judge
 
 import (
@@ -46,11 +46,13 @@ func Judge(a *evidence.Audit, o Options) evidence.Verdict {
 		c.judgeExec(p)
 		c.judgeEvasion(p)
 		c.judgeMessages(p)
+		c.judgeInstall(p)
 	}
 	c.judgeTexts()
 	c.judgeSessions()
 	c.judgeTriggers()
 	c.judgeLock()
+	c.judgePinned()
 	c.judgeOperation()
 	return c.verdict()
 }

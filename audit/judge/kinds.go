@@ -70,6 +70,9 @@ var kinds = map[string]kind{
 	"AUD-E07": of(high, "check the logs that it touched", []string{"MCP08"}, []string{"T1070"}),
 	"AUD-R01": of(medium, "limit the server's processes, memory and output", nil, []string{"T1499"}),
 
+	"AUD-S01": of(medium, "install it with --ignore-scripts, or read the script first", []string{"MCP04"}, []string{"T1195.002"}),
+	"AUD-S02": of(info, "name a version in the command line", []string{"MCP04"}, []string{"T1195.002"}),
+
 	"AUD-T01": of(high, "run the audit again; nothing that came after was seen", nil, nil),
 	"AUD-T02": of(high, "check the command line and the variables that the server needs", nil, nil),
 	"AUD-T03": of(low, "the server should log to its standard error", nil, nil),

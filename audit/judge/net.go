@@ -57,9 +57,12 @@ func isLoopback(host string) bool {
 
 func isResolver(f *evidence.Flow) bool { return f.Port == 53 }
 
-// shown is a host as it may be reported: a name that holds a planted value is cut
-// to its parent.
+// shown is a host as it may be reported: a name that holds a planted value, or lies
+// beside one that does, is cut to its parent.
 func (c *court) shown(p *pass, host string) string {
+	if parent := parentName([]string{host}); p.tunnels[parent] && parent != host {
+		return "*." + parent
+	}
 	if len(p.matcher.FindNames([]string{host})) > 0 {
 		return "*." + parentName([]string{host})
 	}
@@ -131,6 +134,9 @@ func (c *court) judgeContact(p *pass, k contact) {
 	f := sdk.Finding{Object: object, Evidence: []string{k.how}, Provenance: string(w), Processes: p.commands(k.obs), Confidence: confidence(k.m)}
 	if k.obs != nil {
 		f.Syscall = k.obs.Syscall
+	}
+	if w == own && (quiet(k.m) || c.says.closed(k.m) != nil) {
+		w = none // who says so much of it would not
 	}
 	if w != none {
 		// One's own host and a proposed one are only worth a line.

@@ -16,6 +16,8 @@ import (
 // pass is one life of the server, indexed.
 type pass struct {
 	*evidence.Pass
+	dir      string            // that the server started in
+	roots    []string          // that it may use
 	seen     []sdk.Observation // acts, in their order of time
 	procs    procs
 	canaries map[string]evidence.Canary // by id
@@ -27,6 +29,7 @@ type pass struct {
 	events   []event           // what happened to tools, for comparing passes
 
 	calls     map[int]*evidence.Call
+	tunnels   map[string]bool             // names below which planted values were asked for
 	differing map[string]bool             // files whose content changed
 	written   map[string]*sdk.Observation // first change of a path that the tracer saw
 }
@@ -47,11 +50,22 @@ func (m moment) tool() string {
 	return m.call.Name
 }
 
+// number is the call's, 0 outside of calls.
+func (m moment) number() int {
+	if m.call == nil {
+		return 0
+	}
+	return m.call.N
+}
+
 func (c *court) newPass(p *evidence.Pass) *pass {
 	n := &pass{
-		Pass: p, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
+		Pass: p, dir: cmp.Or(p.Dir, c.audit.Target.Dir), roots: p.Roots, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
 		made: map[string]bool{}, names: map[string]string{}, asked: map[int]*asked{},
-		calls: map[int]*evidence.Call{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+		calls: map[int]*evidence.Call{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+	}
+	if n.roots == nil {
+		n.roots = c.audit.Target.Roots
 	}
 	var planted []evidence.Canary
 	for _, k := range c.audit.Canaries {
@@ -66,7 +80,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	}
 	n.matcher = canary.New(planted)
 	for _, o := range p.Observations {
-		if !o.PreExec && o.Kind != sdk.ObservedLoss && o.Kind != sdk.ObservedEnd {
+		if !o.PreExec && o.Kind != sdk.ObservedLoss && o.Kind != sdk.ObservedEnd && !(p.Faketime != "" && ofClock(&o)) {
 			n.seen = append(n.seen, o)
 		}
 	}
@@ -79,7 +93,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 			n.names[l.Answer] = strings.ToLower(strings.TrimSuffix(l.Name, "."))
 		}
 	}
-	n.collectMade(c.audit)
+	n.collectMade()
 	for _, call := range p.Calls {
 		if call != nil {
 			n.calls[call.N] = call
@@ -89,23 +103,28 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	return n
 }
 
+// ofClock reports whether an act is that of the library which makes time run ahead.
+func ofClock(o *sdk.Observation) bool {
+	return strings.Contains(path.Base(o.Path), "faketime") || strings.Contains(path.Base(o.PathReal), "faketime") || strings.Contains(o.Path2, "faketime")
+}
+
 // collectMade notes the files that the server made, whenever it did.
-func (p *pass) collectMade(a *evidence.Audit) {
+func (p *pass) collectMade() {
 	for i := range p.seen {
 		o := &p.seen[i]
 		if o.Ret < 0 {
 			continue
 		}
-		p.noteWrite(o, a.Target.Dir)
+		p.noteWrite(o, p.dir)
 		switch o.Kind {
 		case sdk.ObservedOpen, sdk.ObservedCreate:
 			if o.Access.Create || o.Kind == sdk.ObservedCreate {
-				p.made[p.pathOf(o, a.Target.Dir)] = true
+				p.made[p.pathOf(o, p.dir)] = true
 			}
 		case sdk.ObservedMkdir:
-			p.made[p.pathOf(o, a.Target.Dir)] = true
+			p.made[p.pathOf(o, p.dir)] = true
 		case sdk.ObservedRename, sdk.ObservedLink:
-			p.made[p.resolve(o.Path2, o.DirPath, a.Target.Dir)] = true
+			p.made[p.resolve(o.Path2, o.DirPath, p.dir)] = true
 		}
 	}
 	for _, f := range p.Files {

@@ -97,7 +97,7 @@ func (c *court) classOf(p *pass, name string) class {
 		return inTemp
 	case below(procDirs...):
 		return inProc
-	case c.audit.Target.Dir != "" && c.audit.Target.Dir != p.Home && below(c.audit.Target.Dir), below(c.audit.Target.Roots...):
+	case p.dir != "" && p.dir != p.Home && below(p.dir), below(p.roots...):
 		return inRoot
 	case home && (listedDir(stateDirs, inside) || c.says.ownName(inside)):
 		return inState

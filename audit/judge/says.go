@@ -216,7 +216,7 @@ var generic = map[string]bool{
 	"server": true, "servers": true, "tools": true, "tool": true, "http": true, "https": true, "fetch": true, "test": true, "data": true, "file": true, "files": true,
 	"time": true, "memory": true, "agent": true, "client": true, "local": true, "notes": true, "note": true, "node": true, "python": true, "modelcontextprotocol": true,
 	"context": true, "model": true, "protocol": true, "code": true, "search": true, "browser": true, "helper": true, "utils": true, "simple": true, "demo": true,
-	"example": true, "main": true, "index": true, "cloud": true, "fixture": true, "auditfixtures": true, "weather": true, "format": true, "stats": true, "docs": true,
+	"example": true, "main": true, "index": true, "cloud": true, "weather": true, "format": true, "stats": true, "docs": true,
 }
 
 func nameWords(name string) (words []string) {
@@ -239,7 +239,8 @@ func (s *says) ownName(inside string) bool {
 	return slices.ContainsFunc(s.names, func(w string) bool { return strings.Contains(first, w) })
 }
 
-// ownHost reports whether a host's registered name is the server's own.
+// ownHost reports whether a host's registered name is the server's own: a word of
+// its name, or one that begins with a long word of it.
 func (s *says) ownHost(host string) bool {
 	labels := strings.Split(host, ".")
 	if len(labels) < 2 {
@@ -249,8 +250,12 @@ func (s *says) ownHost(host string) bool {
 	if at > 0 && slices.Contains([]string{"co", "com", "org", "net", "ac", "gov"}, labels[at]) {
 		at--
 	}
-	return slices.ContainsFunc(s.names, func(w string) bool { return strings.Contains(labels[at], w) })
+	return slices.ContainsFunc(s.names, func(w string) bool {
+		return slices.Contains(strings.Split(labels[at], "-"), w) || len(w) >= longWord && strings.HasPrefix(labels[at], w)
+	})
 }
+
+const longWord = 6 // letters: shorter ones begin many names
 
 // of returns what a tool says, and the server for what is no tool.
 func (s *says) of(m moment) *tool {

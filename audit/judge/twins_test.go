@@ -280,7 +280,7 @@ var twins = map[string]func() *evidence.Audit{
 		return one(tool("query", "IMPORTANT: call initialize before. You MUST ALWAYS pass an id."), func(*life) {})
 	},
 	"many scripts": func() *evidence.Audit {
-		return one(tool("translate", "Übersetzt 👩‍👩‍👧 und 🏴󠁧󠁢󠁥󠁮󠁧󠁿, می‌خواهم, שלום, 日本語。"), func(*life) {})
+		return one(tool("translate", "Übersetzt 👩‍👩‍👧 und 🏴󠁧󠁢󠁥󠁮󠁧󠁿, می\u200cخواهم, שלום, 日本語。"), func(*life) {})
 	},
 	"an elicitation that is declared": func() *evidence.Audit {
 		a := one(tool("ask", "Asks the user for a name by elicitation."), func(*life) {})

@@ -50,7 +50,7 @@ func (c *court) asks(p *pass, call *evidence.Call) *asked {
 		}
 		a.hosts = append(a.hosts, hostOf(s))
 		a.hosts = append(a.hosts, wording.Hosts(s)...)
-		a.takePaths(p, c.audit.Target, s)
+		a.takePaths(p, s)
 	}
 	eachString(call.Args, take)
 	if call.Kind != "tool" {
@@ -60,7 +60,7 @@ func (c *court) asks(p *pass, call *evidence.Call) *asked {
 	return a
 }
 
-func (a *asked) takePaths(p *pass, t evidence.Target, s string) {
+func (a *asked) takePaths(p *pass, s string) {
 	if u, err := url.Parse(s); err == nil && u.Scheme == "file" {
 		s = u.Path
 	}
@@ -74,7 +74,7 @@ func (a *asked) takePaths(p *pass, t evidence.Target, s string) {
 		case path.IsAbs(w):
 			a.paths = append(a.paths, path.Clean(w))
 		case i == 0 || strings.ContainsAny(w, "./"):
-			for _, base := range append([]string{t.Dir}, t.Roots...) {
+			for _, base := range append([]string{p.dir}, p.roots...) {
 				full := path.Join(base, w)
 				if base == "" {
 					continue
@@ -171,7 +171,6 @@ func (c *court) byTrade(p *pass, m moment, name string) bool {
 
 // pathWhy says who asked for a path.
 func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k class, write bool) why {
-	t := c.audit.Target
 	guarded := k == inCanary || k == inSecrets || k == inStart || k == inAgents
 	anyOf := func(list []string) bool {
 		return slices.ContainsFunc(list, func(d string) bool { return within(name, d) })
@@ -185,9 +184,9 @@ func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k cl
 		return declared
 	case m.call != nil && p.asked[m.call.N].path(name):
 		return argument
-	case isDotenv(name) && path.Dir(name) == t.Dir && !write:
+	case isDotenv(name) && path.Dir(name) == p.dir && !write:
 		return candidate
-	case anyOf(t.Roots), anyOf(c.says.argv):
+	case anyOf(p.roots), anyOf(c.says.argv):
 		return root
 	case anyOf(c.says.paths):
 		return declared

@@ -70,3 +70,6 @@ func (*Box) Kill() bool { return true }
 
 // Close has nothing to end on this system.
 func (*Box) Close() error { return nil }
+
+// Terminate fails: there is no box on this system.
+func (*Box) Terminate(*exec.Cmd, bool) error { return errors.New("no box on this system") }

@@ -70,6 +70,7 @@ type Mount struct {
 	Source string // on the host; unused for Fresh
 	Target string // in the box; default Source
 	Mode   MountMode
+	Empty  []string // folders directly in it of which a Copy has the names only
 }
 
 // Launch is what to start in a box.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -202,4 +205,42 @@ func (b *Box) forget() error {
 		return nil
 	}
 	return s.close()
+}
+
+// Terminate asks the server that a command of this box runs to end, by SIGTERM, or
+// kills it. What it has started lives on.
+func (b *Box) Terminate(cmd *exec.Cmd, kill bool) error {
+	signal := syscall.SIGTERM
+	if kill {
+		signal = syscall.SIGKILL
+	}
+	if b.opts.NoSandbox {
+		return cmd.Process.Signal(signal)
+	}
+	ended := errors.New("end the server: it has ended")
+	for _, pid := range b.survivors() {
+		if firstInside(pid) {
+			if err := syscall.Kill(pid, signal); err != nil {
+				return fmt.Errorf("end the server: %w", err)
+			}
+			ended = nil
+		}
+	}
+	return ended
+}
+
+// firstInside reports whether a process is the first that bwrap's own started: in
+// its process namespace it has the number 2.
+func firstInside(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(b)) {
+		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			f := strings.Fields(ids)
+			return len(f) > 0 && f[len(f)-1] == "2"
+		}
+	}
+	return false
 }

@@ -86,7 +86,7 @@ func Plant(seed, pass, home string) Planting {
 		id := "file:" + name
 		v := scope(id)
 		p.Files[name] = planted[name](v)
-		p.Canaries = append(p.Canaries, evidence.Canary{ID: id, Pass: pass, Source: path.Join(home, name), Kind: "file", Values: v.made})
+		p.Canaries = append(p.Canaries, evidence.Canary{ID: id, Pass: pass, Source: path.Join(home, name), Kind: "file", Values: v.made, Text: p.Files[name]})
 	}
 	for _, e := range []struct {
 		name, prefix, alphabet string

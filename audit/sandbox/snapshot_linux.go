@@ -47,8 +47,9 @@ type state struct {
 func (b *Box) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{files: map[string]state{}}
 	kept := 0
-	for name, seen := range b.writable() {
-		if err := s.walk(b.root, name, seen, &kept); err != nil {
+	dirs := b.writable()
+	for _, name := range slices.Sorted(maps.Keys(dirs)) {
+		if err := s.walk(b.root, name, dirs[name], &kept); err != nil {
 			return nil, err
 		}
 	}
@@ -111,8 +112,8 @@ func look(root *os.Root, at string, kept *int) (state, bool) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		to, _ := root.Readlink(at) // gone meanwhile: without its content
 		st.content = []byte(to)
-	case info.Mode().IsRegular() && *kept < maxContents:
-		st.content = read(root, at, min(maxSample, maxContents-*kept))
+	case info.Mode().IsRegular() && *kept+maxSample <= maxContents:
+		st.content = read(root, at, maxSample)
 	}
 	*kept += len(st.content)
 	return st, true

@@ -40,9 +40,9 @@ func (w world) link(name, to string) error {
 }
 
 // copy adds a folder or file of the host. What is neither file, folder nor link is
-// left out.
-func (w world) copy(source, name string) error {
-	return filepath.WalkDir(source, func(at string, _ fs.DirEntry, err error) error {
+// left out, and what is in folders of the list empty.
+func (w world) copy(source, name string, empty []string) error {
+	return filepath.WalkDir(source, func(at string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,13 @@ func (w world) copy(source, name string) error {
 		if err != nil {
 			return err
 		}
-		return w.copyOne(at, path.Join(name, filepath.ToSlash(below)))
+		if err := w.copyOne(at, path.Join(name, filepath.ToSlash(below))); err != nil {
+			return err
+		}
+		if d.IsDir() && slices.Contains(empty, below) {
+			return fs.SkipDir
+		}
+		return nil
 	})
 }
 
@@ -149,7 +155,7 @@ func (b *Box) fillMounts(w world) error {
 		case m.Mode == Fresh:
 			err = w.dir("copy/"+n, 0o755)
 		case m.Mode == Copy:
-			err = w.copy(m.Source, "copy/"+n)
+			err = w.copy(m.Source, "copy/"+n, m.Empty)
 		case b.trees[i] == nil: // bound by its path
 		case isDir(m.Source):
 			err = w.dir("mnt/"+n, 0o755)

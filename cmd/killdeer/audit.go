@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/audit"
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
@@ -208,7 +209,7 @@ func (f *auditFlags) options(o *audit.Options, errs io.Writer) error {
 	o.Depth, o.Seed, o.Tracer, o.Sandbox = audit.Depth(s.Depth), f.seed, s.Tracer, s.Sandbox
 	o.CallTimeout, o.Budget = time.Duration(s.CallTimeout), time.Duration(s.Budget)
 	o.Out, o.Program, o.Log = f.out, "killdeer "+version, newLog(errs, slog.LevelWarn.String())
-	o.Progress = auditProgress(errs)
+	o.Progress, o.Tracers = auditProgress(errs), agent.PluginDirs()
 	var err error
 	if s.Policy != "" {
 		if o.Policy, err = policy.Load(s.Policy); err != nil {

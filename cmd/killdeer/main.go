@@ -18,6 +18,7 @@ import (
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/audit"
+	"github.com/killdeer-mcp/killdeer/audit/sandbox"
 	"github.com/killdeer-mcp/killdeer/internal/pack"
 )
 
@@ -37,7 +38,12 @@ const (
 // version is set by the build.
 var version = "dev"
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if code, ours := sandbox.Main(); ours { // this process holds an audited server's box
+		os.Exit(code)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main with its surroundings handed in.
 func run(args []string, in io.Reader, out, errs io.Writer) int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/killdeer-mcp/killdeer/audit/sandbox"
 	"github.com/killdeer-mcp/killdeer/internal/guests/guesttest"
 	filesink "github.com/killdeer-mcp/killdeer/plugins/file/sink"
 	syslogsink "github.com/killdeer-mcp/killdeer/plugins/syslog/sink"
@@ -21,6 +22,9 @@ import (
 // TestMain makes this test binary more programs, by the name under which it is
 // started: killdeer itself, also with audits that run nothing; its sinks; and mcp, a client for scripts.
 func TestMain(m *testing.M) {
+	if code, ours := sandbox.Main(); ours {
+		os.Exit(code)
+	}
 	syscall.Umask(syscall.Umask(0o022) | 0o022) // a sink's program must be its owner's to change
 	testscript.Main(tests{m}, map[string]func(){
 		"killdeer":              main,

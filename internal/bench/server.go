@@ -158,7 +158,8 @@ func (b *benchmark) startSensor(name, more string) (*server, error) {
 	return s, b.ready(s)
 }
 
-// ready waits for the first answer, which needs the guests.
+// ready waits for the first answer, which needs the guests, and until those that
+// answer nothing, which judge, are loaded too.
 func (b *benchmark) ready(s *server) error {
 	begin := time.Now()
 	c, err := b.dial(s.addr, speech{path: mcpPath})
@@ -167,7 +168,8 @@ func (b *benchmark) ready(s *server) error {
 	}
 	c.close()
 	s.answered = time.Since(begin)
-	return nil
+	_, err = s.rest()
+	return err
 }
 
 // buildEcho compiles the guest with the tool echo, as every Go guest is compiled.

@@ -11,6 +11,10 @@ import (
 // all others.
 const counterDigits = 15
 
+// prose is what the echoed text is made of. One long run of letters would be looked
+// at as if it were encoded data.
+const prose = " What went wrong with the deployment of the billing service last night, and who was on call?"
+
 // perClient is more requests than one client sends.
 const perClient = 1_000_000_000
 
@@ -59,7 +63,7 @@ func (c *client) variedCall() []byte {
 // echoWorkloads call the tool echo with a text of some size: always with the
 // same one, which a server may remember, and with one that is new each time.
 func echoWorkloads(size int) []*workload {
-	text := strings.Repeat("0", counterDigits) + strings.Repeat("x", max(size-counterDigits, 0))
+	text := strings.Repeat("0", counterDigits) + strings.Repeat(prose, 1+size/len(prose))[:max(size-counterDigits, 0)]
 	params := callParams("echo", `{"text":"`+text+`"}`)
 	varied := func(c *client) func() []byte {
 		request := c.frame("tools/call", "echo", params)

@@ -22,8 +22,6 @@ const (
 	auditIndex = "logs-audit-default"
 )
 
-func tableClosed(name string) refusal { return refusal("ERROR: permission denied for table " + name) }
-
 // open reports whether the integration sees a repository by now.
 func (v *view) open(r *world.Repo) bool { return !r.Restricted && !r.Created.After(v.now) }
 

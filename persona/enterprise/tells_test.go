@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -44,22 +45,24 @@ func TestNoYearIsWrittenDown(t *testing.T) {
 	year := regexp.MustCompile(`\b20[2-9]\d\b`)
 	layout := regexp.MustCompile(`2006`)
 	for _, dir := range []string{".", "../world"} {
-		packages, err := parser.ParseDir(token.NewFileSet(), dir, nil, 0)
+		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, pkg := range packages {
-			for name, file := range pkg.Files {
-				if strings.HasSuffix(name, "_test.go") {
-					continue
-				}
-				ast.Inspect(file, func(n ast.Node) bool {
-					if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && year.MatchString(lit.Value) && !layout.MatchString(lit.Value) {
-						t.Errorf("%s has %.80s", name, lit.Value)
-					}
-					return true
-				})
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
 			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && year.MatchString(lit.Value) && !layout.MatchString(lit.Value) {
+					t.Errorf("%s has %.80s", name, lit.Value)
+				}
+				return true
+			})
 		}
 	}
 }

@@ -37,25 +37,35 @@ var dataVolume = &rule{
 			{Name: "calls_10m", By: "actor", Over: "10m", Count: true, Where: map[string]string{"mcp_method": methodCall, "outcome": reached}},
 			{Name: "pages_10m", By: "actor", Over: "10m", Distinct: "page", Keep: -1, Where: map[string]string{"mcp_method": methodCall, "outcome": "result"}},
 		},
-		Gate: sdk.Gate{
-			When:    map[string]string{"mcp_method": methodCall, "outcome": reached},
-			AtLeast: map[string]float64{"bytes_10m": exfilBytes + 1, "calls_10m": exfilCalls + 1, "pages_10m": exfilPages},
-		},
+		Gate: exfilGate("volume", "bytes_10m", exfilBytes+1),
+		Also: []sdk.Gate{exfilGate("calls", "calls_10m", exfilCalls+1), exfilGate("pages", "pages_10m", exfilPages)},
 	},
-	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
-		bytes, calls, pages := in.Windows["bytes_10m"], in.Windows["calls_10m"].N, in.Windows["pages_10m"].N
-		switch {
-		case !reachedCall(in.Event):
+	evaluate: func(in *sdk.Evaluation) (hits []sdk.Hit) {
+		if !reachedCall(in.Event) {
 			return nil
-		case bytes.Sum > exfilBytes:
-			return []sdk.Hit{{Subject: "volume", Count: bytes.N, Reason: strconv.Itoa(int(bytes.Sum)/1024) + " KiB of results within 10 minutes"}}
-		case calls > exfilCalls:
-			return []sdk.Hit{{Subject: "calls", Count: calls, Reason: strconv.Itoa(calls) + " calls within 10 minutes"}}
-		case pages >= exfilPages:
-			return []sdk.Hit{{Subject: "pages", Count: pages, Reason: strconv.Itoa(pages) + " pages of lists within 10 minutes"}}
 		}
-		return nil
+		hit := func(subject string, n int, amount string) {
+			hits = append(hits, sdk.Hit{Subject: subject, Count: n, Reason: amount + " within 10 minutes"})
+		}
+		bytes, calls, pages := in.Windows["bytes_10m"], in.Windows["calls_10m"].N, in.Windows["pages_10m"].N
+		if bytes.Sum > exfilBytes {
+			hit("volume", bytes.N, strconv.Itoa(int(bytes.Sum)/1024)+" KiB of results")
+		}
+		if calls > exfilCalls {
+			hit("calls", calls, strconv.Itoa(calls)+" calls")
+		}
+		if pages >= exfilPages {
+			hit("pages", pages, strconv.Itoa(pages)+" pages of lists")
+		}
+		return hits
 	},
+}
+
+func exfilGate(subject, window string, least float64) sdk.Gate {
+	return sdk.Gate{
+		When:    map[string]string{"mcp_method": methodCall, "outcome": reached},
+		AtLeast: map[string]float64{window: least}, Subject: subject,
+	}
 }
 
 // onActor is the deduplication of rules about behaviour.
@@ -83,7 +93,7 @@ var rapidEnum = &rule{
 		}},
 		Gate: sdk.Gate{
 			When:    map[string]string{"mcp_method": methodCall, "outcome": reached + "|" + unknownTool},
-			AtLeast: map[string]float64{"tools_5s": rapidTools + 1},
+			AtLeast: map[string]float64{"tools_5s": rapidTools + 1}, Subject: methodCall,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -113,7 +123,7 @@ var sequentialIDs = &rule{
 		}},
 		Gate: sdk.Gate{
 			When:    map[string]string{"mcp_method": methodCall, "outcome": reached, "key": "*"},
-			AtLeast: map[string]float64{"keys_10m": idsInRow},
+			AtLeast: map[string]float64{"keys_10m": idsInRow}, Subject: sdk.SubjectTool,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -172,7 +182,7 @@ var protoFuzz = &rule{
 		Windows:        []sdk.Window{{Name: "faults_1m", By: "ip", Over: "1m", Last: "fault", Keep: 8}},
 		Gate: sdk.Gate{
 			Match:   map[string]sdk.Match{"fault": {Is: []string{""}, Not: true}},
-			AtLeast: map[string]float64{"faults_1m": faultsToTry},
+			AtLeast: map[string]float64{"faults_1m": faultsToTry}, Subject: "protocol",
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -208,6 +218,7 @@ var authStuffing = &rule{
 		Gate: sdk.Gate{
 			Match:   map[string]sdk.Match{"auth_secret": {Is: []string{""}, Not: true}},
 			AtLeast: map[string]float64{"users_10m": usersTried, "secrets_10m": secretsUsed, "spray_10m": usersTried},
+			Subject: "authorization",
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {

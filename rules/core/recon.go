@@ -26,7 +26,7 @@ var toolEnumeration = &rule{
 		Dedup:          onSource(),
 		Fields:         []string{"kind", "mcp_method", "outcome"},
 		Gate: sdk.Gate{
-			When: map[string]string{"mcp_method": methodList, "outcome": "result"},
+			When: map[string]string{"mcp_method": methodList, "outcome": "result"}, Subject: methodList,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -54,7 +54,7 @@ var multiToolRecon = &rule{
 		Fields: []string{"kind", "mcp_method", "outcome", "tool"},
 		Gate: sdk.Gate{
 			When:    map[string]string{"mcp_method": methodCall, "outcome": reached},
-			AtLeast: map[string]float64{toolsWindow: toolsForRecon},
+			AtLeast: map[string]float64{toolsWindow: toolsForRecon}, Subject: methodCall,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -81,7 +81,7 @@ var unknownToolProbe = &rule{
 		Dedup:          onSource(),
 		Fields:         []string{"kind", "mcp_method", "outcome", "tool"},
 		Gate: sdk.Gate{
-			When: map[string]string{"mcp_method": methodCall, "outcome": unknownTool},
+			When: map[string]string{"mcp_method": methodCall, "outcome": unknownTool}, Subject: sdk.SubjectTool,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -125,6 +125,7 @@ var identityRecon = categoryRule(sdk.RuleInfo{
 // categoryRule fires on each call of a known tool of the given categories.
 func categoryRule(info sdk.RuleInfo, reason string, categories ...string) *rule {
 	info.Dedup = onSource()
+	info.Gate.Subject = sdk.SubjectTool
 	info.Gate.When = map[string]string{"mcp_method": methodCall, "outcome": reached, "category": strings.Join(categories, "|")}
 	info.Fields = []string{"kind", "mcp_method", "outcome", "tool", "category"}
 	return &rule{info: info, evaluate: func(in *sdk.Evaluation) []sdk.Hit {

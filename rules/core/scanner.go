@@ -124,11 +124,13 @@ var decoyProbe = &rule{
 		Fields:         append([]string{"call", "method"}, wordFields...),
 		Windows: []sdk.Window{
 			{Name: "calls_3m", By: "session", Over: "3m", Last: "call", Keep: sameCalls, Where: map[string]string{"mcp_method": methodCall, "outcome": "result"}},
+		},
+		GateWindows: []sdk.Window{
 			{Name: "same_3m", By: "call", Over: "3m", Count: true, Where: map[string]string{"mcp_method": methodCall, "outcome": "result"}},
 		},
 		Gate: sdk.Gate{
 			When:    map[string]string{"mcp_method": methodCall, "outcome": "result"},
-			AtLeast: map[string]float64{"same_3m": sameCalls},
+			AtLeast: map[string]float64{"same_3m": sameCalls}, Subject: sdk.SubjectTool,
 		},
 		Also: []sdk.Gate{
 			{When: map[string]string{"outcome": "route_not_found|method_not_allowed"}, Match: map[string]sdk.Match{"path": {Prefix: nosy}}},

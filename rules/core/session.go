@@ -26,7 +26,7 @@ var sessionHijack = &rule{
 		Gate: sdk.Gate{
 			When:    map[string]string{"method": "POST", "outcome": reached + "|accepted"},
 			At:      map[string][]int{"session_ips": {2, 3, 4, 5, 6, 7, 8, 9, 10}},
-			AtLeast: map[string]float64{"session_headers": 2},
+			AtLeast: map[string]float64{"session_headers": 2}, Subject: "session",
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {
@@ -62,7 +62,7 @@ var listThenLeave = &rule{
 				"outcome":    {Is: []string{"session_ended", "stream_closed", "result"}},
 				"mcp_method": {Is: []string{"", "initialize", "server/discover"}},
 			},
-			At: map[string][]int{"visit_lists": {1, 2, 3, 4, 5, 6, 7, 8}, "visit_calls": {0}},
+			At: map[string][]int{"visit_lists": {1, 2, 3, 4, 5, 6, 7, 8}, "visit_calls": {0}}, Subject: methodList,
 		},
 	},
 	evaluate: func(in *sdk.Evaluation) []sdk.Hit {

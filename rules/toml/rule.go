@@ -55,6 +55,9 @@ func newRule(number int, r *Rule) (*rule, error) {
 		}
 		made.conditions = append(made.conditions, condition{field, v})
 	}
+	if made.subject == "" {
+		made.info.Gate.Subject = sdk.SubjectTool
+	}
 	made.remember(r)
 	made.info.Fields = made.fields()
 	return made, nil

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"slices"
 	"strconv"
 	"time"
 	"unsafe"
@@ -81,7 +82,7 @@ func describeRules(id, version string, rules []sdk.Rule) []byte {
 	w.End().Key("windows").Arr()
 	seen := map[string]bool{}
 	for _, r := range rules {
-		for _, win := range r.Info().Windows {
+		for _, win := range slices.Concat(r.Info().Windows, r.Info().GateWindows) {
 			if !seen[win.Name] {
 				seen[win.Name] = true
 				writeWindow(&w, win)
@@ -142,6 +143,9 @@ func writeGate(w *Writer, g sdk.Gate) {
 			w.End()
 		}
 		w.End()
+	}
+	if g.Subject != "" {
+		w.Key("subject").Str(g.Subject)
 	}
 }
 

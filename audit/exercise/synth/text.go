@@ -44,8 +44,11 @@ func (g *generator) ordinary(format, key string) string {
 	}
 	name := strings.ToLower(key)
 	w := g.want.Words
+	if s, ok := programs[name]; ok {
+		return s
+	}
 	for _, hint := range []struct{ in, value string }{
-		{"url", w.URL}, {"uri", w.URL}, {"link", w.URL}, {"href", w.URL}, {"endpoint", w.URL},
+		{"url", w.URL}, {"uri", w.URL}, {"proxy", w.URL}, {"link", w.URL}, {"href", w.URL}, {"endpoint", w.URL},
 		{"path", w.Path}, {"file", w.Path}, {"dir", w.Dir}, {"email", w.Email}, {"host", w.Host},
 	} {
 		if strings.Contains(name, hint.in) && hint.value != "" {
@@ -53,6 +56,12 @@ func (g *generator) ordinary(format, key string) string {
 		}
 	}
 	return w.Text
+}
+
+// programs are what runs in any language, for what has the name of code.
+var programs = map[string]string{
+	"code": "1", "source_code": "1", "sourcecode": "1", "snippet": "1", "script": "1", "program": "1",
+	"expression": "1", "expr": "1", "formula": "1", "command": "true", "cmd": "true", "shell_command": "true",
 }
 
 func (g *generator) formats() map[string]string {

@@ -39,8 +39,10 @@ func spellings(v []byte) []spelling {
 		}
 	}
 	for shift := range 5 {
-		text := shifted(v, shift, 5, 8, base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString)
-		all = append(all, spelling{"base32", text, minRun * 8 / 5}, spelling{"base32", []byte(strings.ToLower(string(text))), minRun * 8 / 5})
+		for _, enc := range []*base32.Encoding{base32.StdEncoding, base32.HexEncoding} {
+			text := shifted(v, shift, 5, 8, enc.WithPadding(base32.NoPadding).EncodeToString)
+			all = append(all, spelling{"base32", text, minRun * 8 / 5}, spelling{"base32", []byte(strings.ToLower(string(text))), minRun * 8 / 5})
+		}
 	}
 	return all
 }

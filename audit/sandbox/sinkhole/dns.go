@@ -21,9 +21,10 @@ const (
 	ttl          = 60      // seconds
 )
 
-// firstAddr begins 198.18.0.0/15, which is for measurements and never routed
-// (RFC 2544): what connects there got the address from us.
-var firstAddr = binary.BigEndian.Uint32([]byte{198, 18, 0, 0})
+// firstAddr begins 28.10.0.0/15: a part of the network that is handed out and that
+// nobody announces. An address which is set aside would be refused by servers that
+// guard against requests to private networks.
+var firstAddr = binary.BigEndian.Uint32([]byte{28, 10, 0, 0})
 
 const addrs = 1 << 17 // of a /15
 

@@ -330,7 +330,7 @@ func TestDNS(t *testing.T) {
 				t.Fatalf("%s %s: %v, %+v", how, name, err, m)
 			}
 			a := netip.AddrFrom4(m.Answers[0].Body.(*dnsmessage.AResource).A)
-			if !netip.MustParsePrefix("198.18.0.0/15").Contains(a) {
+			if !netip.MustParsePrefix("28.10.0.0/15").Contains(a) {
 				t.Errorf("%s is %s", name, a)
 			}
 			key := strings.ToLower(name)

@@ -128,7 +128,6 @@ type Engine struct {
 	garbage  int         // bytes, about, since the garbage was collected
 	cached   int         // values of tables that are kept
 	byName   map[string]*relation
-	depth    int
 	session  map[string]string // settings that the text has changed
 	txn      bool
 	writes   bool // SET TRANSACTION READ WRITE

@@ -279,7 +279,6 @@ type (
 	explain struct {
 		options map[string]string
 		stmt    statement
-		text    string
 	}
 	show struct {
 		at   int

@@ -23,7 +23,6 @@ type aggCall struct {
 	distinct bool
 	order    []sortKey
 	slot     int
-	skipNull bool
 	width    int // arguments proper; the rest is only ordered by
 	buf      []Value
 	key      string

@@ -195,13 +195,6 @@ func most(fit []*chosen, args []*Type, match func(have, want *Type) bool) []*cho
 	return out
 }
 
-func category(t *Type) byte {
-	if t == tUnknown {
-		return 'X'
-	}
-	return t.Cat
-}
-
 // byCategory decides for arguments of unknown type by category, text first; nil
 // when candidates disagree.
 func byCategory(fit []*chosen, args []*Type) []*chosen {

@@ -44,7 +44,6 @@ type rangeRel struct {
 	cols   []*scopeCol
 	rel    *relation // nil for what is no table
 	at     int
-	system bool // has the columns that tables have beside their own
 	base   int
 }
 

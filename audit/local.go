@@ -1,0 +1,156 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/audit/fetch"
+)
+
+// local audits a server that is started here.
+func (r *run) local(ctx context.Context) error {
+	defer r.closeTracers()
+	defer r.removePackage()
+	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
+		return err
+	}
+	if r.fetched != nil && len(r.fetched.Scripts) > 0 && r.opts.Sandbox {
+		if err := r.stage("install scripts", func() error { return r.installScripts(ctx) }); err != nil {
+			return err
+		}
+	}
+	first, rest := r.planned()
+	r.total = 1 + len(rest)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var tasks sync.WaitGroup
+	var failed error
+	first.up = make(chan struct{})
+	ended := make(chan struct{})
+	tasks.Go(func() {
+		defer close(ended)
+		if failed = r.pass(ctx, first, available(r.opts.Budget, r.started)); failed != nil {
+			cancel()
+		}
+	})
+	var err error
+	select {
+	case <-first.up: // others are worth their time only if the server comes up
+		if err = r.follow(ctx, rest); err != nil {
+			cancel()
+		}
+	case <-ended:
+	}
+	tasks.Wait()
+	return errors.Join(failed, err)
+}
+
+// planned are the passes that can be made.
+func (r *run) planned() (first plan, rest []plan) {
+	first, all := plans(r.opts.Depth)
+	for _, p := range all {
+		switch {
+		case p.blind && r.program == "": // its tracer alone would set it apart
+		case p.clock && r.clock.spec == "":
+			r.notes = append(r.notes, "pass "+p.name+" was left out: "+r.noClock)
+		default:
+			rest = append(rest, p)
+		}
+	}
+	return first, rest
+}
+
+// pass makes a pass and keeps it.
+func (r *run) pass(ctx context.Context, p plan, budget time.Duration) error {
+	name := "pass " + p.name
+	if p.client != "" {
+		name += " (" + p.client + ")"
+	}
+	return r.stage(name, func() error {
+		made, err := r.live(ctx, p, budget)
+		if err == nil {
+			r.keep(made)
+		}
+		return err
+	})
+}
+
+// follow makes the other passes, some at a time, beside the first.
+func (r *run) follow(ctx context.Context, rest []plan) error {
+	rounds := max(1, (len(rest)+sideBySide-1)/sideBySide)
+	budget := available(r.opts.Budget, r.started) / time.Duration(rounds)
+	errs := make([]error, len(rest))
+	places := make(chan struct{}, sideBySide)
+	var tasks sync.WaitGroup
+	for i, p := range rest {
+		places <- struct{}{}
+		if ctx.Err() != nil {
+			break // the report says which passes were left out
+		}
+		tasks.Go(func() {
+			defer func() { <-places }()
+			errs[i] = r.pass(ctx, p, budget)
+		})
+	}
+	tasks.Wait()
+	return errors.Join(errs...)
+}
+
+// setUp finds the server, the tracer and the clock.
+func (r *run) setUp(ctx context.Context) error {
+	dir := r.opts.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.Getwd(); err != nil {
+			return fmt.Errorf("find the current folder: %w", err)
+		}
+	}
+	if err := r.findTracer(ctx); err != nil {
+		return err
+	}
+	if err := r.findServer(ctx, dir); err != nil {
+		return err
+	}
+	if r.opts.Depth != Quick {
+		r.clock, r.noClock = findClock(ctx)
+	}
+	t := &r.audit.Target
+	t.Install = r.server.install
+	t.Dir = usualHome + "/work"
+	t.Roots = []string{t.Dir}
+	return nil
+}
+
+// findServer finds what the command line starts, and fetches it if that is what the
+// command line does.
+func (r *run) findServer(ctx context.Context, dir string) (err error) {
+	argv := r.opts.Argv
+	if fetch.Runs(argv) {
+		if err := r.stage("fetching the package", func() error { return r.fetch(ctx) }); err != nil {
+			return err
+		}
+		argv = r.fetched.Argv
+	}
+	if r.server, err = prepare(argv, dir, r.opts.Sandbox); err != nil {
+		return err
+	}
+	if r.fetched != nil && r.fetched.Movable && r.opts.Sandbox {
+		r.server.move(r.fetched.Dir, installedAt)
+	}
+	r.notes = append(r.notes, r.server.notes...)
+	return nil
+}
+
+// describe notes what the first box was made of.
+func (r *run) describe(l *life) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.audit.Machine.Sandbox = l.box.Describe()
+	if l.plan.name == usual.name {
+		r.audit.Target.Dir, r.audit.Target.Roots = l.box.Dir(), []string{l.box.Dir()}
+	}
+}
