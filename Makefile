@@ -87,6 +87,12 @@ bench: build ## measure the built sensor beside bare net/http and go-sdk, and un
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 	$(MAKE) bench-sinks
 
+.PHONY: reliability
+reliability: build ## do to the sensor what machines, disks and attackers do to it (RELIABILITYFLAGS=-long takes days)
+	$(GO) build -o dist/reliability ./internal/reliability
+	chmod go-w dist/reliability
+	dist/reliability $(RELIABILITYFLAGS)
+
 .PHONY: bench-sinks
 bench-sinks: needs ## measure the delivery from a journal to sinks
 	$(GO_BUILD) -o dist/killdeer-sink-null ./internal/bench/null

@@ -89,7 +89,7 @@ type Writer struct {
 	queue   queue
 	lost    uint64
 	shed    map[string]uint64 // lost, by reason
-	failing bool // the last append failed
+	failing bool              // the last append failed
 	closing bool
 	flushes []flush
 

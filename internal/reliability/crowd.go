@@ -127,9 +127,9 @@ func (s *suite) soak() (string, error) {
 	cache := s.dir + "/cache"
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{url: k.url(), clients: 16, rate: 1000}
-	done := make(chan struct{})
+	done, began := make(chan struct{}), time.Now()
 	go func() { l.run(ctx); close(done) }()
-	length, reloads := choose(s, 20*time.Second, soakTime()), choose(s, 40, 1000)
+	length, reloads := choose(s, 12*time.Second, soakTime()), choose(s, 24, 1000)
 	time.Sleep(length / 5) // until memory has found its level
 	memory, files, disk, refused := resident(k.pid()), descriptors(k.pid()), 0.0, 0
 	for i := range reloads {
@@ -152,6 +152,7 @@ func (s *suite) soak() (string, error) {
 	grown, left := resident(k.pid())-memory, descriptors(k.pid())-files
 	cancel()
 	<-done
+	length = time.Since(began).Round(time.Second)
 	if err := k.stop(); err != nil {
 		return "", err
 	}

@@ -43,7 +43,7 @@ func main() {
 		serveSink()
 		return
 	}
-	if err := run(os.Args[1:]); err != nil {
+	if err := errors.Join(alone(), run(os.Args[1:])); err != nil {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
 		os.Exit(1)
 	}
