@@ -141,6 +141,7 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	if err := s.startDashboard(); err != nil {
 		return nil, err
 	}
+	s.tasks.Go(func() { s.paceCollector(run) })
 	s.sinks.run(run, s.cfg, s)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil

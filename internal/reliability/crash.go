@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -71,13 +72,18 @@ func (s *suite) kills() (string, error) {
 			return "", err
 		}
 	}
-	acked, rounds, slowest := map[uint64]bool{}, choose(s, 6, 100), time.Duration(0)
+	// The first start compiles the guests, if no test before did.
+	if err := errors.Join(k.start(), k.stop()); err != nil {
+		return "", err
+	}
+	acked, rounds := map[uint64]bool{}, choose(s, 6, 100)
+	var starts []time.Duration
 	l := &load{clients: 16, rate: 2000}
 	for range rounds {
 		if err := k.start(); err != nil {
 			return "", err
 		}
-		slowest = max(slowest, k.took)
+		starts = append(starts, k.took)
 		l.url = k.url()
 		disturbed(k, l, acked, k.kill)
 	}
@@ -90,9 +96,10 @@ func (s *suite) kills() (string, error) {
 		return "", err
 	}
 	_, check := k.tool("journal", "check")
-	return fmt.Sprintf("%d kills, %d acknowledged, %d lost, %d gaps, %d holes, slowest start %v with %d events", rounds, n, w.lost, w.gaps, w.holes, slowest.Round(time.Millisecond), w.events),
+	return fmt.Sprintf("%d kills, %d acknowledged, %d lost, %d gaps, %d holes, ready after %v, at most %v, with %d events", rounds, n, w.lost, w.gaps, w.holes,
+			percentile(starts, 0.5).Round(time.Millisecond), percentile(starts, 1).Round(time.Millisecond), w.events),
 		errors.Join(check, want(w.lost == 0 && w.gaps == 0 && w.holes == 0, "events are missing"), want(n > 0, "nothing was acknowledged"),
-			want(slowest < choose(s, 5*time.Second, 2*time.Second) || !s.long, "a start took %v", slowest))
+			want(percentile(starts, 0.5) < 2*time.Second, "slow starts"))
 }
 
 // Ext4's ioctl that ends a mounted file system as a power cut would: nothing that is
@@ -121,7 +128,12 @@ func (s *suite) powerCuts() (_ string, err error) {
 		}
 		l.url = k.url()
 		var cut error
-		disturbed(k, l, acked, func() { cut = d.cut(); k.kill() })
+		disturbed(k, l, acked, func() {
+			// Without power nothing is answered either: a sensor whose disk fails answers
+			// on, and counts what it cannot record.
+			cut = errors.Join(k.cmd.Process.Signal(syscall.SIGSTOP), d.cut())
+			k.kill()
+		})
 		if err := errors.Join(cut, d.unmount(), d.mount()); err != nil {
 			return "", err
 		}
