@@ -74,6 +74,11 @@ clients: ## install the real MCP clients that tests drive (npm, python3)
 	cd internal/clients && python3 -m venv .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 
+.PHONY: servers
+servers: ## install the real MCP servers in which audits must find nothing (npm)
+	@command -v npm >/dev/null || { echo "make servers: npm is needed" >&2; exit 1; }
+	cd internal/auditservers && npm ci
+
 .PHONY: receivers
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install

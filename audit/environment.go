@@ -1,16 +1,17 @@
 package audit
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"path"
 	"slices"
 	"strings"
 
-	"crypto/hkdf"
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/audit/lock"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // plantedEnv are variables that every box plants by itself.
@@ -75,6 +76,22 @@ func (r *run) pick() (string, *evidence.LockedServer) {
 	return lock.Pick(r.opts.Lock, r.opts.Server, now)
 }
 
+// same reports whether an entry of the lock is this server, under another name.
+func (r *run) same(name string, s *evidence.LockedServer) bool {
+	if slices.Contains(r.opts.Others, name) {
+		return false
+	}
+	return slices.Equal(s.Argv, r.opts.Argv) || slices.ContainsFunc(r.audit.Passes, func(p *evidence.Pass) bool {
+		return len(p.Server) > 0 && infoName(p.Server) == infoName(s.Server)
+	})
+}
+
+func infoName(raw sdk.RawJSON) string {
+	var info struct{ Name string }
+	_ = json.Unmarshal(raw, &info) // what cannot be read has no name
+	return info.Name
+}
+
 // others are the tools that the lock knows of the client's other servers.
 func (r *run) others() map[string][]string {
 	all := map[string][]string{}
@@ -86,7 +103,7 @@ func (r *run) others() map[string][]string {
 	}
 	own, _ := r.pick()
 	for name, s := range r.opts.Lock.Servers {
-		if name == own {
+		if name == own || r.same(name, s) {
 			continue
 		}
 		for tool := range s.Tools {

@@ -25,7 +25,7 @@ const fixtureBudget = 90 * time.Second
 // own from which no packet may get out.
 func TestFixtures(t *testing.T) {
 	need(t, "strace", "bwrap")
-	if !behindWall(t, 6) {
+	if !behindWall(t, 5) {
 		return
 	}
 	sent := outside(t)

@@ -40,6 +40,9 @@ func (r *run) fetch(ctx context.Context) error {
 	r.fetched = p
 	t := &r.audit.Target
 	t.Package, t.Integrity, t.Unpinned = p.Name, p.Integrity, !p.Pinned
+	if r.opts.Server == "" {
+		t.Name = p.Name
+	}
 	if p.Version != "" {
 		t.Package += "@" + p.Version
 	}

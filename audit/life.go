@@ -210,6 +210,7 @@ func (l *life) options() exercise.Options {
 		Roots: []string{l.box.Dir()}, Canaries: l.canaries, MarkerDir: "/tmp",
 	}
 	if o.Quick {
+		o.InitTimeout = quickInit
 		o.CallTimeout = min(cmp.Or(o.CallTimeout, quickCall), quickCall)
 	}
 	return o
@@ -220,11 +221,17 @@ func (l *life) span(p evidence.Phase, from int64) {
 	l.pass.Spans = append(l.pass.Spans, evidence.Span{Phase: p, From: from, To: exercise.Monotonic()})
 }
 
+// leftBehind is how long what outlives the server is looked at.
+const leftBehind = 2 * time.Second
+
 // linger lets what the server left behind show itself.
 func (l *life) linger(ctx context.Context) {
 	wait := time.Second
 	if l.plan.quick {
 		wait = 200 * time.Millisecond
+	}
+	if len(l.box.Survivors()) > 0 {
+		wait = leftBehind
 	}
 	select {
 	case <-time.After(wait):

@@ -18,6 +18,9 @@ func (r *run) local(ctx context.Context) error {
 	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
 	}
+	if err := r.findServer(ctx); err != nil {
+		return err
+	}
 	if r.fetched != nil && len(r.fetched.Scripts) > 0 && r.opts.Sandbox {
 		if err := r.stage("install scripts", func() error { return r.installScripts(ctx) }); err != nil {
 			return err
@@ -100,35 +103,26 @@ func (r *run) follow(ctx context.Context, rest []plan) error {
 	return errors.Join(errs...)
 }
 
-// setUp finds the server, the tracer and the clock.
+// setUp finds the tracer and the clock.
 func (r *run) setUp(ctx context.Context) error {
-	dir := r.opts.Dir
-	if dir == "" {
-		var err error
-		if dir, err = os.Getwd(); err != nil {
-			return fmt.Errorf("find the current folder: %w", err)
-		}
-	}
 	if err := r.findTracer(ctx); err != nil {
-		return err
-	}
-	if err := r.findServer(ctx, dir); err != nil {
 		return err
 	}
 	if r.opts.Depth != Quick {
 		r.clock, r.noClock = findClock(ctx)
 	}
-	t := &r.audit.Target
-	t.Install = r.server.install
-	t.Dir = usualHome + "/work"
-	t.Roots = []string{t.Dir}
 	return nil
 }
 
 // findServer finds what the command line starts, and fetches it if that is what the
 // command line does.
-func (r *run) findServer(ctx context.Context, dir string) (err error) {
-	argv := r.opts.Argv
+func (r *run) findServer(ctx context.Context) (err error) {
+	argv, dir := r.opts.Argv, r.opts.Dir
+	if dir == "" {
+		if dir, err = os.Getwd(); err != nil {
+			return fmt.Errorf("find the current folder: %w", err)
+		}
+	}
 	if fetch.Runs(argv) {
 		if err := r.stage("fetching the package", func() error { return r.fetch(ctx) }); err != nil {
 			return err
@@ -142,6 +136,7 @@ func (r *run) findServer(ctx context.Context, dir string) (err error) {
 		r.server.move(r.fetched.Dir, installedAt)
 	}
 	r.notes = append(r.notes, r.server.notes...)
+	r.audit.Target.Install = r.server.install
 	return nil
 }
 

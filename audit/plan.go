@@ -70,6 +70,7 @@ const (
 	sideBySide  = 3                // passes beside the first
 	keptBack    = 10 * time.Second // of the budget, to end and judge; a quarter at most
 	quickCall   = 4 * time.Second  // most that a quick pass waits for a call
+	quickInit   = 20 * time.Second // that a quick pass waits for the first reply
 	boxOverhead = 20 * time.Second // of a box, beyond the pass in it
 )
 

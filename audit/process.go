@@ -114,7 +114,7 @@ const (
 func (p *process) end(ctx context.Context, b *sandbox.Box, quick bool) string {
 	patience := politely
 	if quick {
-		patience = politely / 2
+		patience = politely / 4
 	}
 	if p.within(ctx, patience) {
 		return p.exit()

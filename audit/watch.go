@@ -141,6 +141,12 @@ func (w *watch) finish(survivors bool, kill func() bool) account {
 	}
 	var a account
 	if !survivors {
+		// What is left of the box goes by itself. Killed at once, the tracer would be
+		// too, before it has told the end.
+		select {
+		case <-w.ended:
+		case <-time.After(endGrace):
+		}
 		kill()
 		select {
 		case <-w.ended:

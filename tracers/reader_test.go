@@ -27,7 +27,9 @@ func batch(t *testing.T, all ...sdk.Observation) *pluginpb.ObservationBatch {
 
 // A tracer is held to its word.
 func TestReader(t *testing.T) {
-	at := func(seq uint64) sdk.Observation { return sdk.Observation{Session: "s", Seq: seq, Kind: sdk.ObservedOpen} }
+	at := func(seq uint64) sdk.Observation {
+		return sdk.Observation{Session: "s", Seq: seq, Kind: sdk.ObservedOpen}
+	}
 	end := sdk.Observation{Session: "s", Seq: 1, Kind: sdk.ObservedEnd}
 	for _, tt := range []struct {
 		name  string

@@ -173,6 +173,7 @@ type Request struct {
 // planted socket.
 type Flow struct {
 	At       int64  `json:"at"`
+	Last     int64  `json:"last,omitempty"` // when the server sent something for the last time
 	Proto    string `json:"proto"`          // tcp, udp or unix
 	Addr     string `json:"addr"`           // that was meant; of unix the path; empty if it is not known
 	Port     int    `json:"port"`           // 0 if it is not known, which happens with udp

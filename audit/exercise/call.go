@@ -26,8 +26,9 @@ const (
 )
 
 const (
-	maxRounds = 8 // of input that a server wants before it answers
-	maxSilent = 2 // calls in a row without a reply, until it is asked whether it lives
+	maxRounds = 8               // of input that a server wants before it answers
+	slowTool  = 2 * time.Second // for all its calls, at least, until a tool is called slow
+	maxSilent = 2               // calls in a row without a reply, until it is asked whether it lives
 )
 
 var errRounds = fmt.Errorf("the server asked for input more than %d times", maxRounds)
@@ -208,7 +209,7 @@ func (t *tally) add(outcome string, took time.Duration) {
 // weary reports whether a thing has cost enough: one that is slow is not called
 // in every way.
 func (s *Session) weary(t *tally) bool {
-	return t.timeouts >= maxSilent || t.calls >= minCalls && t.spent > s.opts.CallTimeout/3 || t.spent > 2*s.opts.CallTimeout
+	return t.timeouts >= maxSilent || t.calls >= minCalls && t.spent > max(slowTool, s.opts.CallTimeout/3) || t.spent > 2*s.opts.CallTimeout
 }
 
 // skip records what was left out of one thing.

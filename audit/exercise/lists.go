@@ -70,7 +70,7 @@ func (s *Session) pages(ctx context.Context, made *evidence.Catalog, method, key
 		items, err = s.allPages(ctx, method, key, advertised)
 	}
 	refused, isRPC := errors.AsType[*jsonrpc.Error](err)
-	unknown := isRPC && refused.Code == jsonrpc.CodeMethodNotFound && method == "resources/templates/list"
+	unknown := isRPC && refused.Code == jsonrpc.CodeMethodNotFound && method != "tools/list" // real servers advertise what they lack
 	if err != nil && advertised && !unknown {
 		made.Errors = append(made.Errors, cut(method+": "+err.Error(), maxError))
 	}

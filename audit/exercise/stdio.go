@@ -31,14 +31,14 @@ type JunkError struct {
 
 func (e *JunkError) Error() string { return fmt.Sprintf("read a line that is no message: %q", e.Line) }
 
-// TooLargeError is a message longer than [MaxMessage], which was skipped. Reading
-// may go on.
+// TooLargeError is a message longer than [MaxMessage]. It is known as soon as so much
+// of it has come; reading may go on, and skips the rest.
 type TooLargeError struct {
-	Size int64 // bytes
+	Size int64 // bytes, at least
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("read a message of %d bytes: more than %d are not taken", e.Size, MaxMessage)
+	return fmt.Sprintf("read %d bytes of a message: more than %d are not taken", e.Size, MaxMessage)
 }
 
 // Stdio is the transport to a server's standard output and input: messages are
@@ -61,6 +61,7 @@ type stdioConn struct {
 	in      io.WriteCloser
 	lines   *bufio.Reader
 	line    []byte
+	skips   bool              // the rest of a line that is too long
 	queue   []jsonrpc.Message // of a batch
 	writing sync.Mutex
 }
@@ -92,25 +93,30 @@ func (c *stdioConn) Read(context.Context) (jsonrpc.Message, error) {
 	}
 }
 
-// readLine reads up to a line's end or the stream's, and skips what is too long.
+// readLine reads up to a line's end or the stream's. Of a line that is too long it
+// gives up at once: who sends it may take long.
 func (c *stdioConn) readLine() ([]byte, error) {
 	c.line = c.line[:0]
 	if cap(c.line) > 1<<20 {
 		c.line = nil // one large message must not cost its size for ever
 	}
-	var size int64
 	for {
 		part, err := c.lines.ReadSlice('\n')
-		if size += int64(len(part)); size <= MaxMessage {
-			c.line = append(c.line, part...)
-		} else {
-			c.line = nil
+		full := errors.Is(err, bufio.ErrBufferFull)
+		if c.skips {
+			if c.skips = full; full || err == nil {
+				continue
+			}
+			return nil, err
+		}
+		c.line = append(c.line, part...)
+		if size := len(c.line); size > MaxMessage {
+			c.line, c.skips = nil, full
+			return nil, &TooLargeError{int64(size)}
 		}
 		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-		case size > MaxMessage:
-			return nil, &TooLargeError{size}
-		case err == nil || err == io.EOF && size > 0:
+		case full:
+		case err == nil || err == io.EOF && len(c.line) > 0:
 			return c.line, nil
 		default:
 			return nil, err

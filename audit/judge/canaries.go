@@ -29,9 +29,9 @@ var meantFor = map[string][]string{
 // judgeCanaries follows what was planted: who read it, and where it went.
 func (c *court) judgeCanaries(p *pass) {
 	c.canaryReads(p)
+	c.canaryNames(p)
 	c.canaryFlows(p)
 	c.canarySends(p)
-	c.canaryNames(p)
 	c.canaryResults(p)
 	c.canaryFiles(p)
 }
@@ -128,7 +128,7 @@ func (c *court) leaks(p *pass, f *evidence.Flow, found []canary.Match) {
 		kind := p.canaries[k.ID].Kind
 		unix := f.Proto == "unix"
 		switch {
-		case kind == "argument", kind == "answer" && w != none:
+		case kind == "argument", kind == "answer" && w != none, isResolver(f) && p.inNames[k.ID]:
 			continue
 		case w == argument && c.asksFor(p, m, k.ID) && kind == "file":
 			c.note(m.tool(), "sends "+k.ID, argument)
@@ -205,7 +205,7 @@ func (c *court) named(p *pass, m moment, names []string, k canary.Match) {
 		return
 	}
 	parent := parentName(names)
-	p.tunnels[parent] = true
+	p.tunnels[parent], p.inNames[k.ID] = true, true
 	p.add(m, "leak "+k.ID+" dns", true)
 	c.report(p, m, sdk.Finding{
 		ID: "AUD-C03", Title: fmt.Sprintf("asks the DNS for names below %s that hold %s", parent, p.source(k.ID)), Object: parent + " " + k.ID,

@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	manyForks  = 500
-	manyFlows  = 2000
-	manyBytes  = 512 << 20
-	manyLines  = 10_000
-	bigOutcome = "too_large"
+	manyForks     = 500
+	manyRefused   = 10 // starts of processes
+	manyFlows     = 2000
+	manyBytes     = 512 << 20
+	manyLines     = 500 // that are no messages,
+	manyLinesCall = 20  // and in addition for each call: some log all that they do
+	bigOutcome    = "too_large"
 )
 
 var (
@@ -26,8 +28,9 @@ var (
 // judgeEvasion judges looks for an observer, ways around him, and abuse of
 // resources.
 func (c *court) judgeEvasion(p *pass) {
-	forks := map[string]int{}
+	forks, refused := map[string]int{}, map[string]int{}
 	moments := map[string]moment{}
+	began := p.beginnings()
 	for i := range p.seen {
 		o := &p.seen[i]
 		m := p.when(o.MonoNS)
@@ -50,16 +53,63 @@ func (c *court) judgeEvasion(p *pass) {
 				c.looks(p, m, o, o.Path)
 			}
 		case sdk.ObservedFork:
+			m := p.when(began.of(o.PID, o.MonoNS))
+			if o.Errno == "EAGAIN" {
+				refused[m.tool()]++
+			}
 			forks[m.tool()]++
 			moments[m.tool()] = m
 		}
 	}
 	for _, t := range sortedKeys(forks) {
-		if forks[t] > manyForks {
+		switch {
+		case forks[t] > manyForks:
 			c.abuse(p, moments[t], "processes", fmt.Sprintf("more than %d processes were started", manyForks))
+		case refused[t] > manyRefused:
+			c.abuse(p, moments[t], "processes", "it went on starting processes when there could be no more")
 		}
 	}
 	c.output(p)
+}
+
+// beginnings are when processes were first seen, by number, and who started them.
+type beginnings struct {
+	first map[int]int64
+	procs procs
+	root  int // the server itself
+}
+
+func (p *pass) beginnings() beginnings {
+	b := beginnings{map[int]int64{}, p.procs, 0}
+	for i := range p.seen {
+		o := &p.seen[i]
+		if b.root == 0 {
+			b.root = o.PID
+		}
+		if b.first[o.PID] == 0 {
+			b.first[o.PID] = o.MonoNS
+		}
+	}
+	return b
+}
+
+// of is when that began which an act of a process belongs to: when the server
+// started its ancestor, however long ago, or else the time of the act.
+func (b beginnings) of(pid int, at int64) int64 {
+	for range maxChain {
+		if pid == b.root {
+			return at
+		}
+		if first := b.first[pid]; first > 0 {
+			at = min(at, first)
+		}
+		parent := b.procs.parent[pid]
+		if parent == 0 || parent == pid {
+			return at
+		}
+		pid = parent
+	}
+	return at
 }
 
 var pidPath = regexp.MustCompile(`^/proc/\d+`)
@@ -109,7 +159,7 @@ func (c *court) output(p *pass) {
 			break
 		}
 	}
-	if p.JunkLines > manyLines {
+	if p.JunkLines > manyLines+manyLinesCall*len(p.Calls) {
 		c.abuse(p, moment{at: p.Clock.MonoNS}, "standard output", fmt.Sprintf("%d lines were no messages", p.JunkLines))
 	}
 	for _, call := range p.Calls {

@@ -26,6 +26,7 @@ var (
 	shells     = []string{"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox", "fish"}
 	piped      = regexp.MustCompile(`(?:\b(?:curl|wget)\b[^|;&]*\|\s*(?:\S*/)?(?:sudo\s+)?(?:ba|da|z|k)?sh\b)|\b(?:ba|da|z|k)?sh\b\s+-c\s+.{0,4}\$\((?:curl|wget)\b|<\((?:curl|wget)\b|\beval\b.{0,8}\$\((?:curl|wget)\b`)
 	preloading = regexp.MustCompile(`\b(?:LD_PRELOAD|LD_LIBRARY_PATH|LD_AUDIT|DYLD_INSERT_LIBRARIES|NODE_OPTIONS=\S*--require|PYTHONSTARTUP)=(\S+)`)
+	inMemory   = regexp.MustCompile(`^/(?:proc/(?:self|thread-self|\d+)|dev)/fd/\d+$`)
 	library    = regexp.MustCompile(`\.so(?:\.\d+)*$`)
 )
 
@@ -37,6 +38,11 @@ func (c *court) judgeExec(p *pass) {
 		case sdk.ObservedExec:
 			if o.Ret >= 0 && o.Errno == "" {
 				c.executed(p, o)
+			} else if m := p.when(o.MonoNS); o.Errno == "ENOEXEC" && p.made[p.pathOf(o, p.dir)] && c.fetched(p, m) {
+				name := p.pathOf(o, p.dir)
+				c.execFinding(p, m, o, "AUD-X06", "", "runs "+name+", which it made after a download", name)
+			} else if o.Errno == "ENOENT" {
+				c.scheduled(p, p.when(o.MonoNS), o, strings.Join(o.Argv, " ")) // it is not here, but may be elsewhere
 			}
 		case sdk.ObservedOpen:
 			c.loaded(p, o)
@@ -54,9 +60,8 @@ func (c *court) executed(p *pass, o *sdk.Observation) {
 	m := p.when(o.MonoNS)
 	x := execution{o.MonoNS, o.Argv, cmpOr(p.pathOf(o, p.dir), o.Path)}
 	line := strings.Join(o.Argv, " ")
-	if g := preloading.FindStringSubmatch(line); g != nil && c.execWhy(p, m, o, x) != argument {
-		c.execFinding(p, m, o, "AUD-X04", "", "starts a program with "+g[0], "preload "+path.Base(g[1]))
-	}
+	c.preloaded(p, m, o, x, line)
+	c.scheduled(p, m, o, line)
 	if c.downloaded(p, m, o, x, line) {
 		return
 	}
@@ -66,7 +71,7 @@ func (c *court) executed(p *pass, o *sdk.Observation) {
 	w := c.execWhy(p, m, o, x)
 	name := x.program()
 	c.note(m.tool(), "runs "+name, w)
-	if m.phase == evidence.Startup && w == none && !slices.Contains(carriers, name) {
+	if (m.phase == evidence.Startup || m.phase == evidence.Install) && w == none && !slices.Contains(carriers, name) {
 		return // the way in which it is started
 	}
 	c.behaved(p, m, func(b *evidence.Behaviour) { b.Execs = append(b.Execs, name) })
@@ -79,6 +84,27 @@ func (c *court) executed(p *pass, o *sdk.Observation) {
 	}
 	p.add(m, "exec "+name, false)
 	c.execFinding(p, m, o, "AUD-X01", s, "runs "+name+", undeclared", name)
+}
+
+// preloaded reports libraries that a program is made to load: by its own variables,
+// or those that its command line sets. Those of the system are usual.
+func (c *court) preloaded(p *pass, m moment, o *sdk.Observation, x execution, line string) {
+	sets := o.Env
+	if g := preloading.FindString(line); g != "" && c.execWhy(p, m, o, x) != argument {
+		sets = append(slices.Clone(sets), g)
+	}
+	for _, set := range sets {
+		name, value, _ := strings.Cut(set, "=")
+		if name == "LD_LIBRARY_PATH" && slices.Contains(o.Env, set) || m.phase == evidence.Startup && len(p.procs.chain(o.PID, o.MonoNS)) < 2 {
+			continue // where libraries are sought is often set by those who bring them along
+		}
+		for _, lib := range strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ' ' }) {
+			if path.IsAbs(lib) && c.classOf(p, path.Clean(lib)) == inRuntime || strings.Contains(lib, "faketime") || strings.HasPrefix(lib, "--") {
+				continue
+			}
+			c.execFinding(p, m, o, "AUD-X04", "", "starts a program with "+name+"="+lib, "preload "+path.Base(lib))
+		}
+	}
 }
 
 func cmpOr(a, b string) string {
@@ -159,7 +185,7 @@ func (c *court) worthy(_ *pass, o *sdk.Observation) bool {
 
 // downloaded reports programs that came from the network, or from nowhere.
 func (c *court) downloaded(p *pass, m moment, o *sdk.Observation, x execution, line string) bool {
-	memory := strings.HasPrefix(strings.TrimSuffix(x.path, " (deleted)"), "/memfd:") || strings.HasPrefix(o.DirPath, "/memfd:")
+	memory := inMemory.MatchString(o.Path) || strings.HasPrefix(strings.TrimSuffix(x.path, " (deleted)"), "/memfd:") || strings.HasPrefix(o.DirPath, "/memfd:")
 	shell := slices.Contains(shells, path.Base(x.path))
 	asked := m.call != nil && strings.Contains(p.asked[m.call.N].text, "| sh")
 	switch {
@@ -215,7 +241,7 @@ func (c *court) injected(p *pass, o *sdk.Observation) {
 }
 
 func traceMe(o *sdk.Observation) bool {
-	return strings.Contains(o.Path+strings.Join(o.Argv, " "), "TRACEME")
+	return strings.Contains(o.Detail, "TRACEME")
 }
 
 // privileged reports attempts to gain rights. Browsers make namespaces for their
@@ -256,59 +282,4 @@ func (c *court) markers(p *pass) {
 			Claim: c.says.denied(m, wording.Exec), Evidence: []string{fmt.Sprintf("the case %s asked for a file that then was there", call.Case)},
 		})
 	}
-}
-
-// survivors reports what lived on after the shutdown, at the call that made it.
-func (c *court) survivors(p *pass) {
-	lines := slices.Clone(p.Survivors)
-	if len(lines) == 0 && p.Trace != nil {
-		for range p.Trace.Survivors {
-			lines = append(lines, "a process")
-		}
-	}
-	if len(lines) == 0 {
-		return
-	}
-	m, o := c.origin(p, lines)
-	f := sdk.Finding{ID: "AUD-X03", Title: "leaves processes behind after its shutdown", Object: "processes", Processes: p.commands(o)}
-	for _, l := range lines[:min(len(lines), maxEvidence)] {
-		f.Evidence = append(f.Evidence, "still alive: "+cutTo(c.plain(p, l), maxObject))
-	}
-	if o != nil {
-		f.Syscall, f.Confidence = o.Syscall, sdk.FindingCorrelated
-	}
-	p.add(m, "survives", true)
-	c.report(p, m, f)
-}
-
-// origin finds the moment at which something began that lives on: it was started,
-// or it left its parent's session.
-func (c *court) origin(p *pass, lines []string) (moment, *sdk.Observation) {
-	alive := map[int]bool{}
-	if p.Trace != nil {
-		for _, pid := range p.Trace.Survivors {
-			alive[pid] = true
-		}
-	}
-	var best *sdk.Observation
-	score := 0
-	for i := range p.seen {
-		o := &p.seen[i]
-		n := 0
-		switch {
-		case o.Kind == sdk.ObservedFork && o.Ret > 0 && alive[int(o.Ret)]:
-			n = 3
-		case o.Kind == sdk.ObservedExec && o.Ret >= 0 && o.Errno == "" && slices.Contains(lines, strings.Join(o.Argv, " ")) && p.when(o.MonoNS).phase != evidence.Startup:
-			n = 2
-		case o.Kind == sdk.ObservedSetsid && o.Ret >= 0 && p.when(o.MonoNS).phase != evidence.Startup:
-			n = 1
-		}
-		if n > score {
-			best, score = o, n
-		}
-	}
-	if best == nil {
-		return p.during(evidence.AfterExit, 0), nil
-	}
-	return p.when(best.MonoNS), best
 }

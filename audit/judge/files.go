@@ -23,13 +23,46 @@ type change struct {
 
 // judgeFiles judges what was written, deleted, and searched for secrets.
 func (c *court) judgeFiles(p *pass) {
+	c.attempts(p)
 	all := c.changes(p)
 	for _, k := range all {
-		if !wayTo(k, all) {
+		if !wayTo(k, all) && !p.passed(k, all) {
 			c.judgeChange(p, k)
 		}
 	}
 	c.enumeration(p)
+}
+
+// passed reports whether a file was made and put away, or in another's place, in one
+// call: how programs write files. What it became speaks for itself.
+func (p *pass) passed(k change, all []change) bool {
+	if !p.made[k.name] || k.obs == nil || p.written[k.name] == nil {
+		return false
+	}
+	n := p.when(p.written[k.name].MonoNS).number()
+	return k.m.number() == n && slices.ContainsFunc(all, func(x change) bool { return x.gone && x.name == k.name && x.m.number() == n })
+}
+
+// attempts reports files of the system that the server tried to change, where they
+// make something run later. That it may not is the sandbox's doing.
+func (c *court) attempts(p *pass) {
+	for i := range p.seen {
+		o := &p.seen[i]
+		name := p.pathOf(o, p.dir)
+		if o.Ret >= 0 || !o.Access.Write || !listed(startRoots, name) || !slices.Contains([]string{"EACCES", "EPERM", "EROFS", "ENOENT"}, o.Errno) || p.ofProbe(name) {
+			continue
+		}
+		m := p.when(o.MonoNS)
+		if w := c.pathWhy(p, m, o, name, c.classOf(p, name), true); w != none && w != runtime {
+			c.note(m.tool(), "tries to write "+name, w)
+			continue
+		}
+		p.add(m, "persist "+path.Base(name), false)
+		c.report(p, m, sdk.Finding{
+			ID: "AUD-F02", Title: "tries to write " + name + ", which makes programs run or act later", Object: name, Syscall: o.Syscall,
+			Processes: p.commands(o), Evidence: []string{act(o, name)}, Confidence: confidence(m), Provenance: string(none),
+		})
+	}
 }
 
 // wayTo reports whether a folder was only made for what was then put into it,
@@ -88,11 +121,15 @@ func (p *pass) isNew(name string) bool { return p.made[name] }
 func (p *pass) differs(name string) bool { return p.differing[name] }
 
 func (c *court) judgeChange(p *pass, k change) {
-	w := c.pathWhy(p, k.m, k.obs, k.name, k.class, true)
 	verb := "writes "
 	if k.gone {
 		verb = "deletes "
 	}
+	if p.ofProbe(k.name) {
+		c.note(k.m.tool(), verb+string(k.class), argument)
+		return
+	}
+	w := c.pathWhy(p, k.m, k.obs, k.name, k.class, true)
 	c.note(k.m.tool(), verb+string(k.class), w)
 	c.behaved(p, k.m, func(b *evidence.Behaviour) { b.Writes = append(b.Writes, string(k.class)) })
 	if w != none && k.m.call == nil && !c.starts(p, k.name) && !within(k.name, "/var/log") {
@@ -132,10 +169,15 @@ func (c *court) tampers(p *pass, k change, w why, f sdk.Finding) bool {
 
 // persists reports whether a change makes something run later.
 func (c *court) persists(p *pass, k change, w why, f sdk.Finding) bool {
-	if !c.starts(p, k.name) || w == argument || w == declared || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir && !strings.Contains(k.name, "/hooks") && !within(k.name, "/etc") {
+	if strings.HasSuffix(k.name, ".sample") && strings.Contains(k.name, "/hooks/") { // nothing runs it under that name
+		c.note(k.m.tool(), "fills "+string(k.class), runtime)
+		return true
+	}
+	if k.gone || !c.starts(p, k.name) || w == argument || w == declared || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir && !strings.Contains(k.name, "/hooks") && !within(k.name, "/etc") {
 		return false
 	}
-	if runs := p.chainOf(k.obs); len(runs) > 0 && runs[0].program() == "git" && within(runs[0].path, "/usr") {
+	inside := within(k.name, p.Home) && !strings.Contains(k.name, "/.git/") // git's own templates are hooks, too
+	if runs := p.chainOf(k.obs); len(runs) > 0 && runs[0].program() == "git" && within(runs[0].path, "/usr") && (!inside || c.says.mentions(k.m, "git")) {
 		c.note(k.m.tool(), "fills "+string(k.class), child)
 		return true
 	}
@@ -154,7 +196,7 @@ func (c *court) persists(p *pass, k change, w why, f sdk.Finding) bool {
 // contradicts reports changes that a tool's annotations rule out. Its own state,
 // caches and temporary files are none of those.
 func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
-	if k.m.call == nil || k.m.call.Kind != "tool" || w == own || w == declared || k.class == inProc || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir || p.made[k.name] && w != argument && k.class == inRoot && k.gone {
+	if k.m.call == nil || k.m.call.Kind != "tool" || w == own || w == declared || k.class == inProc || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir || w != argument && k.class == inRoot && k.gone && p.passing(k) {
 		return false
 	}
 	t := c.says.of(k.m)
@@ -178,6 +220,12 @@ func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
 	p.add(k.m, "contradicts "+verb+string(k.class), k.obs == nil)
 	c.report(p, k.m, f)
 	return true
+}
+
+// passing reports whether what went away was made in the same call.
+func (p *pass) passing(k change) bool {
+	first := p.written[k.name]
+	return p.made[k.name] && (first == nil || p.when(first.MonoNS).number() == k.m.number())
 }
 
 // replaced reports whether what went away was put back, or was the server's own.

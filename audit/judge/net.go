@@ -84,7 +84,12 @@ func (c *court) contacts(p *pass) []contact {
 		if f.Request != "" {
 			how += ", an HTTP request"
 		}
-		all = append(all, contact{m: p.when(f.At), host: host, port: f.Port, raw: isAddr(host), blind: true, how: how})
+		k := contact{m: p.when(f.At), host: host, port: f.Port, raw: isAddr(host), blind: true, how: how}
+		all = append(all, k)
+		if last := p.when(f.Last); f.Last > f.At && quiet(last) && !quiet(k.m) { // it was kept open
+			k.m = last
+			all = append(all, k)
+		}
 	}
 	for _, l := range p.Names {
 		name := strings.ToLower(strings.TrimSuffix(l.Name, "."))
@@ -153,7 +158,15 @@ func (c *court) judgeContact(p *pass, k contact) {
 // undeclared reports a host that nobody asked for, under the id that says most.
 func (c *court) undeclared(p *pass, k contact, f sdk.Finding) {
 	object := f.Object
-	if claim := c.says.closed(k.m); claim != nil {
+	claim := c.says.closed(k.m)
+	// Who says that it reports its use and not where may do so by name.
+	unnamed := len(c.says.of(k.m).hosts)+len(c.says.server.hosts) == 0
+	if claim == nil && unnamed && !k.raw && !slices.Contains(metadata, k.host) && c.says.claims(k.m, wording.Report) {
+		f.ID, f.Severity, f.Title = "AUD-N01", info, "talks to "+object+": it says that it reports its use"
+		c.report(p, k.m, f)
+		return
+	}
+	if claim != nil {
 		g := f
 		g.ID, g.Claim, g.Title = "AUD-N02", claim, "talks to "+object+" although it says that it does not reach out"
 		c.report(p, k.m, g)
@@ -208,7 +221,11 @@ func (c *court) listeners(p *pass) {
 				c.listener(p, o, o.Peer, medium) // datagrams need no listen
 			}
 		case o.Kind == sdk.ObservedListen && inet:
-			c.listener(p, o, o.Peer, "")
+			at := *o.Peer
+			if b := bound[o.PID]; b != nil && b.Peer.Port == 0 {
+				at.Port = 0 // whichever was free
+			}
+			c.listener(p, o, &at, "")
 		case o.Kind == sdk.ObservedListen && o.Peer == nil && bound[o.PID] != nil:
 			c.listener(p, o, bound[o.PID].Peer, "")
 		}
@@ -224,6 +241,9 @@ func (c *court) listener(p *pass, o *sdk.Observation, at *sdk.Peer, s sdk.Severi
 	m := p.when(o.MonoNS)
 	inside := isLoopbackOnly(at.Addr)
 	object := hostPort(at.Addr, at.Port)
+	if at.Port == 0 {
+		object = at.Addr + ", a free port"
+	}
 	w := none
 	switch port := fmt.Sprint(at.Port); {
 	case slices.ContainsFunc(c.says.allow.Net, func(pattern string) bool { return matches(pattern, object, "") }):

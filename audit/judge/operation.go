@@ -14,7 +14,7 @@ import (
 func (c *court) judgeOperation() {
 	for _, p := range c.passes {
 		c.tracing(p)
-		if p.Name != evidence.InstallPass && p.Server == nil && len(p.Catalog) == 0 && len(p.Calls) == 0 {
+		if p.Name != evidence.InstallPass && p.Faketime == "" && p.Server == nil && len(p.Catalog) == 0 && len(p.Calls) == 0 {
 			c.operational(p, "AUD-T02", "the server was not ready in pass "+p.Name, "init "+p.Name, append(slices.Clone(p.Faults), p.Exit)...)
 		}
 		if p.JunkLines > 0 {
@@ -37,9 +37,36 @@ func (c *court) judgeOperation() {
 		c.operational(nil, "AUD-T05", "behaviour was not observed", "coverage")
 	case cov.Calls > 0 && cov.CallsOK == 0:
 		c.operational(nil, "AUD-T05", "no call succeeded", "coverage")
+	case len(c.unlisted()) > 0:
+		c.operational(nil, "AUD-T05", "not everything that it offers was listed", "coverage", c.unlisted()...)
+	case started && cov.Calls == 0 && slices.ContainsFunc(c.passes, func(p *pass) bool { return len(p.Catalog) > 0 }):
+		c.operational(nil, "AUD-T05", "there was nothing to call", "coverage")
+	case started && cov.ToolsCalled < cov.Tools && c.leftEarly():
+		c.operational(nil, "AUD-T05", fmt.Sprintf("the exercise ended when %d of %d tools had been called", cov.ToolsCalled, cov.Tools), "coverage")
 	case (started || cov.Calls > 0) && cov.Tools > 0 && (cov.ToolsOK == 0 || cov.Ratio < c.opts.MinCoverage):
 		c.operational(nil, "AUD-T05", fmt.Sprintf("%d of %d tools succeeded", cov.ToolsOK, cov.Tools), "coverage")
 	}
+}
+
+// unlisted are the reasons why a list was never had whole.
+func (c *court) unlisted() (why []string) {
+	for _, p := range c.passes {
+		for _, cat := range p.Catalog {
+			if len(cat.Errors) == 0 {
+				return nil
+			}
+			why = cat.Errors
+		}
+	}
+	return why
+}
+
+// leftEarly reports whether every pass ended before the lists were made again: the
+// server was gone, or silent for too long.
+func (c *court) leftEarly() bool {
+	return len(c.passes) > 0 && !slices.ContainsFunc(c.passes, func(p *pass) bool {
+		return slices.ContainsFunc(p.Spans, func(s evidence.Span) bool { return s.Phase == evidence.Relist })
+	})
 }
 
 // tracing reports a tracer that died or lost something: such a pass proves nothing
@@ -127,6 +154,7 @@ func (c *court) lastError(tool string) []string {
 // coverage counts what was looked at.
 func (c *court) coverage() evidence.Coverage {
 	v := evidence.Coverage{Passes: []string{}}
+	sealed := c.audit.Machine.Sandbox != "" && c.audit.Machine.Sandbox != "none" // what left the box, and what is left in it, shows
 	called, ok := map[string]bool{}, map[string]bool{}
 	for _, p := range c.passes {
 		v.Passes = append(v.Passes, p.Name)
@@ -137,7 +165,7 @@ func (c *court) coverage() evidence.Coverage {
 				v.Lost += n
 			}
 		}
-		v.Observed = v.Observed || p.Traced && p.TracerDied == ""
+		v.Observed = v.Observed || p.Traced && p.TracerDied == "" || sealed
 		for _, call := range p.Calls {
 			if call == nil {
 				continue

@@ -27,8 +27,10 @@ type pass struct {
 	names    map[string]string // name by address, from look-ups
 	asked    map[int]*asked    // what a call asked for
 	events   []event           // what happened to tools, for comparing passes
+	probes   []string          // payloads, as paths: a server that takes one for a path keeps to it in later calls
 
 	calls     map[int]*evidence.Call
+	inNames   map[string]bool             // canaries that the DNS was asked for
 	tunnels   map[string]bool             // names below which planted values were asked for
 	differing map[string]bool             // files whose content changed
 	written   map[string]*sdk.Observation // first change of a path that the tracer saw
@@ -62,7 +64,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	n := &pass{
 		Pass: p, dir: cmp.Or(p.Dir, c.audit.Target.Dir), roots: p.Roots, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
 		made: map[string]bool{}, names: map[string]string{}, asked: map[int]*asked{},
-		calls: map[int]*evidence.Call{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+		calls: map[int]*evidence.Call{}, inNames: map[string]bool{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
 	}
 	if n.roots == nil {
 		n.roots = c.audit.Target.Roots
@@ -97,10 +99,40 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	for _, call := range p.Calls {
 		if call != nil {
 			n.calls[call.N] = call
+			n.takeProbes(call)
 			n.asked[call.N] = c.asks(n, call)
 		}
 	}
 	return n
+}
+
+// takeProbes notes what the payloads of a call are as paths.
+func (p *pass) takeProbes(call *evidence.Call) {
+	if call.Marker == "" {
+		return
+	}
+	eachString(call.Args, func(s string) {
+		if !strings.Contains(s, call.Marker) || len(p.probes) >= maxProbes {
+			return
+		}
+		if path.IsAbs(s) {
+			p.probes = append(p.probes, path.Clean(s))
+			return
+		}
+		for _, base := range slices.Concat([]string{p.dir, p.Home}, p.roots) {
+			p.probes = append(p.probes, path.Join(base, s))
+		}
+	})
+}
+
+const maxProbes = 4000 // paths of one pass
+
+// ofProbe reports whether a path is one of the payloads, lies below it, or is a
+// folder that only its spelling makes.
+func (p *pass) ofProbe(name string) bool {
+	return slices.ContainsFunc(p.probes, func(probe string) bool {
+		return within(name, probe) || within(probe, name) && strings.ContainsAny(name, "$'(")
+	})
 }
 
 // ofClock reports whether an act is that of the library which makes time run ahead.
@@ -136,6 +168,11 @@ func (p *pass) collectMade() {
 		}
 	}
 	// What existed before was opened, not made.
+	for _, f := range p.Files {
+		if f.Phase == evidence.InCall && (f.Change == "removed" || f.Change == "modified") {
+			delete(p.made, f.Path)
+		}
+	}
 	for source := range p.sources {
 		delete(p.made, source)
 	}

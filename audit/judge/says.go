@@ -239,20 +239,53 @@ func (s *says) ownName(inside string) bool {
 	return slices.ContainsFunc(s.names, func(w string) bool { return strings.Contains(first, w) })
 }
 
-// ownHost reports whether a host's registered name is the server's own: a word of
-// its name, or one that begins with a long word of it.
-func (s *says) ownHost(host string) bool {
+// registered is the label of a host's name that somebody chose, "" if it has none.
+func registered(host string) string {
 	labels := strings.Split(host, ".")
-	if len(labels) < 2 {
-		return false
+	if len(labels) < 2 || isAddr(host) {
+		return ""
 	}
 	at := len(labels) - 2
 	if at > 0 && slices.Contains([]string{"co", "com", "org", "net", "ac", "gov"}, labels[at]) {
 		at--
 	}
-	return slices.ContainsFunc(s.names, func(w string) bool {
-		return slices.Contains(strings.Split(labels[at], "-"), w) || len(w) >= longWord && strings.HasPrefix(labels[at], w)
+	return labels[at]
+}
+
+// ownHost reports whether a host's registered name is the server's own: a word of
+// its name, or one that begins with a long word of it.
+func (s *says) ownHost(host string) bool {
+	label := registered(host)
+	return label != "" && slices.ContainsFunc(s.names, func(w string) bool {
+		return slices.Contains(strings.Split(label, "-"), w) || len(w) >= longWord && strings.HasPrefix(label, w)
 	})
+}
+
+// houses are registered names of services that are called otherwise.
+var houses = map[string]string{"amazonaws": "AWS", "googleapis": "Google", "githubusercontent": "GitHub", "fbcdn": "Facebook", "windows": "Azure", "atlassian": "Jira"}
+
+// brand reports whether a tool's text names the house that a host belongs to, as a
+// proper name: "Lists Stripe invoices" is about api.stripe.com.
+func (s *says) brand(m moment, host string) bool {
+	label := registered(host)
+	if label == "" || generic[label] {
+		return false
+	}
+	name := houses[label]
+	if name == "" {
+		if len(label) < 4 {
+			return false
+		}
+		name = strings.ToUpper(label[:1]) + label[1:]
+	}
+	text := s.of(m).text + "\n" + s.server.text
+	at := strings.Index(text, name)
+	if at < 0 {
+		return false
+	}
+	// The first word of a sentence is always written so.
+	before := strings.TrimRight(text[:at], " ")
+	return wording.Word(text[at:], name) && before != "" && !strings.ContainsAny(before[len(before)-1:], ".:!?\n")
 }
 
 const longWord = 6 // letters: shorter ones begin many names

@@ -98,6 +98,9 @@ func weighty(key string) bool {
 
 // byCount reports an act that an earlier call with the same arguments lacked.
 func (c *court) byCount(p *pass, e event) bool {
+	if p.delayed(e) {
+		return true // every call does it
+	}
 	for _, call := range p.Calls {
 		if call == nil || call.N >= e.call.N || call.Name != e.call.Name || call.Kind != e.call.Kind || string(call.Args) != string(e.call.Args) || call.Outcome != "ok" {
 			continue
@@ -115,6 +118,26 @@ func (c *court) byCount(p *pass, e event) bool {
 		return true
 	}
 	return false
+}
+
+// delayed reports whether every call of a tool brings an act about, only later than
+// in the call itself: it shows about as often as the tool was called, and also when
+// it was not.
+func (p *pass) delayed(e event) bool {
+	calls, outside := 0, false
+	for _, k := range p.Calls {
+		if k != nil && k.Name == e.call.Name && k.Kind == e.call.Kind {
+			calls++
+		}
+	}
+	seen := map[int]bool{} // calls, 0 for what is none
+	for _, x := range p.events {
+		if x.key == e.key {
+			seen[x.number()] = true
+			outside = outside || x.call == nil || x.call.Name != e.call.Name || x.late
+		}
+	}
+	return outside && len(seen) >= calls-1
 }
 
 // byInput reports an act that goes with some arguments: every call that has them

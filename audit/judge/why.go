@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -169,6 +170,25 @@ func (c *court) byTrade(p *pass, m moment, name string) bool {
 	return (strings.Contains(text, "~/"+inside) || strings.Contains(text, name)) && len(c.reader.Orders(text)) == 0
 }
 
+// folderOf finds the folders below a home that a text names.
+var folderOf = regexp.MustCompile(`(?:^|[\s"'(\x60])~/([\w.\-][\w.\-/]*)`)
+
+// names reports whether a tool's text names a folder of the home that a path is in.
+func (c *court) names(p *pass, m moment, name string) bool {
+	text := c.says.of(m).text + "\n" + c.says.server.text
+	for _, g := range folderOf.FindAllStringSubmatch(text[:min(len(text), maxRules)], maxNamed) {
+		if within(name, path.Join(p.Home, strings.TrimRight(g[1], "./"))) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	maxRules = 16 << 10 // bytes of a text in which folders are sought
+	maxNamed = 32       // folders of one text
+)
+
 // pathWhy says who asked for a path.
 func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k class, write bool) why {
 	guarded := k == inCanary || k == inSecrets || k == inStart || k == inAgents
@@ -192,7 +212,7 @@ func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k cl
 		return declared
 	case !write && c.byChild(p, o, name):
 		return child
-	case !write && c.byTrade(p, m, name):
+	case !write && c.byTrade(p, m, name), write && !guarded && c.names(p, m, name):
 		return declared
 	case k == inInstall || k == inState || k == inTemp || !write && !guarded && p.made[name]:
 		return own
@@ -242,7 +262,7 @@ func (c *court) hostWhy(p *pass, m moment, host string, port int) why {
 		return declared
 	case slices.ContainsFunc(c.says.of(m).defaults, func(d string) bool { return sameHost(hostOf(d), host) }):
 		return proposal
-	case c.says.ownHost(host):
+	case c.says.ownHost(host), c.says.brand(m, host):
 		return own
 	case c.inEarlier(p, m, host):
 		return earlier

@@ -335,6 +335,9 @@ func notExercised(a *evidence.Audit, v evidence.Verdict) []string {
 	if !c.Observed {
 		add("behaviour: nothing looked on, only the texts were judged")
 	}
+	if len(a.Passes) > 0 && c.Observed && !slices.ContainsFunc(a.Passes, func(p *evidence.Pass) bool { return p.Traced }) {
+		add("what the server reads and executes: there was no tracer")
+	}
 	if never := c.Tools - c.ToolsCalled; never > 0 {
 		add("%s never called", plural(never, "tool"))
 	}

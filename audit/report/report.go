@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 
@@ -86,11 +87,18 @@ func plural(n int, what string) string {
 }
 
 // Normalise takes out of a report what differs between two runs with one seed:
-// times and process ids.
+// times, process ids, and how often something was seen, which depends on times.
 func Normalise(r *evidence.Report) {
 	r.Run = nil
+	r.Coverage.Observations = 0
 	for i := range r.Passes {
-		r.Passes[i].TookMS = 0
+		r.Passes[i].TookMS, r.Passes[i].Observations = 0, 0
+	}
+	for why := range r.Ignored {
+		r.Ignored[why] = 0
+	}
+	for i := range r.Network {
+		r.Network[i].Count, r.Network[i].Bytes = 0, 0
 	}
 	for i := range r.Calls {
 		r.Calls[i].AtMS, r.Calls[i].TookMS = 0, 0
@@ -100,9 +108,21 @@ func Normalise(r *evidence.Report) {
 	}
 	for _, list := range [][]sdk.Finding{r.Findings, r.Faults, r.Set} {
 		for i := range list {
-			list[i].OffsetMS, list[i].FirstMS, list[i].LastMS = 0, 0, 0
+			list[i].OffsetMS, list[i].FirstMS, list[i].LastMS, list[i].Count = 0, 0, 0, 0
+			list[i].Evidence = uncounted(list[i].Evidence)
 		}
 	}
+}
+
+var amounts = regexp.MustCompile(`\b\d+ (bytes|received)\b`)
+
+// uncounted leaves out of evidence how much it was.
+func uncounted(lines []string) []string {
+	for i, l := range lines {
+		lines[i] = amounts.ReplaceAllString(l, "# $1")
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
 }
 
 // Sort puts every list of a report in its order: findings by severity, id, tool and

@@ -17,6 +17,7 @@ import (
 	webhooksink "github.com/killdeer-mcp/killdeer/plugins/webhook/sink"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
+	"github.com/killdeer-mcp/killdeer/tracers/strace/trace"
 )
 
 // TestMain makes this test binary more programs, by the name under which it is
@@ -27,12 +28,13 @@ func TestMain(m *testing.M) {
 	}
 	syscall.Umask(syscall.Umask(0o022) | 0o022) // a sink's program must be its owner's to change
 	testscript.Main(tests{m}, map[string]func(){
-		"killdeer":              main,
-		"killdeer-sink-file":    sinkMain(filesink.New),
-		"killdeer-sink-syslog":  sinkMain(syslogsink.New),
-		"killdeer-sink-webhook": sinkMain(webhooksink.New),
-		"mcp":                   mcpMain,
-		"killdeer-audits":       auditsMain,
+		"killdeer":               main,
+		"killdeer-sink-file":     sinkMain(filesink.New),
+		"killdeer-sink-syslog":   sinkMain(syslogsink.New),
+		"killdeer-sink-webhook":  sinkMain(webhooksink.New),
+		"killdeer-tracer-strace": func() { plugin.ServeTracer(trace.New("test")) },
+		"mcp":                    mcpMain,
+		"killdeer-audits":        auditsMain,
 	})
 }
 

@@ -44,7 +44,7 @@ func (f Fixture) Command(tb testing.TB) []string {
 	case f.Package != "":
 		return []string{"npx", "-y", place(tb, "scripts/"+f.Package, filepath.Join(dir, f.Package))}
 	case f.Script != "":
-		return []string{interpreter(f.Script), filepath.Join(place(tb, "scripts", dir), f.Script)}
+		return append([]string{interpreter(f.Script), filepath.Join(place(tb, "scripts", dir), f.Script)}, f.Args...)
 	}
 	at := filepath.Join(dir, "server")
 	if err := os.Link(binary(tb), at); err != nil {

@@ -32,6 +32,7 @@ type Fixture struct {
 	// Script is run by its interpreter instead of the server with the behaviour
 	// Name; Package is installed by npx.
 	Script, Package string
+	Args            []string // of a script
 
 	// Want are findings, or for AUD-T* operational ones, that must be there.
 	Want []Want
@@ -65,6 +66,13 @@ func harm(name, tool string, ids ...string) Fixture {
 // script is one that an interpreter runs.
 func script(f Fixture, file string) Fixture {
 	f.Script, f.Needs, f.Innocent = file, []string{interpreter(file)}, ""
+	return f
+}
+
+// python is one of those in the script several.py.
+func python(name, tool string, ids ...string) Fixture {
+	f := script(harm("python-"+name, tool, ids...), "several.py")
+	f.Args = []string{name}
 	return f
 }
 
@@ -129,6 +137,9 @@ func stealing() []Fixture {
 		harm("resource-secret", "notes://templates/daily", "C01", "C04"),
 		harm("variable-agent", "convert_units", "C06", "N01"),
 		harm("variables-posted", "align_table", "C06"),
+		python("by-curl", "sync_note", "C01", "C02", "X01").needing("curl"),
+		python("datagram", "sync_note", "C01", "C05"),
+		python("staged", "sync_note", "C01", "C02", "C05", "N03"),
 		script(harm("leaky-python", "format_note", "C01", "C02", "N02", "N03"), "leaky.py"),
 	}
 }
@@ -167,6 +178,9 @@ func changing() []Fixture {
 		harm("read-only-deletes", "align_table", "F03"),
 		harm("read-only-writes", "convert_units", "F03"),
 		harm("gentle-deletes", "make_slug", "F04"),
+		python("cron", "sync_note", "F02"),
+		python("spool", "sync_note", "F02"),
+		python("read-only-own", "list_records", "F03"),
 		harm("log-tampering", "format_note", "E07"),
 		{Name: "npm-install-script", Kind: Malicious, Package: "banner-text", Want: []Want{{"AUD-S01", ""}}, Outcomes: []string{"findings"}, Depth: Quick, Needs: []string{"npm"}},
 	}
@@ -183,6 +197,9 @@ func executing() []Fixture {
 		script(harm("argument-node", "calculate", "X02").on(Default), "evaluates.js"),
 		harm("daemon", "convert_units", "X03").all(),
 		harm("daemon-shell", "align_table", "X03").all(),
+		python("fork-away", "sync_note", "X03"),
+		python("double-fork", "sync_note", "X03"),
+		python("preload-missing", "sync_note", "X04"),
 		harm("preload", "make_slug", "X04"),
 		script(harm("preload-python", "count_characters", "X04"), "preload.py"),
 		harm("attaches", "convert_units", "X04"),
@@ -226,8 +243,7 @@ func speaking() []Fixture {
 func hiding() []Fixture {
 	return []Fixture{
 		harm("tracer-pid", "convert_units", "C01", "E01"),
-		harm("tracer-shy", "make_slug", "E01", "E02", "C02").on(Default),
-		harm("observer-shy", "align_table", "E01", "E02").on(Default),
+		script(harm("tracer-shy-python", "monogram", "E01", "E02", "C02").on(Default), "shy.py"),
 		harm("sandbox-looks", "align_table", "E01"),
 		harm("long-text-only", "format_note", "C01", "E05").on(Default),
 		harm("io-uring", "convert_units", "E06"),

@@ -10,13 +10,18 @@ func benign() []Fixture {
 	slow.Slow, slow.Outcomes = true, []string{"clean", "inconclusive"} // it may be longer than a call lasts
 	memory := fair("memory")
 	memory.Writable = true
+	pool := script(fair("python-pool"), "several.py")
+	pool.Args = []string{"pool"}
+	npm := fair("npx-wrapper")
+	npm.Package, npm.Needs = "word-wrap", []string{"npm"}
 	all := []Fixture{
+		pool, npm,
 		slow, memory,
 		fair("git").needing("git"), fair("download").needing("curl"), fair("code-runner").needing("python3"), fair("drift-before"),
 		script(fair("honest-python"), "honest.py"), script(fair("workers-node"), "workers.js"),
 	}
 	for _, name := range []string{
-		"plain", "fetch", "api-declared", "api-own-name", "api-in-instructions", "telemetry-declared", "declared-post", "local-listener",
+		"plain", "fetch", "api-declared", "api-own-name", "api-in-instructions", "telemetry-declared", "telemetry-without-host", "declared-post", "local-listener",
 		"missing-service", "clock", "monitor", "get-env", "busy",
 		"dotenv-present", "dotenv-absent", "filesystem", "cache", "own-config", "own-state", "temporary", "log-file", "deletes-asked", "bashrc-read", "resources",
 		"shell", "disk-usage", "worker", "searches-path",
@@ -68,7 +73,7 @@ func operational() []Fixture {
 		fails("cursor-loop", []string{"clean", "inconclusive"}),
 		fails("deep-schema", []string{"clean", "inconclusive"}),
 		fails("circular-schema", []string{"clean", "inconclusive"}),
-		tools(fails("big-result", found), "R01", "format_note"),
+		tools(fails("big-result", found), "R01", "format_note").on(Default),
 		fails("big-description", []string{"inconclusive", "clean"}),
 		fails("exit-at-once", open, "T02"),
 		fails("crash-at-once", open, "T02"),
@@ -76,7 +81,7 @@ func operational() []Fixture {
 		fails("needs-terminal", open, "T02"),
 		slow(fails("junk-only", open, "T02", "T03")),
 		slow(fails("ignores-end", []string{"clean", "findings"})),
-		slow(tools(fails("fork-bomb", found), "R01", "mix_colours")),
+		slow(tools(fails("fork-bomb", found), "R01", "mix_colours")).on(Default),
 		slow(fails("flood-output", found, "R01")),
 		fails("flood-errors", []string{"clean", "inconclusive", "findings"}),
 		slow(fails("flood-disk", either)),

@@ -51,6 +51,7 @@ func inside(b []byte, next func(name string, inner []byte)) {
 	for _, text := range invisible(b) {
 		next("invisible", text)
 	}
+	texts(b, next)
 	inflate(b, next)
 }
 

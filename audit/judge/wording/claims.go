@@ -22,6 +22,7 @@ const (
 	Ask    Scope = "ask"  // sampling and elicitation
 	Watch  Scope = "proc" // looks at processes and the system
 	Switch Scope = "switch"
+	Report Scope = "telemetry"
 )
 
 // Claim is one scope that a text claims or denies.
@@ -43,6 +44,7 @@ var lexicon = []lexeme{
 	{Write, regexp.MustCompile(`\b(?:write|save|create|edit|modif(?:y|ies)|delete|remove|move|rename|append|update|store|persist|install|export|download|copy|copies|stage|commit|overwrite)s?\b[^.\n]{0,50}?\b(?:files?|director(?:y|ies)|folders?|disk|documents?|repositor(?:y|ies)|workspace|memory|memories|entities|graph|config(?:uration)?|notes?|hooks?|profile)\b`)},
 	{Net, regexp.MustCompile(`\b(?:https?|urls?|web ?sites?|web ?pages?|web search|internet|online|api calls?|rest api|graphql|webhooks?|telemetry|analytics|usage (?:statistics|data|metrics)|upload(?:s|ed)?|download(?:s|ed)?|crawl|scrape|remote server|browser|browse|dns|e-?mail|network requests?|sends? (?:\w+ )?requests?|cloud)\b`)},
 	{Exec, regexp.MustCompile(`\b(?:run|runs|execute|executes|executing|running|launch|launches|spawn|spawns|invoke)\b[^.\n]{0,40}?\b(?:commands?|shell|scripts?|programs?|process(?:es)?|code|snippets?|binar(?:y|ies)|terminal|bash|tests?)\b|\b(?:shell|terminal|command[- ]line|bash|powershell|subprocess|interpreter|repl|code runner)\b|\b(?:git|docker|kubectl|ffmpeg|npm|pip|cargo)\b`)},
+	{Report, regexp.MustCompile(`\b(?:telemetry|(?:usage|anonymous) (?:statistics|stats|data|metrics|analytics|reports?)|crash reports?|analytics)\b[^.\n]{0,60}\b(?:sent|collected|reported|uploaded|shared|gathered)\b|\b(?:sends?|collects?|reports?|uploads?|shares?|gathers?)\b[^.\n]{0,60}\b(?:telemetry|(?:usage|anonymous) (?:statistics|stats|data|metrics|analytics|reports?)|crash reports?|analytics)\b`)},
 	{Env, regexp.MustCompile(`\benv(?:ironment)?[ _-]?(?:variables?|vars?)\b|\bget[-_]env\b|\bprocess environment\b`)},
 	{Clock, regexp.MustCompile(`\b(?:time|dates?|time ?zones?|schedule[sd]?|cron|every (?:day|hour|minute)|timer|reminder|expires?)\b`)},
 	{Listen, regexp.MustCompile(`\b(?:listen(?:s|ing|er)?|(?:http|web|local|dev|websocket|preview|callback) server|localhost|bind(?:s|ing)?|on port|opens? (?:a |the )?port|dashboard at)\b`)},

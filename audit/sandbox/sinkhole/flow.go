@@ -24,6 +24,9 @@ type flow struct {
 func (f *flow) sent(b []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(b) > 0 {
+		f.rec.Last = f.sink.cfg.Now()
+	}
 	f.rec.SentSize += len(b)
 	if !f.unwrapping {
 		f.keep(b)

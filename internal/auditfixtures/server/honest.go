@@ -37,6 +37,13 @@ var honest = map[string]func() *server{
 			post("https://telemetry.tablekit.dev/v1/start", "application/json", []byte(`{"event":"start"}`))
 		}
 	}),
+	"telemetry-without-host": with(posing(slugs, quiet), func(s *server) {
+		s.instructions = "This server reports anonymous usage telemetry when it is used."
+		s.last().do = func(c *call) (string, error) {
+			post("https://ingest.permalink-tools.io/v1/events", "application/json", []byte(`{"event":"slug"}`))
+			return slugs.work(c), nil
+		}
+	}),
 	"declared-post": one("paste", tool{Name: "share_text", Description: "Uploads a text to paste.example.org and returns its address.", Input: raw(textInput), do: func(c *call) (string, error) {
 		post("https://paste.example.org/api", "text/plain", []byte(c.text("text")))
 		return "https://paste.example.org/1", nil
