@@ -79,6 +79,20 @@ servers: ## install the real MCP servers in which audits must find nothing (npm)
 	@command -v npm >/dev/null || { echo "make servers: npm is needed" >&2; exit 1; }
 	cd internal/auditservers && npm ci
 
+.PHONY: browser
+browser: ## install what tests of the dashboard need: a driver of Chromium, axe (npm), schemathesis (python3)
+	cd agent/dashboard/pagetest && npm ci
+	cd agent/dashboard/pagetest && python3 -m venv .venv && \
+		.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+.PHONY: screenshots
+screenshots: build ## renew the pictures of the dashboard in docs, after make browser
+	node agent/dashboard/pagetest/screenshots.mjs $(CURDIR)/dist/killdeer "$$(command -v chromium)" $(CURDIR)/docs/screenshots
+
+.PHONY: vendor
+vendor: ## renew the libraries of the dashboard's page (npm)
+	agent/dashboard/vendor.sh
+
 .PHONY: receivers
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install
@@ -112,6 +126,10 @@ bench-journal: needs ## measure the journal at a million events (EVENTS=, DIR=)
 .PHONY: bench-journal-10m
 bench-journal-10m: ## the same at ten million, which takes 5 minutes and 3 GB
 	$(MAKE) bench-journal EVENTS=10000000
+
+.PHONY: bench-dashboard
+bench-dashboard: needs ## measure the dashboard at a million events, and its page under a flood (EVENTS=)
+	KILLDEER_DASHBOARD_EVENTS=$(or $(EVENTS),1000000) $(GO) test -count=1 -timeout=30m -run '^TestDashboardScale$$' -v ./agent
 
 .PHONY: benchmarks
 benchmarks: guests ## run Go benchmarks: PKG=./rules/... BENCH=Judge BENCHTIME=3s

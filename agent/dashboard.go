@@ -320,7 +320,7 @@ func (s *Sensor) packsInUse() (all []dashboard.PackStatus) {
 func packStatus(m *member, kind string) dashboard.PackStatus {
 	st := dashboard.PackStatus{ID: m.name, Kind: kind}
 	if m.pack != nil {
-		st.Version, st.Serial, st.Expires = m.pack.Manifest.Version, m.pack.Manifest.Serial, m.pack.Manifest.Expires
+		st.Version, st.Serial, st.Expires = m.pack.Version, m.pack.Serial, m.pack.Expires
 	}
 	return st
 }

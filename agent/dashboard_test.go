@@ -82,7 +82,9 @@ func TestDashboard(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/logs": `"total":1,"total_exact":true`, "/api/logs/1": `"head":"POST /mcp`, "/api/stats": `"uniqueIps":1`, "/api/tools": `"jira_get_issue"`,
 		"/api/sources/127.0.0.1": `"requests":1`, "/api/health": `"sensor":"test"`, "/api/logs/9999": `there is none`, "/api/sessions/nope": `there is none`,
-		"/api/logs?min_severity=low": `"logs":[]`,
+		"/api/logs?min_severity=low": `"logs":[]`, "/api/logs?to=0001-01-01T00:00:00Z": `"total":0`, "/api/logs?from=9999-12-31T23:59:59Z": `"total":0`,
+		"/api/logs?from=0000-01-01T00:00:00Z&to=9999-12-31T23:59:59.999999999%2B14:00": `"total":1`, "/api/detections?cursor=999999999999999999": `"detections":[]`,
+		"/api/logs?offset=10000&cursor=1": `"logs":[]`, "/api/export?format=csv": "seq,time", "/api/canaries?cursor=1": `"canaries":[]`, "/api/sessions?cursor=1": `"sessions":[]`,
 	} {
 		text, err := io.ReadAll(ask(path, token).Body)
 		if err != nil || !strings.Contains(string(text), want) {

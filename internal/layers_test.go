@@ -84,6 +84,7 @@ var mayImport = map[string][]string{
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/dashboard":  {"sdk", "internal/printable"},
+	"agent/demo":       {},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
@@ -103,7 +104,7 @@ var mayImport = map[string][]string{
 	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
+		"agent", "agent/config", "agent/demo", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"internal/pack", "internal/printable", "plugins", "sdk",
 	},
 	"internal/bench":       {},

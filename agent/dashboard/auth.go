@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	pathLogin  = "/api/login"
-	pathLogout = "/api/logout"
+	pathLogin   = "/api/login"
+	pathLogout  = "/api/logout"
+	pathSession = "/api/session"
 
 	// The name of a cookie that only this host gets back, over TLS or from loopback
 	// (RFC 6265bis §4.1.3.2), and the one for plain HTTP elsewhere, which a browser
@@ -183,6 +184,14 @@ func (s *Server) admit(open map[string]bool) echo.MiddlewareFunc {
 func unauthorized(c echo.Context) error {
 	c.Response().Header().Set("WWW-Authenticate", "Bearer")
 	return problem(http.StatusUnauthorized, "unauthorized")
+}
+
+// admitted says whether whoever asks may read, so that the page need not try.
+func (s *Server) admitted(c echo.Context) error {
+	if err := parameters(c).end(); err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, map[string]bool{"admitted": s.doors.admits(c.Request()), "token": s.doors.token != nil})
 }
 
 // login exchanges the token for a cookie.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -57,8 +58,15 @@ func matches(ev *sdk.Event, q dashboard.Query) bool {
 		d = &sdk.Detection{}
 	}
 	for _, pair := range [][2]string{
-		{string(q.Kind), string(ev.Kind)}, {q.IP, ev.IP}, {q.Tool, ev.Tool}, {q.MCPMethod, ev.MCPMethod}, {q.Session, ev.Session},
-		{q.Actor, ev.Actor}, {q.Outcome, ev.Outcome}, {q.Rule, d.RuleID}, {string(q.Severity), string(d.Severity)},
+		{string(q.Kind), string(ev.Kind)},
+		{q.IP, ev.IP},
+		{q.Tool, ev.Tool},
+		{q.MCPMethod, ev.MCPMethod},
+		{q.Session, ev.Session},
+		{q.Actor, ev.Actor},
+		{q.Outcome, ev.Outcome},
+		{q.Rule, d.RuleID},
+		{string(q.Severity), string(d.Severity)},
 	} {
 		if pair[0] != "" && pair[0] != pair[1] {
 			return false
@@ -169,6 +177,31 @@ type board struct {
 	t   testing.TB
 	url string
 	log *bytes.Buffer
+	l   *listener
+}
+
+// listener lets a test end all connections, as a network does.
+type listener struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns = append(l.conns, c)
+	return c, err
+}
+
+func (b *board) cut() {
+	b.l.mu.Lock()
+	defer b.l.mu.Unlock()
+	for _, c := range b.l.conns {
+		_ = c.Close()
+	}
+	b.l.conns = nil
 }
 
 func serve(t testing.TB, r *record, change func(*dashboard.Options)) *board {
@@ -183,7 +216,8 @@ func serve(t testing.TB, r *record, change func(*dashboard.Options)) *board {
 		change(&o)
 	}
 	d := dashboard.New(o)
-	l := httptest.NewUnstartedServer(nil).Listener
+	l := &listener{Listener: httptest.NewUnstartedServer(nil).Listener}
+	b.l = l
 	done := make(chan error, 1)
 	go func() { done <- d.Serve(l) }()
 	t.Cleanup(func() {

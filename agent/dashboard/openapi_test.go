@@ -1,15 +1,19 @@
 package dashboard_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -212,5 +216,32 @@ func TestDescribedPathsExist(t *testing.T) {
 	}
 	if resp := b.ask("GET", "/api/nothing", ""); resp.StatusCode != http.StatusNotFound || resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("a path that is not there: %s %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+}
+
+// TestSchemathesis lets a tool that knows only the description look for answers that
+// are not as it says.
+func TestSchemathesis(t *testing.T) {
+	const tool = "pagetest/.venv/bin/schemathesis"
+	need(t, "browser", "schemathesis is not installed: run make browser", absent(tool))
+	program, err := filepath.Abs(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := filepath.Abs("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := serve(t, sample(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	// A live feed does not end: it has tests of its own.
+	cmd := exec.CommandContext(ctx, program, "run", file, "--url", b.url, "--header", "Authorization: Bearer "+token, "--exclude-path", "/api/events",
+		"--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "7", "--generation-database", "none", "--request-timeout", "10", "--no-color")
+	cmd.Dir = t.TempDir() // it leaves notes behind
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
 	}
 }

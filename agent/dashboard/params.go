@@ -21,7 +21,7 @@ const (
 	defaultLimit = 100
 	maxLimit     = 1000
 	maxOffset    = 10_000 // beyond it a cursor finds the way without counting
-	maxText      = 2048   // bytes of a filter
+	maxText      = 2048   // characters of a filter
 	maxShown     = 40     // bytes of a wrong value that an error repeats
 )
 
@@ -50,24 +50,30 @@ func (p *params) fault(format string, args ...any) {
 
 // text returns a parameter, "" when it is absent or empty: forms send empty ones.
 func (p *params) text(name string) string {
+	text, _ := p.given(name)
+	return text
+}
+
+// given returns a parameter, and whether it is there.
+func (p *params) given(name string) (text string, ok bool) {
 	p.known = append(p.known, name)
 	all := p.values[name]
+	if len(all) == 0 {
+		return "", false
+	}
 	if len(all) > 1 {
 		p.fault("parameter %q is there %d times", name, len(all))
 	}
-	if len(all) == 0 {
-		return ""
+	if utf8.RuneCountInString(all[0]) > maxText || !utf8.ValidString(all[0]) {
+		p.fault("parameter %q: want at most %d characters of UTF-8", name, maxText)
+		return "", false
 	}
-	if len(all[0]) > maxText || !utf8.ValidString(all[0]) {
-		p.fault("parameter %q: want at most %d bytes of UTF-8", name, maxText)
-		return ""
-	}
-	return all[0]
+	return all[0], true
 }
 
 func (p *params) number(name string, absent, low, high int) int {
-	text := p.text(name)
-	if text == "" {
+	text, ok := p.given(name)
+	if !ok {
 		return absent
 	}
 	n, err := strconv.Atoi(text)
@@ -84,20 +90,23 @@ func (p *params) capped(name string, absent, most int) int {
 }
 
 func (p *params) time(name string) time.Time {
-	text := p.text(name)
-	if text == "" {
+	text, ok := p.given(name)
+	if !ok {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		p.fault("parameter %q: want a time such as 2026-11-20T14:03:00Z (RFC 3339), got %s", name, shown(text))
 	}
+	if err == nil && t.IsZero() {
+		t = t.Add(1) // the zero time stands for none
+	}
 	return t
 }
 
 func (p *params) oneOf(name string, want ...string) string {
-	text := p.text(name)
-	if text != "" && !slices.Contains(want, text) {
+	text, ok := p.given(name)
+	if ok && !slices.Contains(want, text) {
 		p.fault("parameter %q: want one of %s, got %s", name, strings.Join(want, ", "), shown(text))
 	}
 	return text
@@ -105,8 +114,8 @@ func (p *params) oneOf(name string, want ...string) string {
 
 // cursor returns the number that the cursor of the page before stands for.
 func (p *params) cursor() uint64 {
-	text := p.text("cursor")
-	if text == "" {
+	text, ok := p.given("cursor")
+	if !ok {
 		return 0
 	}
 	n, err := strconv.ParseUint(text, 10, 63)
@@ -171,13 +180,10 @@ func (p *params) kind() sdk.Kind {
 	}
 }
 
-// page reads where a page begins and how long it is.
+// page reads how long a page is and where it begins: how many events behind the
+// cursor, or behind the newest.
 func (p *params) page(q *Query) (offset int) {
 	q.Limit = p.capped("limit", defaultLimit, maxLimit)
 	q.Before = p.cursor()
-	offset = p.number("offset", 0, 0, maxOffset)
-	if offset > 0 && q.Before > 0 {
-		p.fault("want a cursor or an offset, got both")
-	}
-	return offset
+	return p.number("offset", 0, 0, maxOffset)
 }

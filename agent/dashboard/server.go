@@ -20,7 +20,7 @@ const (
 	readWithin   = 10 * time.Second
 	idleWithin   = 2 * time.Minute
 	writeWithin  = 10 * time.Second // for a client to take what it is sent
-	maxHead      = 16 << 10
+	maxHead      = 64 << 10         // a few filters of many characters
 	maxBody      = 4 << 10
 	maxConns     = 256
 	answerWithin = 10 * time.Second // for the journal to answer a request
@@ -90,7 +90,7 @@ func (s *Server) handler() http.Handler {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.fail
 	e.Pre(s.harden)
-	open := map[string]bool{"POST " + pathLogin: true}
+	open := map[string]bool{"POST " + pathLogin: true, "GET " + pathSession: true}
 	for _, f := range pageFiles() {
 		e.GET(f.path, f.serve)
 		e.HEAD(f.path, f.serve)
@@ -112,6 +112,7 @@ func (s *Server) handler() http.Handler {
 // api is what can be read.
 func (s *Server) api() map[string]echo.HandlerFunc {
 	return map[string]echo.HandlerFunc{
+		pathSession:                    s.admitted,
 		"/api/logs":                    s.logs,
 		"/api/logs/:id":                s.log,
 		"/api/stats":                   s.stats,

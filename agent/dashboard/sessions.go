@@ -57,14 +57,13 @@ func (s *Server) session(c echo.Context) error {
 // pathText returns a part of the path. It may hold anything, encoded.
 func pathText(c echo.Context, name string) (string, error) {
 	text := c.Param(name)
-	if c.Request().URL.RawPath == "" {
-		return text, nil // decoded already
+	if c.Request().URL.RawPath != "" { // otherwise it is decoded already
+		if plain, err := url.PathUnescape(text); err == nil {
+			text = plain
+		}
 	}
-	if plain, err := url.PathUnescape(text); err == nil {
-		text = plain
-	}
-	if len(text) > maxText || !utf8.ValidString(text) {
-		return "", problem(http.StatusBadRequest, "want at most 2048 bytes of UTF-8 in the path")
+	if utf8.RuneCountInString(text) > maxText || !utf8.ValidString(text) {
+		return "", problem(http.StatusBadRequest, "want at most 2048 characters of UTF-8 in the path")
 	}
 	return text, nil
 }
