@@ -14,16 +14,17 @@ GUESTS      := internal/guests/bin
 GUEST_SMALL := $(foreach p,persona/enterprise persona/enterprise/pgsql,-gcflags=github.com/killdeer-mcp/killdeer/$(p)=-l)
 GUEST_BUILD := GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath $(GUEST_SMALL) -buildmode=c-shared -ldflags='-s -w -buildid='
 SQUEEZE     := $(GO) run ./internal/guests/squeeze/squeeze
-GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
+GUEST_VET   := ./sdk/... ./persona/world ./persona/enterprise/... ./persona/toml/... ./rules/core/... ./rules/toml/... ./rules/fold ./rules/match ./internal/conformance/wasm ./internal/bench/echo
 
 # The linter has hundreds of dependencies: it is pinned here, not in go.mod.
 LINT_VERSION := v2.15.0
 LINT         := dist/tools/golangci-lint-$(LINT_VERSION)
 
 # The race detector needs a C compiler; the product does not. It leaves out what
-# shares nothing with us, wazero, and what starts no goroutine, the persona: both took
-# many times as long.
-NO_RACE := github.com/tetratelabs/wazero/... github.com/killdeer-mcp/killdeer/persona/enterprise/... github.com/killdeer-mcp/killdeer/persona/world
+# shares nothing with us, wazero, and what starts no goroutine: all that took many
+# times as long.
+NO_RACE := github.com/tetratelabs/wazero/... \
+	$(addprefix github.com/killdeer-mcp/killdeer/,persona/enterprise/... persona/world audit/judge/... audit/exercise/synth)
 RACE    := $(if $(shell command -v gcc || command -v cc || command -v clang),-race $(foreach p,$(NO_RACE),'-gcflags=$(p)=-race=false'))
 
 .DEFAULT_GOAL := help
@@ -50,7 +51,8 @@ guests: needs ## compile the built-in persona and rules to WebAssembly
 	$(GUEST_BUILD) -o $(GUESTS)/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/core.wasm ./rules/core/wasm
 	$(GUEST_BUILD) -o $(GUESTS)/rules-toml.wasm ./rules/toml/wasm
-	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm $(GUESTS)/rules-toml.wasm
+	$(GUEST_BUILD) -o $(GUESTS)/persona-toml.wasm ./persona/toml/wasm
+	$(SQUEEZE) $(GUESTS)/enterprise.wasm $(GUESTS)/core.wasm $(GUESTS)/rules-toml.wasm $(GUESTS)/persona-toml.wasm
 
 .PHONY: run
 run: build ## build, then run the sensor with agent.toml
@@ -97,12 +99,20 @@ vendor: ## renew the libraries of the dashboard's page (npm)
 receivers: ## install what tests send events to: rsyslog, syslog-ng, Standard Webhooks (Debian, python3)
 	internal/receivers/install
 
+# What the README of each example has under "Needs": Debian's clang, lld, wasi-libc and rustc are
+# not among it, see .ci/run.
+.PHONY: languages
+languages: ## install what the examples in other languages are built with (npm, python3)
+	@for example in assemblyscript zig javascript; do (cd examples/$$example && \
+		sed -n '/^## Needs/,/^## Build/{/^```sh/,/^```/p}' README.md | grep -v '^```' | sh -eux) || exit 1; done
+
 .PHONY: conformance
 conformance: ## run the official MCP conformance suites and print their counts
 	$(GO) test -count=1 -v -run TestSuites ./internal/conformance
 
 .PHONY: bench
-bench: build ## measure the built sensor beside bare net/http and go-sdk, and under idle streams
+bench: build ## measure the built sensor beside bare net/http and go-sdk, under idle streams, and personas in several languages
+	$(GO) test -count=1 -run '^TestVault$$' ./examples
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 	$(MAKE) bench-sinks
 
@@ -168,10 +178,12 @@ reproducible: guests
 	$(GUEST_BUILD) -a -o dist/again/enterprise.wasm ./persona/enterprise/wasm
 	$(GUEST_BUILD) -a -o dist/again/core.wasm ./rules/core/wasm
 	$(GUEST_BUILD) -a -o dist/again/rules-toml.wasm ./rules/toml/wasm
-	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm dist/again/rules-toml.wasm
+	$(GUEST_BUILD) -a -o dist/again/persona-toml.wasm ./persona/toml/wasm
+	$(SQUEEZE) dist/again/enterprise.wasm dist/again/core.wasm dist/again/rules-toml.wasm dist/again/persona-toml.wasm
 	cmp dist/again/enterprise.wasm $(GUESTS)/enterprise.wasm
 	cmp dist/again/core.wasm $(GUESTS)/core.wasm
 	cmp dist/again/rules-toml.wasm $(GUESTS)/rules-toml.wasm
+	cmp dist/again/persona-toml.wasm $(GUESTS)/persona-toml.wasm
 
 # What a package is called, and the time that everything in it has: those of the last commit.
 NFPM_VERSION    := v2.43.4

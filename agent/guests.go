@@ -20,14 +20,16 @@ import (
 	"github.com/killdeer-mcp/killdeer/rules"
 )
 
-// guestSuffix and ruleSuffix are how the configuration tells files from built-in
+// guestSuffix and tomlSuffix are how the configuration tells files from built-in
 // guests.
 const (
 	guestSuffix = ".wasm"
-	ruleSuffix  = ".toml"
-	tomlGuest   = "rules-toml" // the built-in guest that runs rules written in TOML
-	maxRuleFile = 1 << 20
+	tomlSuffix  = ".toml"
+	maxTOML     = 1 << 20
 )
+
+// tomlGuests are the built-in guests that run what is written in TOML.
+var tomlGuests = map[string]string{pack.KindPersona: "persona-toml", pack.KindRules: "rules-toml"}
 
 // A cast is the guests of one configuration. Those that the cast before had
 // are taken over from it, so that only what changed is loaded.
@@ -48,7 +50,7 @@ type member struct {
 	name   string // as the configuration has it
 	digest [sha256.Size]byte
 	module *wasm.Module
-	config []byte          // rules in TOML, as the guest that runs them takes them
+	config []byte          // what is written in TOML, as the guest that runs it takes it
 	pack   *pack.Installed // that it came in, or nil
 }
 
@@ -103,9 +105,18 @@ func addRules(ctx context.Context, e *rules.Engine, b *member) error {
 func (s *cast) modules() []persona.Module {
 	var list []persona.Module
 	for _, b := range s.personas {
-		list = append(list, persona.Module{Name: b.name, Guest: b.module})
+		list = append(list, b.persona())
 	}
 	return list
+}
+
+// persona is the member as personas are loaded.
+func (b *member) persona() persona.Module {
+	m := persona.Module{Name: b.name, Guest: b.module}
+	if b.config != nil {
+		m.Guest = persona.Configured(b.module, b.config)
+	}
+	return m
 }
 
 // load finds the guest of a name and loads it, unless the cast before has it.
@@ -129,38 +140,46 @@ func (s *cast) load(ctx context.Context, name, kind string) (*member, error) {
 func (s *cast) members() []*member { return slices.Concat(s.personas, s.packs) }
 
 // read returns the module that a name of the configuration stands for: a built-in
-// guest, a file, or the guest of an installed pack. Rules in TOML are run by a
-// built-in one.
+// guest, a file, or the guest of an installed pack. What is written in TOML is run
+// by a built-in one.
 func (s *cast) read(name, kind string) (b *member, code []byte, err error) {
 	b = &member{name: name}
 	file := name
 	switch {
 	case config.IsPack(name):
 		b.pack, file, code, err = readPacked(s.store, name, kind)
-	case strings.HasSuffix(name, ruleSuffix):
-		code, err = readGuestFile(name, maxRuleFile)
+	case strings.HasSuffix(name, tomlSuffix):
+		code, err = readGuestFile(name, maxTOML)
 	case strings.HasSuffix(name, guestSuffix):
 		code, err = readGuestFile(name, s.limit)
 	default:
 		code, err = guests.Open(name)
 	}
 	if err == nil {
-		code, b.config, err = asModule(file, code)
+		code, b.config, err = asModule(kind, file, code)
 	}
 	b.digest = sha256.Sum256(slices.Concat(b.config, code))
 	return b, code, err
 }
 
 // asModule returns the module that runs what is in a file, and what to hand to it.
-func asModule(file string, text []byte) (code, config []byte, err error) {
-	if !strings.HasSuffix(file, ruleSuffix) {
+func asModule(kind, file string, text []byte) (code, config []byte, err error) {
+	if !strings.HasSuffix(file, tomlSuffix) {
 		return text, nil, nil
 	}
-	if config, err = rules.ParseTOML(file, text); err != nil {
+	if config, err = parseText(kind, file, text); err != nil {
 		return nil, nil, err
 	}
-	code, err = guests.Open(tomlGuest)
+	code, err = guests.Open(tomlGuests[kind])
 	return code, config, err
+}
+
+// parseText reads a file in TOML as the configuration of the guest that runs it.
+func parseText(kind, file string, text []byte) (config []byte, err error) {
+	if kind == pack.KindPersona {
+		return persona.ParseTOML(file, text)
+	}
+	return rules.ParseTOML(file, text)
 }
 
 func readGuestFile(name string, limit int) ([]byte, error) {
@@ -173,7 +192,7 @@ func readGuestFile(name string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read guest: %w", err)
 	}
-	if len(code) > limit {
+	if len(code) > limit && filepath.Ext(name) != guestSuffix { // of modules the runtime says more
 		return nil, fmt.Errorf("guest %s is over %d bytes", name, limit)
 	}
 	return code, nil

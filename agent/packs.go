@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,6 +86,26 @@ func CheckPacks(c *config.Config, version string, log *slog.Logger) error {
 	return errors.Join(faults...)
 }
 
+// CheckTexts says what is wrong with the personas and rules in TOML that a
+// configuration names. It loads no guest.
+func CheckTexts(c *config.Config) error {
+	var faults []error
+	for kind, names := range map[string][]string{pack.KindPersona: c.Decoy.Personas, pack.KindRules: c.Rules.Packs} {
+		for _, name := range names {
+			if !strings.HasSuffix(name, tomlSuffix) {
+				continue
+			}
+			text, err := readGuestFile(name, maxTOML)
+			if err == nil {
+				_, err = parseText(kind, name, text)
+			}
+			faults = append(faults, err)
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return errors.Join(faults...)
+}
+
 // selfTest loads a pack's guests as a sensor would, but in a runtime of their own
 // with a cache of its own, and has each of them do something.
 func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.Manifest, dir string) (err error) {
@@ -108,7 +129,7 @@ func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.M
 			return err
 		}
 		b := &member{name: f.Path}
-		if code, b.config, err = asModule(f.Path, code); err == nil {
+		if code, b.config, err = asModule(kind, f.Path, code); err == nil {
 			b.module, err = rt.Load(ctx, f.Path, code)
 		}
 		if err != nil {
@@ -123,7 +144,7 @@ func selfTest(ctx context.Context, c *config.Config, compile []string, m *pack.M
 
 func tryOut(ctx context.Context, kind string, b *member) error {
 	if kind == pack.KindPersona {
-		return tryPersona(ctx, b.module)
+		return tryPersona(ctx, b)
 	}
 	return tryRules(ctx, b)
 }
@@ -159,9 +180,9 @@ func trialEvent() *sdk.Event {
 
 // tryPersona describes a persona and calls the first of its tools that may be
 // called without arguments.
-func tryPersona(ctx context.Context, m *wasm.Module) error {
+func tryPersona(ctx context.Context, b *member) error {
 	h := persona.NewHost(persona.Options{WorldSeed: make([]byte, worldSeedBytes), Log: slog.New(slog.DiscardHandler)})
-	if err := h.Open(ctx, []persona.Module{{Name: m.Name(), Guest: m}}, nil); err != nil {
+	if err := h.Open(ctx, []persona.Module{b.persona()}, nil); err != nil {
 		return err
 	}
 	catalog, err := h.Catalog(ctx)

@@ -45,6 +45,13 @@ func (g *guestSet) use(c *cast) {
 	g.current.Store(c)
 }
 
+// settle waits for the end of a load or reload under way. It does not keep the
+// lock, which tasks take.
+func (g *guestSet) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+}
+
 // Reloaded says what a reload did.
 type Reloaded struct {
 	Personas bool     `json:"personas"`           // other personas answer now
@@ -54,10 +61,11 @@ type Reloaded struct {
 }
 
 // Reload reads the configuration again and takes over what changed, but for what
-// needs a restart: personas, rule packs, sinks, limits, retention and more. Connections and sessions go on: requests under way are answered by the
-// persona that they began with, and events are judged by the new rules from where
-// the old ones stopped, with their windows made anew from the journal. A fault
-// leaves everything as it was.
+// needs a restart: personas, rule packs, sinks, limits, retention and more.
+// Connections and sessions go on: requests under way are answered by the persona that
+// they began with, and events are judged by the new rules from where the old ones
+// stopped, with their windows made anew from the journal. A fault leaves everything as
+// it was.
 func (s *Sensor) Reload() (*Reloaded, error) {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()

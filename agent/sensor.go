@@ -185,8 +185,7 @@ func (s *Sensor) openState() error {
 	s.onStop("close journal", func(context.Context) error { return j.Close() })
 	s.onStop("stop tasks", func(context.Context) error {
 		s.cancel()
-		s.guests.mu.Lock() // a reload ends first: it starts tasks
-		defer s.guests.mu.Unlock()
+		s.guests.settle() // it starts tasks, and none begins after the cancel
 		s.tasks.Wait()
 		return nil
 	})

@@ -152,7 +152,7 @@ func (l *life) start(ctx context.Context, cancel context.CancelCauseFunc) error 
 		return err
 	}
 	if l.proc, err = start(cmd); err != nil {
-		l.watch.finish(false, l.box.Kill)
+		l.watch.finish(false, true, l.box.Kill)
 		return err
 	}
 	guarded := make(chan struct{})
@@ -205,12 +205,14 @@ func (l *life) exercise(ctx context.Context) error {
 
 func (l *life) options() exercise.Options {
 	o := exercise.Options{
-		Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
+		Cases: l.plan.cases, Untyped: l.plan.untyped, Orderly: l.plan.orderly, Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
 		CallTimeout: l.run.opts.CallTimeout, Budget: l.budget, Seed: l.number(),
 		Roots: []string{l.box.Dir()}, Canaries: l.canaries, MarkerDir: "/tmp",
 	}
 	if o.Quick {
 		o.InitTimeout = quickInit
+	}
+	if o.Quick && !l.plan.patient {
 		o.CallTimeout = min(cmp.Or(o.CallTimeout, quickCall), quickCall)
 	}
 	return o
@@ -280,7 +282,7 @@ func (l *life) gather(ctx context.Context) {
 	p.Survivors = l.box.Survivors()
 	now, err := l.box.Snapshot()
 	l.changed(evidence.AfterExit, now, err)
-	a := l.watch.finish(len(p.Survivors) > 0, l.box.Kill)
+	a := l.watch.finish(len(p.Survivors) > 0, l.box.Ended() != "", l.box.Kill)
 	p.Observations, p.Trace, p.TracerDied = l.watch.kept, a.summary, a.died
 	if cause := context.Cause(ctx); errors.Is(cause, errUnwatched) {
 		p.TracerDied = cmp.Or(p.TracerDied, cause.Error())

@@ -15,16 +15,8 @@ import (
 func (r *run) local(ctx context.Context) error {
 	defer r.closeTracers()
 	defer r.removePackage()
-	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
+	if err := r.install(ctx); err != nil {
 		return err
-	}
-	if err := r.findServer(ctx); err != nil {
-		return err
-	}
-	if r.fetched != nil && len(r.fetched.Scripts) > 0 && r.opts.Sandbox {
-		if err := r.stage("install scripts", func() error { return r.installScripts(ctx) }); err != nil {
-			return err
-		}
 	}
 	first, rest := r.planned()
 	r.total = 1 + len(rest)
@@ -50,6 +42,20 @@ func (r *run) local(ctx context.Context) error {
 	}
 	tasks.Wait()
 	return errors.Join(failed, err)
+}
+
+// install sets up what is needed to start the server, and lets its install scripts run.
+func (r *run) install(ctx context.Context) error {
+	if err := r.stage("set-up", func() error { return r.setUp(ctx) }); err != nil {
+		return err
+	}
+	if err := r.findServer(ctx); err != nil {
+		return err
+	}
+	if r.fetched == nil || len(r.fetched.Scripts) == 0 || !r.opts.Sandbox {
+		return nil
+	}
+	return r.stage("install scripts", func() error { return r.installScripts(ctx) })
 }
 
 // planned are the passes that can be made.

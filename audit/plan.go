@@ -20,6 +20,10 @@ type plan struct {
 	blind  bool          // without a tracer
 	up     chan struct{} // closed when the server has answered; may be nil
 
+	cases   []string // of tools; nil: all, or those of quick
+	orderly bool     // tools are called in the order in which things live
+	patient bool     // calls may take as long as in the first pass
+	untyped bool     // completions are asked for with nothing typed
 	era     exercise.Era
 	answers exercise.Answers
 	quick   bool

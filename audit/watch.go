@@ -133,8 +133,9 @@ type account struct {
 }
 
 // finish ends the watch: with survivors while they live, which names them, otherwise
-// when everything has ended.
-func (w *watch) finish(survivors bool, kill func() bool) account {
+// when everything has ended. cut says that the box was ended with the tracer in it:
+// that, and what is killed here, is a loss and not the tracer's death.
+func (w *watch) finish(survivors, cut bool, kill func() bool) account {
 	if w.tracer == nil {
 		kill()
 		return account{}
@@ -143,14 +144,9 @@ func (w *watch) finish(survivors bool, kill func() bool) account {
 	if !survivors {
 		// What is left of the box goes by itself. Killed at once, the tracer would be
 		// too, before it has told the end.
-		select {
-		case <-w.ended:
-		case <-time.After(endGrace):
-		}
+		cut = !w.over(endGrace) || cut
 		kill()
-		select {
-		case <-w.ended:
-		case <-time.After(drainGrace):
+		if !w.over(drainGrace) {
 			a.died = "it did not see the end of what it traced"
 		}
 	}
@@ -164,20 +160,40 @@ func (w *watch) finish(survivors bool, kill func() bool) account {
 	switch {
 	case err != nil:
 		a.died = err.Error()
-	case w.err != nil && !survivors && a.died == "":
+		return a
+	case w.err != nil && !survivors && !cut && a.died == "":
 		a.died = w.err.Error()
 	}
-	if err == nil {
-		if w.lost > 0 {
-			if sum.Lost == nil {
-				sum.Lost = map[string]uint64{}
-			}
-			sum.Lost["more than an audit keeps"] += w.lost
-			sum.Complete = false
-		}
-		a.summary = &sum
+	lose(&sum, "more than an audit keeps", w.lost)
+	if cut && w.err != nil {
+		lose(&sum, "cut off with the end of the box", 1)
 	}
+	a.summary = &sum
 	return a
+}
+
+// over waits for the end of the observations.
+func (w *watch) over(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-w.ended:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// lose counts what a trace lacks.
+func lose(sum *sdk.TracerSummary, cause string, n uint64) {
+	if n == 0 {
+		return
+	}
+	if sum.Lost == nil {
+		sum.Lost = map[string]uint64{}
+	}
+	sum.Lost[cause] += n
+	sum.Complete = false
 }
 
 // close ends the tracer's program.

@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"persona/enterprise/ql":    {},
 	"persona/enterprise":       {"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise/pgsql", "persona/enterprise/ql"},
 	"persona/enterprise/wasm":  {"sdk", "sdk/guest", "persona/enterprise"},
+	"persona/toml":             {"sdk", "sdk/guest", "persona/canary", "persona/world"},
+	"persona/toml/wasm":        {"sdk", "sdk/guest", "persona/toml"},
 	"rules/fold":               {},
 	"rules/match":              {"sdk"},
 	"rules/core":               {"sdk", "sdk/guest", "rules/fold"},
@@ -65,6 +67,7 @@ var mayImport = map[string][]string{
 	"audit/exercise":                  {"sdk", "audit/evidence", "audit/exercise/synth"},
 	"audit/judge/wording":             {"rules/fold"},
 	"audit/judge":                     {"sdk", "audit/evidence", "audit/judge/canary", "audit/judge/wording"},
+	"audit/imitate":                   {"sdk", "sdk/guest", "audit/evidence"},
 	"audit/clientconf":                {},
 	"audit/fetch":                     {},
 	"audit/lock":                      {"sdk", "audit/evidence"},
@@ -88,26 +91,31 @@ var mayImport = map[string][]string{
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},
 	"internal/child":   {"sdk/plugin"},
 	"plugins":          {"sdk", "sdk/plugin", "sdk/plugin/pluginpb", "internal/child"},
-	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "persona/canary", "persona/world"},
+	"persona/trial":    {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "audit/exercise/synth", "persona"},
+	"persona":          {"sdk", "sdk/guest", "internal/wasm", "internal/schema", "internal/tomltext", "persona/canary", "persona/toml", "persona/world"},
 	"rules":            {"sdk", "sdk/guest", "internal/wasm", "rules/fold", "rules/match", "rules/toml"},
 
 	"plugins/sinktest":  {"sdk", "sdk/plugin", "plugins"},
 	"plugins/file":      {"sdk", "sdk/plugin", "plugins/file/sink"},
 	"plugins/file/sink": {"sdk", "sdk/plugin", "plugins/encode"},
+	"examples":          {},
 	"examples/sink":     {"sdk", "sdk/plugin"},
+	"examples/go":       {"sdk", "sdk/guest"},
+	"examples/go/wasm":  {"sdk", "sdk/guest", "examples/go"},
+	"examples/command":  {},
 
 	"agent": {
-		"sdk", "agent/certs", "agent/config", "agent/dashboard", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
-		"persona", "plugins", "rules", "internal/wasm", "internal/guests", "internal/pack",
+		"sdk", "sdk/guest", "agent/certs", "agent/config", "agent/dashboard", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
-	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
+	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/demo", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
-		"internal/pack", "internal/printable", "plugins", "sdk",
+		"agent", "agent/config", "agent/demo", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
+		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
-	"internal/bench":       {},
+	"internal/bench":       {"internal/wasm"},
 	"internal/bench/null":  {"sdk", "sdk/plugin"},
 	"internal/reliability": {"sdk", "sdk/plugin", "agent/journal"},
 
@@ -128,7 +136,7 @@ var mayImport = map[string][]string{
 
 // stdlibOnly are the packages that are compiled into guests, or imported by
 // whoever writes one.
-var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "persona/enterprise/ql", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
+var stdlibOnly = []string{"sdk", "sdk/guest", "persona/canary", "persona/world", "persona/enterprise", "persona/enterprise/pgsql", "persona/enterprise/ql", "persona/toml", "rules/core", "rules/fold", "rules/match", "rules/toml", "internal/conformance", "plugins/encode"}
 
 // testOnly are the packages that nothing which ships may import.
 var testOnly = []string{

@@ -76,14 +76,22 @@ func askDescribe(ctx context.Context, g Guest) ([]byte, error) {
 	for i := range docs {
 		r, err := g.Call(ctx, wasm.Request{Input: []byte(`{"abi":1,"op":"describe"}`), Deadline: describeTimeout})
 		if err != nil {
-			return nil, fmt.Errorf("describe: %w", err)
+			return nil, fmt.Errorf("describe: %w%s", err, lastWords(r.Log))
 		}
 		docs[i] = r.Output
 	}
 	if !bytes.Equal(docs[0], docs[1]) {
-		return nil, errors.New("describe: two calls gave different documents: the guest is not a pure function")
+		return nil, errors.New("describe: two calls gave different documents: the guest is not a pure function (no map order, no randomness, no memory of earlier calls)")
 	}
 	return docs[0], nil
+}
+
+// lastWords is what a guest that failed logged last, for its author.
+func lastWords(log []wasm.LogLine) string {
+	if len(log) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": it logged %.200q", log[len(log)-1].Text)
 }
 
 // wireDescribe and wirePersona mirror the document of docs/guest-abi.md.
@@ -125,23 +133,27 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 	}
 	var d wireDescribe
 	if err := json.Unmarshal(doc, &d); err != nil {
-		return nil, fmt.Errorf("describe: %w", err)
+		return nil, fmt.Errorf("describe: the output is not the document that docs/guest-abi.md has under Personas: %w", err)
 	}
 	switch {
 	case d.ABI != sdk.ABIVersion:
-		return nil, fmt.Errorf("describe: abi is %d, this sensor speaks %d", d.ABI, sdk.ABIVersion)
+		return nil, fmt.Errorf("describe: abi is %d, this sensor speaks %d: %s", d.ABI, sdk.ABIVersion, otherABI(d.ABI))
 	case d.Kind != "persona":
-		return nil, fmt.Errorf("describe: kind is %q, not persona", d.Kind)
+		return nil, fmt.Errorf(`describe: kind is %.80q, not "persona": a guest with rules belongs in rules.packs`, d.Kind)
 	case len(d.Personas) == 0:
-		return nil, errors.New("describe: no persona")
+		return nil, errors.New(`describe: "personas" is missing or empty: list at least one`)
 	}
 	var all []*loaded
 	if err := checkPlaceholders(doc, ""); err != nil {
 		return nil, fmt.Errorf("describe: %w", err)
 	}
 	for _, p := range d.Personas {
-		l := &loaded{guest: m.Guest, module: m.Name, seed: seedFor(h.WorldSeed, p.ID), markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID)}
-		l.mint = newMint(h.WorldSeed, p.ID, l.seed)
+		l := &loaded{
+			guest: m.Guest, module: m.Name,
+			seed: seedFor(h.WorldSeed, p.ID), company: h.fakes.seed, fakes: h.fakes,
+			markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID),
+		}
+		l.mint = newMint(h.WorldSeed, p.ID, l.company)
 		e := l.expander("", "")
 		var err error
 		if l.description, err = p.description(e); err != nil {
@@ -153,12 +165,20 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 	return all, nil
 }
 
+// otherABI is what to do about a guest for another version of the ABI.
+func otherABI(version int) string {
+	if version > sdk.ABIVersion {
+		return "install a newer Killdeer"
+	}
+	return fmt.Sprintf(`build the guest for "abi":%d`, sdk.ABIVersion)
+}
+
 func (p *wirePersona) description(e *expander) (*description, error) {
 	if !personaID.MatchString(p.ID) {
 		return nil, fmt.Errorf("id does not match %s", personaID)
 	}
 	if len(p.Needs) > 0 {
-		return nil, fmt.Errorf("needs %q, which this sensor does not give", p.Needs)
+		return nil, fmt.Errorf("needs %q, which this sensor does not give: leave needs out", p.Needs)
 	}
 	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}, services: map[string]string{}}
 	if err := p.settings(d); err != nil {

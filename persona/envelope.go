@@ -24,7 +24,7 @@ type conditions struct {
 func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) (in []byte, mark string) {
 	var w guest.Writer
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
-	w.Key("seed").Str(strconv.FormatUint(p.seed, 10))
+	w.Key("seed").Str(strconv.FormatUint(p.seed, 10)).Key("company").Str(strconv.FormatUint(p.company, 10))
 	w.Key("now").Str(p.now(c.Now).Format(time.RFC3339))
 	w.Key("state").Raw(orElse(state, "null"))
 	w.Key("can").Arr()

@@ -33,6 +33,10 @@ import (
 // maxEnvelope is how many bytes a guest is given to read.
 const maxEnvelope = 256 << 10
 
+// companyOf is the persona whose company all placeholders are of: whoever sees two
+// personas of a sensor must see one employer.
+const companyOf = "enterprise"
+
 // Guest is a loaded module; *wasm.Module is one.
 type Guest interface {
 	Digest() [32]byte
@@ -58,6 +62,7 @@ type Host struct {
 	memo  *memo
 	state *states
 	rates rates
+	fakes *fakes
 
 	ready chan struct{} // closed when Open is through
 	err   error         // of Open
@@ -75,7 +80,10 @@ type loaded struct {
 	module string
 	seed   uint64
 	mint   *mint
-	minted []sdk.Canary // in what it describes
+
+	company uint64       // seed of the company that placeholders are of, the same for all personas
+	fakes   *fakes       // of that company
+	minted  []sdk.Canary // in what it describes
 
 	markKey []byte // of the marks in envelopes
 }
@@ -89,7 +97,7 @@ func NewHost(o Options) *Host {
 		o.CallTimeout = 2 * time.Second
 	}
 	return &Host{
-		Options: o, memo: newMemo(o.MemoBytes), state: newStates(),
+		Options: o, memo: newMemo(o.MemoBytes), state: newStates(), fakes: &fakes{seed: seedFor(o.WorldSeed, companyOf)},
 		ready: make(chan struct{}), by: map[string]*loaded{}, calls: &sync.WaitGroup{},
 	}
 }

@@ -132,7 +132,7 @@ func TestMemo(t *testing.T) {
 	if g.calls != 2 {
 		t.Errorf("%d calls after another argument", g.calls)
 	}
-	if want := "abi op persona seed now state can friction tool args mark"; inputs[0] != want {
+	if want := "abi op persona seed company now state can friction tool args mark"; inputs[0] != want {
 		t.Errorf("envelope has %q, want %q", inputs[0], want)
 	}
 }
@@ -235,8 +235,10 @@ func TestBrokenGuest(t *testing.T) {
 
 func TestDescribeRefused(t *testing.T) {
 	tests := []struct{ name, from, to, want string }{
-		{"abi", `"abi":1`, `"abi":2`, "abi is 2"},
-		{"kind", `"kind":"persona"`, `"kind":"rules"`, "kind is"},
+		{"newer abi", `"abi":1`, `"abi":2`, "abi is 2, this sensor speaks 1: install a newer Killdeer"},
+		{"no abi", `"abi":1,`, ``, "abi is 0, this sensor speaks 1: build the guest for"},
+		{"no persona", `"personas":[`, `"others":[`, "list at least one"},
+		{"kind", `"kind":"persona"`, `"kind":"rules"`, "belongs in rules.packs"},
 		{"id", `"personas":[{"id":"t"`, `"personas":[{"id":"T!"`, "id does not match"},
 		{"server", `"version":"1.2.3"`, `"version":""`, "server.name and server.version"},
 		{"tool name", `"name":"echo"`, `"name":"e cho"`, "tool name"},
@@ -245,7 +247,8 @@ func TestDescribeRefused(t *testing.T) {
 		{"needs", `"fallback"`, `"needs":["auth"],"fallback"`, "needs"},
 		{"fallback", `[10,20]`, `[20,10]`, "fallback.delay_ms"},
 		{"two of a name", `[{"name":"echo"`, `[{"name":"echo","inputSchema":{"type":"object"}},{"name":"echo"`, "is offered by"},
-		{"json", `{"abi"`, `{{"abi"`, "describe"},
+		{"json", `{"abi"`, `{{"abi"`, "docs/guest-abi.md"},
+		{"type", `"version":"1.2.3"`, `"version":1`, "docs/guest-abi.md"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -256,6 +259,46 @@ func TestDescribeRefused(t *testing.T) {
 				t.Errorf("error = %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// Two personas of a sensor show one company, and hand out canaries of their own.
+func TestPersonasShareTheCompany(t *testing.T) {
+	said := func(id string) (fakes, canary string) {
+		g := &fakeGuest{describe: strings.Replace(describeDoc, `[{"id":"t"`, `[{"id":"`+id+`"`, 1), call: func(in guest.Object) (string, error) {
+			c := &sdk.Call{Mark: in.Str("mark")}
+			return string(guest.Text(guest.Fake(c, "org_name", 0) + " " + guest.Fake(c, "email", 3) + "|" + guest.Canary(c, "npm_token", "x"))), nil
+		}}
+		h := NewHost(Options{WorldSeed: []byte("seed"), Log: slog.New(slog.DiscardHandler)})
+		if err := h.Open(t.Context(), []Module{{id, g}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		a, err := h.Call(t.Context(), "s", &sdk.Call{Op: sdk.OpCall, Persona: id, Tool: "echo"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fakes, canary, _ = strings.Cut(string(a.Result), "|")
+		return fakes, canary
+	}
+	fakes, canary := said("t")
+	otherFakes, otherCanary := said("enterprise")
+	if fakes != otherFakes || canary == otherCanary {
+		t.Errorf("one persona says %s|%s, the other %s|%s", fakes, canary, otherFakes, otherCanary)
+	}
+}
+
+// silent fails every call, after a line in its log.
+type silent struct{ fakeGuest }
+
+func (*silent) Call(context.Context, wasm.Request) (wasm.Reply, error) {
+	return wasm.Reply{Log: []wasm.LogLine{{Text: "TypeError: x is\nundefined"}}}, wasm.ErrStatus
+}
+
+func TestDescribeTellsWhatTheGuestLogged(t *testing.T) {
+	h := NewHost(Options{Log: slog.New(slog.DiscardHandler)})
+	err := h.Open(t.Context(), []Module{{"t", &silent{}}}, nil)
+	if want := `: it logged "TypeError: x is\nundefined"`; !errors.Is(err, wasm.ErrStatus) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error = %v, want it to end in %s", err, want)
 	}
 }
 
@@ -324,7 +367,7 @@ func echoed(t testing.TB, a *sdk.Answer) string {
 
 // expand is what becomes of a part of a description.
 func expand(raw string, seed uint64) []byte {
-	p := &loaded{seed: seed, mint: newMint([]byte("seed"), "t", seed)}
+	p := &loaded{company: seed, mint: newMint([]byte("seed"), "t", seed)}
 	return p.expander("", "").json([]byte(raw))
 }
 
@@ -446,5 +489,15 @@ func TestBadSwapChangesNothing(t *testing.T) {
 	}
 	if a := call(t, h, "s", `{"text":"still"}`); !strings.Contains(string(a.Result), "still") {
 		t.Errorf("answer = %s", a.Result)
+	}
+}
+
+// Placeholders cost next to nothing: a world is not made for each.
+func BenchmarkFakes(b *testing.B) {
+	f := &fakes{seed: 7}
+	for b.Loop() {
+		if _, ok := f.value("email", 3); !ok {
+			b.Fatal("unknown kind")
+		}
 	}
 }

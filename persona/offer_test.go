@@ -33,7 +33,7 @@ func TestOffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed := seedFor([]byte("seed"), "t")
+	seed := seedFor([]byte("seed"), companyOf)
 	a := string(expand("test://a/{{fake:login:1}}", seed))
 	want := &sdk.Catalog{
 		Resources: []sdk.Resource{

@@ -86,7 +86,7 @@ func TestEnvelope(t *testing.T) {
 			p := h.by["t"]
 			tt.call.Now = noon
 			got, mark := p.envelope(&tt.call, nil, conditions{})
-			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, tt.want, mark)
+			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","company":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, p.company, tt.want, mark)
 			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Error(diff)
 			}
@@ -260,7 +260,7 @@ func TestAnswerExpands(t *testing.T) {
 	const document = `{"input_required":{"requests":{"k":{"method":"elicitation/create","params":{"message":"WORD","requestedSchema":{}}}},"resume":"{{fake:login:7}}"},
 	 "notify":[{"log":{"level":"info","data":"WORD"}},{"progress":{"progress":1,"message":"WORD"}},{"updated":"x://WORD"}]}`
 	h := open(t, marking(document), nil)
-	want := string(expand("{{fake:login:7}}", h.by["t"].seed))
+	want := string(expand("{{fake:login:7}}", h.by["t"].company))
 	for range 2 { // the second is remembered
 		a := ask(t, h, &sdk.Call{Op: sdk.OpCall, Tool: "echo"})
 		for _, got := range []string{string(a.Input.Requests[0].Params), string(a.Notify[0].Log), string(a.Notify[1].Progress), a.Notify[2].Updated} {

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/persona/canary"
-	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -116,13 +115,18 @@ func checkPlaceholders(text []byte, mark string) (err error) {
 type expander struct {
 	open   string
 	seed   uint64
+	fakes  *fakes
 	mint   *mint
 	holder string // whose the canaries of session scope are; "" in describe
 	minted []sdk.Canary
 }
 
 func (p *loaded) expander(mark, holder string) *expander {
-	return &expander{open: opening(mark), seed: p.seed, mint: p.mint, holder: holder}
+	values := p.fakes
+	if values == nil { // the persona is in no host
+		values = &fakes{seed: p.company}
+	}
+	return &expander{open: opening(mark), seed: p.company, fakes: values, mint: p.mint, holder: holder}
 }
 
 // text expands a text.
@@ -196,7 +200,7 @@ func stringEnd(raw []byte, start int) int {
 func (e *expander) value(p placeholder) string {
 	if p.form == "fake" {
 		n, _ := strconv.ParseUint(p.label, 10, 32) // as parsed
-		if v, known := world.Fake(e.seed, p.kind, uint32(n)); known && jsonPlain(v) {
+		if v, known := e.fakes.value(p.kind, uint32(n)); known && jsonPlain(v) {
 			return v
 		}
 		return opaque(e.seed, p.form+":"+p.kind+":"+p.label)

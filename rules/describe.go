@@ -112,7 +112,7 @@ func parseDescription(name string, doc []byte) (*pack, error) {
 	}
 	var d description
 	if err := json.Unmarshal(doc, &d); err != nil {
-		return nil, fmt.Errorf("decode describe document: %w", err)
+		return nil, fmt.Errorf("decode describe document, which docs/guest-abi.md has under Rules: %w", err)
 	}
 	p := &pack{
 		info: PackInfo{Name: name, ID: d.ID, Version: d.Version}, rules: map[string]*rule{},
@@ -138,8 +138,8 @@ func (d *description) check() (faults []error) {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	fault(d.ABI == sdk.ABIVersion, "abi is %d, this host speaks %d", d.ABI, sdk.ABIVersion)
-	fault(d.Kind == "rules", "kind is %q, want \"rules\"", cut(d.Kind, maxTitle))
+	fault(d.ABI == sdk.ABIVersion, "abi is %d, this host speaks %d: build the guest for that, or install the Killdeer it is for", d.ABI, sdk.ABIVersion)
+	fault(d.Kind == "rules", "kind is %q, want \"rules\": a guest with personas belongs in decoy.personas", cut(d.Kind, maxTitle))
 	fault(packID.MatchString(d.ID), "id %q does not match %s", cut(d.ID, maxTitle), packID)
 	fault(version.MatchString(d.Version), "version %q does not match %s", cut(d.Version, maxTitle), version)
 	fault(len(d.Rules) > 0 && len(d.Rules) <= maxRules, "%d rules, want 1 to %d", len(d.Rules), maxRules)

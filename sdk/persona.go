@@ -31,6 +31,7 @@ type Call struct {
 	Op      string
 	Persona string    // id, as in Describe
 	Seed    uint64    // the deployment's world; the same for every client
+	Company uint64    // seed of the company that placeholders show: the same for all personas of a deployment
 	Now     time.Time // UTC, truncated to the persona's grain
 	State   RawJSON   // what the persona last returned for this session, or nil
 	Can     []string  // the client's abilities, sorted; the Can constants

@@ -298,7 +298,7 @@ func checkGuests(c *collector, key string, names, builtIn []string, low, high in
 }
 
 func checkGuest(name string, builtIn []string) error {
-	if isGuestFile(name) {
+	if isGuestFile(name) || isTextFile(name) {
 		return checkReadable(name)
 	}
 	if slices.Contains(builtIn, name) || IsPack(name) {
@@ -307,5 +307,5 @@ func checkGuest(name string, builtIn []string) error {
 	if near := nearest(name, builtIn); near != "" {
 		return fmt.Errorf("%s is not built in, did you mean %q?", shown(name), near)
 	}
-	return fmt.Errorf("want %s, an installed pack as publisher/name, or a path that ends in .wasm, got %s", strings.Join(quoteAll(builtIn), " or "), shown(name))
+	return fmt.Errorf("want %s, an installed pack as publisher/name, or a path that ends in .wasm or .toml, got %s", strings.Join(quoteAll(builtIn), " or "), shown(name))
 }

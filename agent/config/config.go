@@ -65,7 +65,7 @@ type Decoy struct {
 	// Path is where the MCP endpoint is. Default "/mcp".
 	Path string `toml:"path"`
 	// Personas are built-in names, installed packs as publisher/name, or paths
-	// that end in ".wasm", 1 to 16.
+	// that end in ".wasm" or ".toml", 1 to 16.
 	// Default ["enterprise"].
 	Personas []string `toml:"personas"`
 	// Profile names the imitated server stack. Default and only value "strict".
@@ -324,14 +324,15 @@ func resolve(dir, path string) string {
 // resolveGuests resolves those of names that are paths, in place.
 func resolveGuests(dir string, names []string) {
 	for i, name := range names {
-		if isGuestFile(name) || isRuleFile(name) {
+		if isGuestFile(name) || isTextFile(name) {
 			names[i] = resolve(dir, name)
 		}
 	}
 }
 
-// isGuestFile reports whether a persona or pack is named by a path.
+// isGuestFile reports whether a persona or pack is named by the path of a module.
 func isGuestFile(name string) bool { return strings.HasSuffix(name, ".wasm") }
 
-// isRuleFile reports whether a pack is named by the path of rules in TOML.
-func isRuleFile(name string) bool { return strings.HasSuffix(name, ".toml") }
+// isTextFile reports whether a persona or pack is named by the path of one that is
+// written in TOML.
+func isTextFile(name string) bool { return strings.HasSuffix(name, ".toml") }

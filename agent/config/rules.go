@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -14,22 +13,7 @@ const (
 )
 
 func checkRules(r *Rules, c *collector) {
-	var guests []string
-	for i, name := range r.Packs {
-		if !isRuleFile(name) {
-			guests = append(guests, name)
-			continue
-		}
-		if slices.Index(r.Packs, name) < i {
-			c.addEntry("rules.packs", i, "%s is there already", shown(name))
-		} else if err := checkReadable(name); err != nil {
-			c.addEntry("rules.packs", i, "%v", err)
-		}
-	}
-	if len(guests) < len(r.Packs) && len(r.Packs) > maxPacks {
-		c.add("rules.packs", "has %d entries, want 0 to %d", len(r.Packs), maxPacks)
-	}
-	checkGuests(c, "rules.packs", guests, BuiltInPacks, 0, maxPacks)
+	checkGuests(c, "rules.packs", r.Packs, BuiltInPacks, 0, maxPacks)
 	if len(r.Operator) > maxOperator {
 		c.add("rules.operator", "has %d entries, want at most %d", len(r.Operator), maxOperator)
 		return

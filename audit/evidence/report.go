@@ -81,6 +81,7 @@ type ExitStatus struct {
 type PassSummary struct {
 	Name         string `json:"name"`
 	Change       string `json:"change"`
+	Clock        string `json:"clock,omitempty"` // what libfaketime was told; empty: the machine's clock
 	Traced       bool   `json:"traced"`
 	Calls        int    `json:"calls"`
 	CallsOK      int    `json:"calls_ok"`

@@ -145,7 +145,7 @@ func (s *Session) chain(ctx context.Context) {
 			return
 		}
 		want := s.want(synth.Chained)
-		if want.Given = s.pool.given(t); len(want.Given) == 0 && stage(t.Name) != 0 || s.slow(t.Name) {
+		if want.Given = s.pool.given(t); len(want.Given) == 0 && stage(t.Name) != 0 || s.slow(t.Name) || s.opts.ReadOnly && !t.Hints.ReadOnly {
 			continue
 		}
 		args := synth.New(t.Schema).Make(want)

@@ -55,6 +55,9 @@ type Options struct {
 	ClientVersion string        // "1.0.0"
 	Quick         bool          // fewer cases, less patience
 	ListOnly      bool          // nothing is called: for servers whose acts are real
+	ReadOnly      bool          // of the tools, only those are called that say readOnlyHint
+	Orderly       bool          // tools that make things are called before those that look at them and those that remove them
+	Untyped       bool          // completions are asked for with nothing typed, rather than an "a"
 	InitTimeout   time.Duration // for initialize: 30 s, quick 10 s; server/discover has 5 s
 	CallTimeout   time.Duration // for the first call of each thing: 15 s, quick 4 s
 	Patience      time.Duration // for its other calls, or twice its slowest reply: 3 s, quick 1 s

@@ -32,6 +32,9 @@ type catalog struct {
 type tool struct {
 	Name   string          `json:"name"`
 	Schema json.RawMessage `json:"inputSchema"`
+	Hints  struct {
+		ReadOnly bool `json:"readOnlyHint"`
+	} `json:"annotations"`
 }
 
 type prompt struct {

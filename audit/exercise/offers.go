@@ -127,8 +127,12 @@ func (s *Session) complete(ctx context.Context) {
 		return
 	}
 	var all []request
+	typed := "a"
+	if s.opts.Untyped {
+		typed = ""
+	}
 	add := func(name, argument string, ref map[string]any) {
-		params := map[string]any{"ref": ref, "argument": map[string]any{"name": argument, "value": "a"}}
+		params := map[string]any{"ref": ref, "argument": map[string]any{"name": argument, "value": typed}}
 		call := &evidence.Call{Kind: "completion", Name: name, Case: plain, Args: encoded(params)}
 		all = append(all, request{call, "completion/complete", params})
 	}

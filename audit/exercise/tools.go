@@ -21,6 +21,7 @@ const (
 	branchCase  = "branch-" // 2, 3, ... of each enum, type, anyOf and oneOf
 	probeJS     = "probe-js"
 	probePython = "probe-python"
+	folderCase  = "folder" // a folder where a path belongs
 )
 
 // The cases in their order: what shows most comes first, since a slow tool or a
@@ -66,15 +67,28 @@ func (s *Session) callAll(ctx context.Context) {
 func (s *Session) callTools(ctx context.Context) {
 	called := map[string]bool{}
 	for len(called) < maxTools {
-		next := slices.IndexFunc(s.catalog.tools, func(t tool) bool { return !called[t.Name] })
-		if next < 0 {
+		t, ok := s.next(called)
+		if !ok {
 			return
 		}
-		t := s.catalog.tools[next]
 		called[t.Name] = true
+		if s.opts.ReadOnly && !t.Hints.ReadOnly {
+			s.skip("tool", t.Name, len(s.opts.Cases), "it does not say that it only reads")
+			continue
+		}
 		s.callTool(ctx, t)
 		s.relist(ctx)
 	}
+}
+
+// next is the tool to call next.
+func (s *Session) next(called map[string]bool) (next tool, ok bool) {
+	for _, t := range s.catalog.tools {
+		if !called[t.Name] && (!ok || s.opts.Orderly && stage(t.Name) < stage(next.Name)) {
+			next, ok = t, true
+		}
+	}
+	return next, ok
 }
 
 // share is how many calls each tool may have.
@@ -180,6 +194,11 @@ func (s *Session) caseWant(name, tool string, c *evidence.Call) (want synth.Want
 			want.Place = payload(name, c.Marker)
 		}
 		return want, true
+	}
+	if name == folderCase {
+		want = s.want(synth.Full)
+		want.Words.Path = want.Words.Dir
+		return want, false
 	}
 	want = s.want(synth.Case(name))
 	switch want.Case {

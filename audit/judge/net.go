@@ -91,6 +91,12 @@ func (c *court) contacts(p *pass) []contact {
 			all = append(all, k)
 		}
 	}
+	// What was talked to in another pass is known by more than its name.
+	for _, other := range c.passes {
+		for i := range other.Net {
+			met[c.hostOfFlow(other, &other.Net[i])] = true
+		}
+	}
 	for _, l := range p.Names {
 		name := strings.ToLower(strings.TrimSuffix(l.Name, "."))
 		if met[name] || !strings.Contains(name, ".") || strings.HasSuffix(name, ".arpa") || strings.HasSuffix(name, ".local") || strings.HasSuffix(name, ".localdomain") {

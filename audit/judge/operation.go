@@ -20,7 +20,11 @@ func (c *court) judgeOperation() {
 		if p.JunkLines > 0 {
 			c.operational(p, "AUD-T03", "prints lines on standard output that are no messages", "stdout", p.Junk[:min(len(p.Junk), 3)]...)
 		}
-		if p.MessagesDropped > 0 {
+		switch {
+		case p.MessagesDropped == 0:
+		case p.Faketime != "": // what comes once a second came a thousand times
+			c.ignored["messages of a fast clock"] += p.MessagesDropped
+		default:
 			c.operational(p, "AUD-T06", "messages of the server were too many or too large to keep", "messages", fmt.Sprintf("%d in pass %s", p.MessagesDropped, p.Name))
 		}
 	}

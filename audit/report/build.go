@@ -124,7 +124,7 @@ func hideSecrets(argv []string) []string {
 }
 
 func summary(p *evidence.Pass) evidence.PassSummary {
-	s := evidence.PassSummary{Name: p.Name, Change: p.Change, Traced: p.Traced, Calls: len(p.Calls), Observations: len(p.Observations), Ended: p.Exit}
+	s := evidence.PassSummary{Name: p.Name, Change: p.Change, Clock: p.Faketime, Traced: p.Traced, Calls: len(p.Calls), Observations: len(p.Observations), Ended: p.Exit}
 	for _, c := range p.Calls {
 		if c.Outcome == "ok" {
 			s.CallsOK++

@@ -34,6 +34,9 @@ func (c *cli) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := agent.CheckTexts(cfg); err != nil {
+				return err
+			}
 			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
 				return err
 			}

@@ -133,7 +133,7 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%w", err) })
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
-	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(),
+	root.AddCommand(c.runCommand(), c.checkCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(), c.personaCommand(),
 		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.dashboardCommand(), c.demoCommand(), c.reloadCommand(), c.serviceCommand(), c.doctorCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
 	return root
 }

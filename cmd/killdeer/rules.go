@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,7 +53,7 @@ func (c *cli) rulesTest() *cobra.Command {
 			case update:
 				return os.WriteFile(expect, found, 0o644)
 			}
-			return compareFound(cmd.OutOrStdout(), expect, found)
+			return compareLines(cmd.OutOrStdout(), expect, found, "detections")
 		},
 	}
 	cmd.Flags().StringVar(&expect, "expect", "", "file with what must be found, as this command prints it")
@@ -104,13 +103,14 @@ func foundLine(d *sdk.Event) any {
 	}{d.Detection.RuleID, d.Detection.Severity, d.Detection.Confidence, d.Detection.Events, d.Detection.Subject, d.Detection.Summary, d.Detection.Count, d.Detection.Evidence}
 }
 
-func compareFound(out io.Writer, file string, found []byte) error {
+// compareLines wants lines to be those of a file; what names them.
+func compareLines(out io.Writer, file string, found []byte, what string) error {
 	want, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	if bytes.Equal(want, found) {
-		_, err := fmt.Fprintf(out, "ok: %d detections as expected\n", bytes.Count(found, []byte("\n")))
+		_, err := fmt.Fprintf(out, "ok: %d %s as expected\n", bytes.Count(found, []byte("\n")), what)
 		return err
 	}
 	missing, unexpected := lineDiff(string(want), string(found)), lineDiff(string(found), string(want))
@@ -121,9 +121,9 @@ func compareFound(out io.Writer, file string, found []byte) error {
 		fmt.Fprintf(out, "+ %s\n", l)
 	}
 	if len(missing)+len(unexpected) == 0 {
-		return errors.New("the detections are those expected, in another order")
+		return fmt.Errorf("the %s are those expected, in another order", what)
 	}
-	return fmt.Errorf("%d expected detections were not found, %d were not expected", len(missing), len(unexpected))
+	return fmt.Errorf("%d expected %s were not found, %d were not expected", len(missing), what, len(unexpected))
 }
 
 // lineDiff are the lines of a that b has not, as often as it has not.

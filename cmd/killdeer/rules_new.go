@@ -46,27 +46,42 @@ func rulesNew() *cobra.Command {
 // writeSkeleton copies a skeleton to a folder that is new or empty. Files that
 // would be part of this module end in .txt here.
 func writeSkeleton(kind, dir string) error {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty", dir)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := wantEmpty(dir); err != nil {
 		return err
 	}
 	from, err := fs.Sub(skeletons, "skeleton/"+kind)
 	if err != nil {
 		return err
 	}
+	return copyTree(from, dir, func(name string, text []byte) (string, []byte) { return strings.TrimSuffix(name, ".txt"), text })
+}
+
+// wantEmpty refuses a folder with something in it.
+func wantEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty", dir)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// copyTree copies files to a folder; change may give them another name and text.
+func copyTree(from fs.FS, dir string, change func(name string, text []byte) (string, []byte)) error {
 	return fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(dir, filepath.FromSlash(strings.TrimSuffix(name, ".txt")))
 		if entry.IsDir() {
-			return os.MkdirAll(to, 0o755)
+			return os.MkdirAll(filepath.Join(dir, filepath.FromSlash(name)), 0o755)
 		}
 		text, err := fs.ReadFile(from, name)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(to, text, 0o644)
+		name, text = change(name, text)
+		return os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), text, 0o644)
 	})
 }

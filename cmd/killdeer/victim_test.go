@@ -34,6 +34,17 @@ func newVictim(t *testing.T, more string) *victim {
 	return v
 }
 
+// decoyOf is a sensor with one persona and no rules.
+func decoyOf(t *testing.T, cache, persona string) *victim {
+	t.Helper()
+	v := &victim{t: t, dir: t.TempDir()}
+	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndecoy.latency = \"off\"\ndecoy.personas = [%q]\nrules.packs = []\n", cache, persona)
+	if err := os.WriteFile(v.config(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func (v *victim) config() string { return filepath.Join(v.dir, "agent.toml") }
 func (v *victim) state() string  { return filepath.Join(v.dir, "state") }
 

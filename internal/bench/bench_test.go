@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +91,7 @@ func TestPeers(t *testing.T) {
 func TestVaried(t *testing.T) {
 	seen := map[string]bool{}
 	for number := range 3 {
-		for _, w := range []*workload{enterpriseWorkloads()[3], echoWorkloads(40)[1]} {
+		for _, w := range []*workload{enterpriseWorkloads()[3], echoWorkloads(40)[1], vaultWorkload(40)} {
 			c := &client{number: number}
 			for range 2 { // as the measured load follows a warm-up
 				next := w.prepare(c)
@@ -101,6 +104,27 @@ func TestVaried(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestVariants(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := variants(dir); err == nil {
+		t.Error("a folder without personas is no error")
+	}
+	for _, file := range []string{"zig/vault.wasm", "toml/vault.toml", "c/vault.wasm", "command/motd.wasm"} {
+		file = filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := variants(dir)
+	want := []string{filepath.Join(dir, "c/vault.wasm"), filepath.Join(dir, "zig/vault.wasm"), filepath.Join(dir, "toml/vault.toml")}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("variants = %q, %v, want %q", got, err, want)
 	}
 }
 

@@ -41,7 +41,10 @@ type benchmark struct {
 	starts int
 	text   int
 	idle   idleOptions
-	run    *regexp.Regexp
+
+	examples string
+
+	run *regexp.Regexp
 
 	dir     string // of all that the run writes
 	clients int    // that were dialled
@@ -86,6 +89,7 @@ func parse(args []string) (*benchmark, error) {
 	f.IntVar(&b.idle.streams, "streams", 2000, "idle event streams")
 	f.IntVar(&b.idle.slow, "slow", 400, "connections that dawdle over a request, or one in eight over an answer")
 	f.DurationVar(&b.idle.turn, "honest", 6*time.Second, "time of one measurement of the honest client")
+	f.StringVar(&b.examples, "examples", "examples", "folder with the personas in several languages")
 	run := f.String("run", "", "parts to run, a regular expression")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -114,6 +118,7 @@ func (b *benchmark) all() (err error) {
 		{"bare memory", b.enterprise},
 		{"gosdk", b.echo},
 		{"idle", b.dawdle},
+		{"languages", b.languages},
 	} {
 		if !b.run.MatchString(part.name) {
 			continue

@@ -1,5 +1,6 @@
 // Package guests embeds the built-in guests that make compiled: the enterprise
-// persona and the core rule pack. In a bare clone it holds none, so that the
+// persona, the core rule pack, and those that run personas and rules written in
+// TOML. In a bare clone it holds none, so that the
 // module builds without them; a program that needs one then says how to get it.
 //
 // It does not load or run anything.
@@ -23,7 +24,7 @@ var files embed.FS
 var ErrNotBuilt = errors.New(`this binary was built without the built-in guests: build one that has them with "make build"`)
 
 // builtIn are the names that the configuration may use.
-var builtIn = []string{"core", "enterprise", "rules-toml"}
+var builtIn = []string{"core", "enterprise", "persona-toml", "rules-toml"}
 
 // Known reports whether name is that of a built-in guest.
 func Known(name string) bool { return slices.Contains(builtIn, name) }

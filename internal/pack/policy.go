@@ -206,7 +206,7 @@ func (m *Manifest) Guest(kind string) (*File, error) {
 }
 
 var guestFiles = map[string][]string{
-	KindPersona: {"persona.wasm"},
+	KindPersona: {"persona.wasm", "persona.toml"},
 	KindRules:   {"rules.wasm", "rules.toml"},
 }
 

@@ -1,7 +1,5 @@
 package wasm
 
-import "strings"
-
 // Style is how a module is called.
 type style string
 
@@ -55,24 +53,12 @@ func (s *scanned) checkImports(host offered) error {
 	return nil
 }
 
-func hint(im importedFunc) string {
-	switch {
-	case im.module == "wasi_unstable":
-		return ": built for an old WASI, build for wasip1"
-	case strings.HasPrefix(im.name, "sock_"):
-		return ": guests have no sockets"
-	case strings.HasPrefix(im.module, "wasi:"):
-		return ": built for WASI 0.2, build a core module for wasip1"
-	}
-	return ""
-}
-
 func (s *scanned) checkEntries() (style, error) {
 	_, call := s.exports[entryReactor]
 	_, start := s.exports[entryCommand]
 	switch {
 	case call && start:
-		return "", refuse(CodeEntryBoth, "%s and _start are both exported; build a reactor (Go: -buildmode=c-shared)", entryReactor)
+		return "", refuse(CodeEntryBoth, "%s and %s are both exported", entryReactor, entryCommand)
 	case call:
 		if _, ok := s.exports[entryInit]; ok {
 			if err := s.checkEntry(entryInit, typeNothing); err != nil {

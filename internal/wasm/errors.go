@@ -33,7 +33,10 @@ type LoadError struct {
 	Detail string
 }
 
-func (e *LoadError) Error() string { return "load guest: " + e.Code + ": " + e.Detail }
+// Error names the cause, and what the module's author can do about it.
+func (e *LoadError) Error() string {
+	return "load guest: " + e.Code + ": " + e.Detail + "; " + remedy(e.Code, e.Detail)
+}
 
 func refuse(code, format string, args ...any) *LoadError {
 	return &LoadError{Code: code, Detail: clip(fmt.Sprintf(format, args...))}

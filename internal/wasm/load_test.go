@@ -25,12 +25,12 @@ func TestLoadRefuses(t *testing.T) {
 		want   string
 		detail string
 	}{
-		{"empty", nil, wasm.CodeNotWasm, ""},
-		{"text", []byte("(module)"), wasm.CodeNotWasm, ""},
+		{"empty", nil, wasm.CodeNotWasm, "the file is empty"},
+		{"text", []byte("(module)"), wasm.CodeNotWasm, "wat2wasm"},
 		{"version", []byte("\x00asm\x02\x00\x00\x00"), wasm.CodeNotWasm, "version 2"},
 		{"component", []byte("\x00asm\x0d\x00\x01\x00"), wasm.CodeComponent, "wasip1"},
-		{"too big", make([]byte, 64<<10+1), wasm.CodeTooBig, "65537"},
-		{"cut", file("echo")[:100], wasm.CodeCompile, "section"},
+		{"too big", make([]byte, 64<<10+1), wasm.CodeTooBig, "over 65536 bytes; build without debug information"},
+		{"cut", file("echo")[:100], wasm.CodeCompile, "cut or damaged"},
 		{"body", append(file("trap"), 0), wasm.CodeCompile, ""},
 		{"table minimum", file("table_minimum"), wasm.CodeTableLimit, "65537"},
 		{"import", file("bad_import"), wasm.CodeImport, "read_file"},
@@ -40,15 +40,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"import global", file("import_global"), wasm.CodeImportType, "global"},
 		{"import table", file("import_table"), wasm.CodeImportType, "table"},
 		{"import memory", file("import_memory"), wasm.CodeImportType, "memory"},
-		{"no memory", file("no_memory"), wasm.CodeMemory, ""},
-		{"hidden memory", file("hidden_memory"), wasm.CodeMemory, ""},
-		{"big memory", file("big_memory"), wasm.CodeCompile, "513 pages"},
-		{"no entry", file("no_entry"), wasm.CodeEntry, ""},
+		{"no memory", file("no_memory"), wasm.CodeMemory, "export the memory"},
+		{"hidden memory", file("hidden_memory"), wasm.CodeMemory, "export the memory"},
+		{"big memory", file("big_memory"), wasm.CodeCompile, "ask for less initial memory"},
+		{"no entry", file("no_entry"), wasm.CodeEntry, "export killdeer_call"},
 		{"both entries", file("both_entries"), wasm.CodeEntryBoth, "c-shared"},
 		{"entry type", file("entry_type"), wasm.CodeEntryType, "(i32)->(i32)"},
-		{"start type", file("start_type"), wasm.CodeEntryType, ""},
-		{"init type", file("init_type"), wasm.CodeEntryType, ""},
-		{"entry is a global", file("entry_global"), wasm.CodeEntryType, ""},
+		{"start type", file("start_type"), wasm.CodeEntryType, "take and return nothing"},
+		{"init type", file("init_type"), wasm.CodeEntryType, "take and return nothing"},
+		{"entry is a global", file("entry_global"), wasm.CodeEntryType, "not a function"},
 		{"start traps", file("start_trap"), wasm.CodeInstantiate, "unreachable"},
 		{"start spins", file("start_spin"), wasm.CodeInstantiate, "deadline"},
 		{"start exits", file("start_exit"), wasm.CodeInstantiate, "exit"},
@@ -58,8 +58,11 @@ func TestLoadRefuses(t *testing.T) {
 			began := time.Now()
 			_, err := r.Load(t.Context(), tt.name, tt.code)
 			var got *wasm.LoadError
-			if !errors.As(err, &got) || got.Code != tt.want || !strings.Contains(got.Detail, tt.detail) {
+			if !errors.As(err, &got) || got.Code != tt.want || !strings.Contains(got.Error(), tt.detail) {
 				t.Errorf("Load = %v, want code %s and %q", err, tt.want, tt.detail)
+			}
+			if cause, remedy, _ := strings.Cut(err.Error(), "; "); len(cause) < 20 || len(remedy) < 20 {
+				t.Errorf("Load = %v, want a cause and a remedy", err)
 			}
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("Load took %s", took)
@@ -68,20 +71,47 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// Toolchains that build for another host are told so by what they import.
+func TestLoadNamesTheToolchain(t *testing.T) {
+	r := newRuntime(t, nil)
+	tests := []struct{ module, name, want string }{
+		{"env", "strlen", "declared but not defined"},
+		{"env", "seed", "Math.random"},
+		{"killdeer", "http_get", "the ABI has input_size, input_read, output_write and log"},
+		{"gojs", "runtime.wasmExit", "GOOS=wasip1"},
+		{"__wbindgen_placeholder__", "__wbindgen_throw", "wasm-bindgen"},
+		{"wasi:io/streams@0.2.0", "drop", "WASI 0.2"},
+		{"extism:host/env", "alloc", "Extism"},
+		{"wasi_snapshot_preview1", "sock_open", "no sockets"},
+		{"game", "score", `import from "killdeer" and "wasi_snapshot_preview1" only`},
+	}
+	for _, tt := range tests {
+		_, err := r.Load(t.Context(), "x", importing(tt.module, tt.name))
+		var got *wasm.LoadError
+		if !errors.As(err, &got) || got.Code != wasm.CodeImport || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.name) {
+			t.Errorf("Load of one that imports %s %s = %v, want %q", tt.module, tt.name, err, tt.want)
+		}
+	}
+}
+
 func TestLoadErrorIsOneShortLine(t *testing.T) {
-	name := strings.Repeat("x\x1b[31m\n", 2000)
-	code := []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00")
-	body := append([]byte{1, 1, 'm'}, uleb(len(name))...)
-	body = append(append(body, name...), 0, 0)
-	code = append(append(append(code, 2), uleb(len(body))...), body...)
-	_, err := newRuntime(t, nil).Load(t.Context(), "x", code)
+	_, err := newRuntime(t, nil).Load(t.Context(), "x", importing("m", strings.Repeat("x\x1b[31m\n", 2000)))
 	var got *wasm.LoadError
 	if !errors.As(err, &got) || got.Code != wasm.CodeImport {
 		t.Fatalf("Load = %v, want code import", err)
 	}
-	if len(got.Detail) > 256 || strings.ContainsAny(got.Detail, "\n\x1b") {
-		t.Errorf("detail of %d bytes: %q", len(got.Detail), got.Detail)
+	if len(got.Detail) > 256 || len(err.Error()) > 512 || strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("detail of %d bytes: %v", len(got.Detail), err)
 	}
+}
+
+// importing makes a module that imports one function, which takes and returns
+// nothing.
+func importing(module, name string) []byte {
+	text := func(s string) []byte { return append(uleb(len(s)), s...) }
+	body := append(append(append([]byte{1}, text(module)...), text(name)...), 0, 0)
+	code := []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02")
+	return append(append(code, uleb(len(body))...), body...)
 }
 
 func uleb(n int) []byte {

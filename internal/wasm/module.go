@@ -89,6 +89,8 @@ type Reply struct {
 	LogCut bool
 	// Took is how long the guest ran.
 	Took time.Duration
+	// Memory is how much linear memory the instance has after the call, in bytes.
+	Memory int64
 }
 
 // Call runs the guest on an input. Calls of one source run one after another, in no particular
@@ -191,7 +193,7 @@ func (m *Module) run(ctx context.Context, inst *instance, req Request) (reply Re
 	spent, err = inst.call(ctx, m.build.style, f, req.Deadline)
 	reply = Reply{Log: f.lines, LogCut: f.logCut, Took: time.Since(began)}
 	if err == nil {
-		reply.Output = f.output
+		reply.Output, reply.Memory = f.output, inst.size()
 	}
 	return reply, spent, err
 }

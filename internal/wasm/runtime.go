@@ -172,7 +172,7 @@ func (r *Runtime) Load(ctx context.Context, name string, code []byte) (*Module, 
 	}
 	defer r.work.leave()
 	if len(code) > r.limits.Module {
-		return nil, refuse(CodeTooBig, "%d bytes, the limit is %d", len(code), r.limits.Module)
+		return nil, refuse(CodeTooBig, "over %d bytes", r.limits.Module)
 	}
 	s, err := scan(code)
 	if err != nil {

@@ -98,10 +98,12 @@ type scanned struct {
 // checkHeader tells a core module from everything else.
 func checkHeader(code []byte) error {
 	switch {
+	case len(code) == 0:
+		return refuse(CodeNotWasm, "the file is empty")
 	case len(code) < len(coreV1) || !bytes.HasPrefix(code, magic):
 		return refuse(CodeNotWasm, "no WebAssembly header")
 	case code[6] != layerCore:
-		return refuse(CodeComponent, "this is a component; build a core module for wasip1")
+		return refuse(CodeComponent, "this is a component, as of WASI 0.2, not a core module")
 	case !bytes.HasPrefix(code, coreV1):
 		return refuse(CodeNotWasm, "WebAssembly version %d is not supported", code[4])
 	}

@@ -45,21 +45,13 @@ func RulesHandler(id, version string, rules ...sdk.Rule) func(in []byte) []byte 
 // configuration that the host hands it. It makes them anew when the configuration
 // changes, which for one pack it never does.
 func ConfiguredHandler(configure func(config []byte) (id, version string, rules []sdk.Rule, err error)) func(in []byte) []byte {
-	var config []byte
-	var answer func(in []byte) []byte
-	return func(in []byte) []byte {
-		given := configOf(in)
-		if answer == nil || string(given) != string(config) {
-			config = append([]byte(nil), given...)
-			id, version, rules, err := configure(config)
-			if err != nil {
-				answer = nil
-				return Error("internal", err.Error())
-			}
-			answer = RulesHandler(id, version, rules...)
+	return configured(func(config []byte) (func(in []byte) []byte, error) {
+		id, version, rules, err := configure(config)
+		if err != nil {
+			return nil, err
 		}
-		return answer(in)
-	}
+		return RulesHandler(id, version, rules...), nil
+	})
 }
 
 // configOf finds the configuration without reading the rest.

@@ -28,6 +28,12 @@ func ConfiguredRules(configure func(config []byte) (id, version string, rules []
 	handle = ConfiguredHandler(configure)
 }
 
+// ConfiguredPersona makes the guest a persona module whose persona follows from a
+// configuration, as [ConfiguredPersonaHandler] has it. It is called once, from init.
+func ConfiguredPersona(configure func(config []byte) (id, version string, p sdk.Persona, err error)) {
+	handle = ConfiguredPersonaHandler(configure)
+}
+
 // PersonaHandler returns the function that answers envelopes for a persona
 // module, for tests that need no WebAssembly.
 func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte) []byte {
@@ -52,6 +58,37 @@ func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte)
 	}
 }
 
+// ConfiguredPersonaHandler is as [PersonaHandler] for a module whose persona follows
+// from the configuration that the host hands it. It makes it anew when the
+// configuration changes, which for one module it never does.
+func ConfiguredPersonaHandler(configure func(config []byte) (id, version string, p sdk.Persona, err error)) func(in []byte) []byte {
+	return configured(func(config []byte) (func(in []byte) []byte, error) {
+		id, version, p, err := configure(config)
+		if err != nil {
+			return nil, err
+		}
+		return PersonaHandler(id, version, p), nil
+	})
+}
+
+// configured makes a handler of the configuration in an envelope, and keeps it.
+func configured(configure func(config []byte) (func(in []byte) []byte, error)) func(in []byte) []byte {
+	var config []byte
+	var answer func(in []byte) []byte
+	return func(in []byte) []byte {
+		given := configOf(in)
+		if answer == nil || string(given) != string(config) {
+			config = append([]byte(nil), given...)
+			made, err := configure(config)
+			if answer = made; err != nil {
+				answer = nil
+				return Error(sdk.FaultInternal, err.Error())
+			}
+		}
+		return answer(in)
+	}
+}
+
 // decodeCall reads an envelope. Raw members are slices of it.
 func decodeCall(in []byte) (*sdk.Call, error) {
 	c := &sdk.Call{}
@@ -70,6 +107,8 @@ func decodeCall(in []byte) (*sdk.Call, error) {
 		switch string(key) {
 		case "seed":
 			c.Seed, _ = strconv.ParseUint(view(v), 10, 64)
+		case "company":
+			c.Company, _ = strconv.ParseUint(view(v), 10, 64)
 		case "now":
 			now, _ := time.Parse(time.RFC3339, view(v))
 			c.Now = now.UTC()

@@ -20,6 +20,7 @@ const (
 	Enterprise = "github.com/killdeer-mcp/killdeer/persona/enterprise/wasm"
 	Core       = "github.com/killdeer-mcp/killdeer/rules/core/wasm"
 	RulesTOML  = "github.com/killdeer-mcp/killdeer/rules/toml/wasm"
+	TOML       = "github.com/killdeer-mcp/killdeer/persona/toml/wasm"
 )
 
 // Build compiles the guest main of a package to name.wasm in dir, as make does, and
