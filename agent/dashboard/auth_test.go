@@ -1,11 +1,16 @@
 package dashboard_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/dashboard"
 )
@@ -141,5 +146,42 @@ func TestOpenOnLoopbackWithoutToken(t *testing.T) {
 	b := serve(t, newRecord(), func(o *dashboard.Options) { o.TokenHash = nil })
 	if resp := b.ask(http.MethodGet, "/api/stats", "", "Authorization", ""); resp.StatusCode != http.StatusOK {
 		t.Error(resp.Status)
+	}
+}
+
+// One address cannot take all connections.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	b := serve(t, newRecord(), nil)
+	var open []net.Conn
+	for range 120 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		open = append(open, c)
+	}
+	closed := 0
+	for _, c := range open[96:] {
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			closed++
+		}
+	}
+	if closed != 24 {
+		t.Errorf("%d of 24 connections too many were closed", closed)
+	}
+	for _, c := range open {
+		_ = c.Close()
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		resp, err := http.Get(b.url + "/")
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("places are not given back: %v", err)
+		}
 	}
 }

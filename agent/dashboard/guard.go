@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -32,6 +33,9 @@ func (s *Server) harden(next echo.HandlerFunc) echo.HandlerFunc {
 		} {
 			h.Set(kv[0], kv[1])
 		}
+		// Whoever does not take an answer does not hold a connection for it; what
+		// takes longer has deadlines of its own.
+		_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(answerWithin + writeWithin)) // the test recorder has none
 		r := c.Request()
 		if !s.ownName(r.Host) {
 			return problem(http.StatusMisdirectedRequest, "the dashboard is not known under this host name: open it by its address, or list the name in dashboard.hosts")

@@ -23,6 +23,7 @@ const (
 	maxHead      = 64 << 10         // a few filters of many characters
 	maxBody      = 4 << 10
 	maxConns     = 256
+	maxOfOne     = 96               // connections of one address: live feeds, and some for the rest
 	answerWithin = 10 * time.Second // for the journal to answer a request
 )
 
@@ -58,7 +59,6 @@ type Server struct {
 	Options
 	doors   *doors
 	watched chan struct{} // places of live feeds
-	conns   chan struct{}
 	http    *http.Server
 	closing context.Context // ends live feeds when a stop begins
 	close   context.CancelFunc
@@ -67,7 +67,7 @@ type Server struct {
 
 // New returns a dashboard that serves nothing yet.
 func New(o Options) *Server {
-	s := &Server{Options: o, doors: newDoors(o.TokenHash), watched: make(chan struct{}, maxFeeds), conns: make(chan struct{}, maxConns)}
+	s := &Server{Options: o, doors: newDoors(o.TokenHash), watched: make(chan struct{}, maxFeeds)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
 		Handler:           s.handler(),
@@ -135,7 +135,7 @@ func (s *Server) api() map[string]echo.HandlerFunc {
 
 // Serve accepts connections from l until Shutdown. It returns nil after it.
 func (s *Server) Serve(l net.Listener) error {
-	l = &limited{Listener: l, places: s.conns}
+	l = &limited{Listener: l, of: map[string]int{}}
 	var err error
 	if s.TLS != nil {
 		err = s.http.ServeTLS(l, "", "")
@@ -158,35 +158,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.feeds.Wait()
 	return err
-}
-
-// limited accepts a connection only while there is a place for it.
-type limited struct {
-	net.Listener
-	places chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case l.places <- struct{}{}:
-			return &placed{Conn: c, free: sync.OnceFunc(func() { <-l.places })}, nil
-		default:
-			_ = c.Close() // too many: whoever is served goes on being served
-		}
-	}
-}
-
-type placed struct {
-	net.Conn
-	free func()
-}
-
-func (c *placed) Close() error {
-	defer c.free()
-	return c.Conn.Close()
 }

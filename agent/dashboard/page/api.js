@@ -106,7 +106,11 @@ class Live {
     this.become(this.tries ? 'reconnecting' : 'connecting');
     const source = new EventSource(`/api/events?rate=${rate}`);
     this.source = source;
-    source.addEventListener('hello', () => {
+    source.addEventListener('hello', (e) => {
+      const { last } = JSON.parse(e.data);
+      // What came while nobody listened is in the lists.
+      if (this.seen && last > this.seen) this.arrived += last - this.seen;
+      this.seen = last;
       this.tries = 0;
       this.become('live');
       if (this.rows.length === 0) this.recall();
@@ -115,7 +119,9 @@ class Live {
     source.addEventListener('detection', (e) => this.add('detection', e));
     source.addEventListener('sensor', () => this.tell());
     source.addEventListener('skipped', (e) => {
-      this.arrived += JSON.parse(e.data).count;
+      const { count } = JSON.parse(e.data);
+      this.arrived += count;
+      this.seen += count;
       this.tell();
     });
     source.onerror = () => {
@@ -136,6 +142,13 @@ class Live {
     this.tell();
   }
 
+  // rest leaves the feed while nobody looks: a browser has only six connections to
+  // a server without TLS, for all of its tabs.
+  rest() {
+    this.stop('connecting');
+    this.rows = [];
+  }
+
   stop(state = 'off') {
     clearTimeout(this.retry);
     this.source?.close();
@@ -145,6 +158,7 @@ class Live {
 
   add(kind, e) {
     const event = JSON.parse(e.data);
+    this.seen = event.seq;
     if (kind === 'log') this.arrived++;
     else this.found++;
     this.rows.unshift({ kind, event, key: e.lastEventId });

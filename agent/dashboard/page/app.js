@@ -89,8 +89,11 @@ function App() {
     knock();
   }, []);
   useEffect(() => {
-    if (locked === false) live.start();
-    return () => live.stop();
+    if (locked !== false) return undefined;
+    const look = () => (document.hidden ? live.rest() : live.start());
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => { document.removeEventListener('visibilitychange', look); live.stop(); };
   }, [locked]);
   useLayoutEffect(() => {
     if (theme === 'auto') delete document.documentElement.dataset.theme;
