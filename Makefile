@@ -117,6 +117,12 @@ bench: build ## measure the built sensor beside bare net/http and go-sdk, under 
 	$(GO) run ./internal/bench -soak 40s $(BENCHFLAGS)
 	$(MAKE) bench-sinks
 
+.PHONY: reliability
+reliability: build ## do to the sensor what machines, disks and attackers do to it (RELIABILITYFLAGS=-long takes days)
+	$(GO) build -o dist/reliability ./internal/reliability
+	chmod go-w dist/reliability
+	dist/reliability $(RELIABILITYFLAGS)
+
 .PHONY: bench-sinks
 bench-sinks: needs ## measure the delivery from a journal to sinks
 	$(GO_BUILD) -o dist/killdeer-sink-null ./internal/bench/null
@@ -189,6 +195,42 @@ reproducible: guests
 	cmp dist/again/core.wasm $(GUESTS)/core.wasm
 	cmp dist/again/rules-toml.wasm $(GUESTS)/rules-toml.wasm
 	cmp dist/again/persona-toml.wasm $(GUESTS)/persona-toml.wasm
+
+# What a package is called, and the time that everything in it has: those of the last commit.
+NFPM_VERSION    := v2.43.4
+NFPM            := dist/tools/nfpm-$(NFPM_VERSION)
+COMMIT_TIME     := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+PACKAGE_VERSION ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null | sed 's/^v//' | grep . || \
+	echo 0.0.0~$$(date -u -d @$(COMMIT_TIME) +%Y%m%d.%H%M%S))
+
+.PHONY: packages
+packages: build staged $(NFPM) ## make dist/*.deb and dist/*.rpm, the same bytes each time
+	$(foreach kind,deb rpm,ARCH=$$($(GO) env GOARCH) PACKAGE_VERSION='$(PACKAGE_VERSION)' SOURCE_DATE_EPOCH=$(COMMIT_TIME) \
+		$(NFPM) package -f packaging/nfpm.yaml -p $(kind) -t dist &&) true
+
+.PHONY: staged
+staged: needs
+	rm -rf dist/package dist/*.deb dist/*.rpm
+	$(GO) run ./packaging/stage -o dist/package -version '$(PACKAGE_VERSION)' -time $(COMMIT_TIME) ./cmd/killdeer $(addprefix ./plugins/,$(SINKS)) $(addprefix ./tracers/,$(TRACERS))
+
+# nfpm has hundreds of dependencies: it is pinned here, not in go.mod.
+$(NFPM):
+	mkdir -p $(@D)
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(@D)/nfpm $@
+
+# A package is checked by making it again, elsewhere, from what is committed.
+.PHONY: packages-again
+packages-again: packages ## make the packages again in a clone and compare them
+	rm -rf dist/again-source
+	git clone --quiet --no-hardlinks . dist/again-source
+	$(MAKE) --no-print-directory -C dist/again-source packages NFPM=$(CURDIR)/$(NFPM)
+	for file in dist/*.deb dist/*.rpm; do cmp "$$file" "dist/again-source/$$file" || exit 1; done
+	rm -rf dist/again-source
+
+.PHONY: package-test
+package-test: packages ## install, upgrade, remove and purge the .deb in a clean root (root, debootstrap, lintian)
+	packaging/deb/test dist/*.deb
 
 .PHONY: needs
 needs:

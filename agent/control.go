@@ -51,6 +51,15 @@ type Log interface {
 // ErrNoSensor means that nothing runs on a state directory.
 var ErrNoSensor = errors.New("no sensor is running")
 
+// IsRunning reports whether a sensor runs on a state directory and lets this user
+// speak to it.
+func IsRunning(ctx context.Context, stateDir string) bool {
+	c := newControlClient(stateDir)
+	defer c.http.CloseIdleConnections()
+	_, err := c.Last(ctx)
+	return err == nil
+}
+
 // OpenLog opens the journal of a state directory, through the running sensor
 // where there is one.
 func OpenLog(ctx context.Context, stateDir string) (Log, error) {
@@ -102,7 +111,7 @@ type controlServer struct {
 // controlled is what a control socket gives access to.
 type controlled struct {
 	journal *journal.Journal
-	sinks   *plugins.Host // nil when there are none
+	sinks   func() *plugins.Host // nil when there are none
 	sensor  string
 	reload  func() (*Reloaded, error)
 	demo    Demo

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/certs"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/dashboard"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
@@ -29,9 +29,12 @@ func (s *Sensor) listenDashboard() error {
 	if s.cfg.Dashboard.Listen == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", s.cfg.Dashboard.Listen)
-	if err != nil {
-		return fmt.Errorf("start dashboard: %w", err)
+	l := s.options.Sockets["dashboard"]
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", s.cfg.Dashboard.Listen); err != nil {
+			return fmt.Errorf("start dashboard: %w", err)
+		}
 	}
 	s.board = l
 	s.onStop("close dashboard's listener", func(context.Context) error {
@@ -58,13 +61,16 @@ func (s *Sensor) startDashboard() error {
 		return fmt.Errorf("dashboard.token: %w", err)
 	}
 	if c.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		source, err := certs.Files(c.TLSCert, c.TLSKey, s.log)
 		if err != nil {
-			return fmt.Errorf("load the dashboard's certificate: %w", err)
+			return fmt.Errorf("secure the dashboard: %w", err)
 		}
-		o.Certificate = &cert
+		o.TLS = source.Config()
 	}
-	if addr, ok := s.board.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && o.Certificate == nil {
+	for _, r := range s.Watched() {
+		o.Routes = append(o.Routes, dashboard.Route(r))
+	}
+	if addr, ok := s.board.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && o.TLS == nil {
 		s.log.Warn("the dashboard's token crosses the network in the clear: set dashboard.tls_cert, or let a proxy on this machine do TLS", "address", s.board.Addr().String())
 	}
 	d := dashboard.New(o)
@@ -245,7 +251,7 @@ func counts(all []journal.Count) (out []dashboard.Count) {
 func (s shownSensor) Status(ctx context.Context) (dashboard.Status, error) {
 	st := dashboard.Status{Sensor: s.cfg.Sensor.Name, Version: s.options.Version, Started: s.started, Packs: s.packsInUse()}
 	if s.listener != nil {
-		st.Decoy.URL = "http://" + s.listener.Addr().String() + s.cfg.Decoy.Path
+		st.Decoy.URL = s.scheme() + "://" + s.listener.Addr().String() + s.cfg.Decoy.Path
 	}
 	if s.loaded() {
 		if catalog, err := s.personas.Catalog(ctx); err == nil {
@@ -253,8 +259,8 @@ func (s shownSensor) Status(ctx context.Context) (dashboard.Status, error) {
 		}
 		st.Decoy.Personas = s.personas.Personas()
 	}
-	if s.sinks != nil {
-		for _, sink := range s.sinks.Status() {
+	if h := s.sinks.host(); h != nil {
+		for _, sink := range h.Status() {
 			st.Sinks = append(st.Sinks, dashboard.SinkStatus{
 				Name: sink.Name, Program: sink.Program, State: string(sink.State), At: sink.At, Behind: sink.Behind, Sent: sink.Sent,
 				Failures: sink.Failures, Restarts: sink.Restarts, Dead: sink.Dead, Error: sink.Error, ErrorAt: sink.ErrorAt,

@@ -47,7 +47,8 @@ type judge struct {
 	tokens  *honeytoken.Set
 	log     *slog.Logger
 	marked  time.Time
-	limit   uint64 // of events that wait, maxUnjudged when 0
+	limit   uint64                // of events that wait, maxUnjudged when 0
+	found   func(severity string) // counts detections; may be nil
 }
 
 // run judges until ctx ends.
@@ -193,6 +194,15 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event, end uint64) (
 
 // commit stores verdicts and place. While the journal takes none, as on a full
 // disk, judging waits: what is not judged now is judged later.
+// tell counts what was found.
+func (j *judge) tell(found []*sdk.Event) {
+	for _, ev := range found {
+		if j.found != nil && ev.Detection != nil {
+			j.found(string(ev.Detection.Severity))
+		}
+	}
+}
+
 func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error {
 	if len(found) == 0 && time.Since(j.marked) < markEvery {
 		return nil
@@ -206,6 +216,7 @@ func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error
 				j.log.Info("journal takes detections again")
 			}
 			j.marked = time.Now()
+			j.tell(found)
 			return nil
 		case hopeless(err) || ctx.Err() != nil:
 			return fmt.Errorf("append detections: %w", err)

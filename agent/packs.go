@@ -29,12 +29,12 @@ const staleEvery = time.Hour
 func packOptions(c *config.Config, version string, log *slog.Logger) pack.Options {
 	return pack.Options{
 		Dir: c.Packs.Dir, StateDir: c.Sensor.StateDir, TrustDir: c.Packs.Trust, AllowUnsigned: c.Packs.AllowUnsigned,
-		ABIs: []string{fmt.Sprintf("killdeer/%d", sdk.ABIVersion)}, Sensor: version, Built: built(), Log: log,
+		ABIs: []string{fmt.Sprintf("killdeer/%d", sdk.ABIVersion)}, Sensor: version, Built: Built(), Log: log,
 	}
 }
 
-// built is when this program's source was committed: a clock before it is wrong.
-func built() time.Time {
+// Built is when this program's source was committed: a clock before it is wrong.
+func Built() time.Time {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return time.Time{}

@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/honeytoken"
 	"github.com/killdeer-mcp/killdeer/rules"
 )
@@ -23,12 +28,21 @@ const closeWithin = 10 * time.Second
 
 // guestSet is what a reload exchanges.
 type guestSet struct {
-	mu    sync.Mutex // held while guests are loaded or exchanged
-	cast  *cast      // nil until the first load is through
-	judge struct {
+	mu   sync.Mutex // held while guests are loaded or exchanged
+	cast *cast      // nil until the first load is through
+	// current is cast for those who must not wait for a reload.
+	current atomic.Pointer[cast]
+	cfg     *config.Config // in force, as far as a reload may change it
+	judge   struct {
 		stop context.CancelFunc
 		done chan struct{}
 	}
+}
+
+// use puts a cast in force. The caller holds mu.
+func (g *guestSet) use(c *cast) {
+	g.cast = c
+	g.current.Store(c)
 }
 
 // settle waits for the end of a load or reload under way. It does not keep the
@@ -40,16 +54,18 @@ func (g *guestSet) settle() {
 
 // Reloaded says what a reload did.
 type Reloaded struct {
-	Personas bool     `json:"personas"`          // other personas answer now
-	Rules    bool     `json:"rules"`             // other rules judge now
-	Restart  []string `json:"restart,omitempty"` // keys whose change waits for a restart
+	Personas bool     `json:"personas"`           // other personas answer now
+	Rules    bool     `json:"rules"`              // other rules judge now
+	Settings []string `json:"settings,omitempty"` // keys that have another value now
+	Restart  []string `json:"restart,omitempty"`  // keys whose change waits for a restart
 }
 
-// Reload reads the configuration again and exchanges personas and rule packs that
-// changed. Connections and sessions go on: requests under way are answered by the
-// persona that they began with, and events are judged by the new rules from where
-// the old ones stopped, with their windows made anew from the journal. A fault
-// leaves everything as it was.
+// Reload reads the configuration again and takes over what changed, but for what
+// needs a restart: personas, rule packs, sinks, limits, retention and more.
+// Connections and sessions go on: requests under way are answered by the persona that
+// they began with, and events are judged by the new rules from where the old ones
+// stopped, with their windows made anew from the journal. A fault leaves everything as
+// it was.
 func (s *Sensor) Reload() (*Reloaded, error) {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()
@@ -64,7 +80,7 @@ func (s *Sensor) Reload() (*Reloaded, error) {
 		s.log.Error("reload failed: everything stays as it was", "error", err)
 		return nil, fmt.Errorf("reload: %w", err)
 	}
-	s.log.Info("reloaded", "personas_changed", done.Personas, "rules_changed", done.Rules, "restart_for", done.Restart)
+	s.log.Info("reloaded", "personas_changed", done.Personas, "rules_changed", done.Rules, "settings", done.Settings, "restart_for", done.Restart)
 	return done, nil
 }
 
@@ -73,6 +89,13 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 	if s.options.Load != nil {
 		var err error
 		if cfg, err = s.options.Load(); err != nil {
+			return nil, err
+		}
+	}
+	was := s.guests.cfg
+	sinks := !reflect.DeepEqual(was.Sinks, cfg.Sinks) || was.Sensor.Heartbeat != cfg.Sensor.Heartbeat
+	if sinks { // a program that refuses its settings is a fault like any other
+		if err := CheckSinks(ctx, cfg, s.log); err != nil {
 			return nil, err
 		}
 	}
@@ -85,19 +108,39 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 	if err == nil {
 		err = next.loadRules(ctx, cfg.Rules.Packs)
 	}
-	done := &Reloaded{Restart: s.cfg.NeedsRestart(cfg)}
+	done := &Reloaded{Settings: was.TakenOver(cfg), Restart: s.cfg.NeedsRestart(cfg)}
 	if err == nil && !sameMembers(old.personas, next.personas) {
 		done.Personas = true
 		err = s.personas.Swap(ctx, next.modules())
+	}
+	if err == nil && sinks {
+		if err = s.sinks.exchange(ctx, was, cfg, s); err != nil && done.Personas {
+			err = errors.Join(err, s.personas.Swap(ctx, old.modules()))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, next.abandon(context.WithoutCancel(ctx)))
 	}
 	s.install(ctx, old, next, done)
+	s.apply(cfg)
 	if done.Personas {
 		s.recordDescribed()
 	}
 	return done, nil
+}
+
+// apply takes over the settings that cannot fail.
+func (s *Sensor) apply(cfg *config.Config) {
+	s.guests.cfg = cfg
+	if l := s.options.LogLevel; l != nil {
+		_ = l.UnmarshalText([]byte(cfg.Sensor.LogLevel)) // it was checked
+	}
+	c := cfg.Decoy
+	s.decoy.Apply(decoy.Settings{
+		Limits: decoyLimits(c.Limits), AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(),
+	})
+	s.tagger.to(tagOwn(s.recorder(), cfg.Rules.OwnTraffic(), s.demo))
+	s.journal.SetRetention(retention(cfg))
 }
 
 // install puts a cast in the place of another, after the personas were swapped.
@@ -105,11 +148,11 @@ func (s *Sensor) install(ctx context.Context, old, next *cast, done *Reloaded) {
 	next.before = nil
 	if sameMembers(old.packs, next.packs) {
 		next.rules = old.rules // with its windows
-		s.guests.cast = next
+		s.guests.use(next)
 	} else {
 		done.Rules = true
 		s.stopJudge()
-		s.guests.cast = next
+		s.guests.use(next)
 		s.startJudge(ctx)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
@@ -140,10 +183,12 @@ func (s *Sensor) startJudge(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	s.guests.judge.stop, s.guests.judge.done = stop, done
-	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log}
+	j := &judge{journal: s.journal, rules: s.guests.cast.rules, tokens: honeytoken.New(), log: s.log, found: s.monitor.Detection}
 	s.tasks.Go(func() {
 		defer close(done)
-		if err := goBehind(); err != nil {
+		if err := goBehind(); errors.Is(err, fs.ErrPermission) {
+			s.log.Debug("the judge competes with answers, as the unit's filter of system calls has it", "error", err)
+		} else if err != nil {
 			s.log.Warn("the judge competes with answers", "error", err)
 		}
 		s.fail(j.run(ctx))

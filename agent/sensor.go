@@ -25,9 +25,9 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/agent/monitor"
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
 	"github.com/killdeer-mcp/killdeer/persona"
-	"github.com/killdeer-mcp/killdeer/plugins"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -50,8 +50,13 @@ type Options struct {
 	// Load reads the configuration again, for Reload. Without it the sensor only
 	// looks again at the guests that it has.
 	Load func() (*config.Config, error)
+	// LogLevel is that of Log, if a reload may change it.
+	LogLevel *slog.LevelVar
 	// Version is the program's, which packs may require.
 	Version string
+	// Sockets that somebody opened before, by the names "decoy" and "dashboard". They
+	// take the place of the configured addresses.
+	Sockets map[string]net.Listener
 }
 
 // Status says what a sensor is doing, for whoever started it.
@@ -78,8 +83,11 @@ type Sensor struct {
 	decoy    *decoy.Server
 	personas *persona.Host
 	guests   guestSet
-	sinks    *plugins.Host // nil when there are none
+	sinks    sinkSet
+	tagger   switchable
+	monitor  *monitor.Monitor
 
+	began  time.Time
 	stops  []stop // newest first when stopping
 	once   sync.Once
 	err    error // of Stop
@@ -103,12 +111,13 @@ type stop struct {
 // it fails.
 func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Sensor{options: o, demo: rand.Text(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
+	s := &Sensor{options: o, began: time.Now(), demo: rand.Text(), cfg: o.Config, log: o.Log, ready: make(chan struct{}), failed: make(chan error, 1), life: run, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
+	s.monitor = s.newMonitor()
 	if o.Listen {
 		if err := errors.Join(s.listen(), s.listenDashboard()); err != nil {
 			return nil, err
@@ -126,11 +135,14 @@ func Start(ctx context.Context, o Options) (_ *Sensor, err error) {
 		CallTimeout: time.Duration(o.Config.Decoy.Limits.CallTimeout), Log: o.Log,
 		Instant: o.Config.Decoy.Latency == "off", Calm: o.Config.Decoy.Friction == "off",
 	})
-	s.startDecoy(seed)
+	if err := s.startDecoy(seed); err != nil {
+		return nil, err
+	}
 	if err := s.startDashboard(); err != nil {
 		return nil, err
 	}
-	s.runSinks(run)
+	s.tasks.Go(func() { s.paceCollector(run) })
+	s.sinks.run(run, s.cfg, s)
 	s.tasks.Go(func() { s.load(run) })
 	return s, nil
 }
@@ -140,9 +152,12 @@ func (s *Sensor) onStop(name string, do func(ctx context.Context) error) {
 }
 
 func (s *Sensor) listen() error {
-	l, err := net.Listen("tcp", s.cfg.Decoy.Listen)
-	if err != nil {
-		return fmt.Errorf("start decoy: %w", err)
+	l := s.options.Sockets["decoy"]
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", s.cfg.Decoy.Listen); err != nil {
+			return fmt.Errorf("start decoy: %w", err)
+		}
 	}
 	s.listener = l
 	s.onStop("close listener", func(context.Context) error {
@@ -175,16 +190,16 @@ func (s *Sensor) openState() error {
 		return nil
 	})
 	s.onStop("deliver last events", s.deliverLast)
-	if err := s.openSinks(); err != nil {
+	if err := s.sinks.open(s.cfg, s); err != nil {
 		return err
 	}
-	control, err := startControl(c.StateDir, controlled{j, s.sinks, c.Name, s.Reload, s.demoAt()}, s.log)
+	control, err := startControl(c.StateDir, controlled{j, s.sinks.host, c.Name, s.Reload, s.demoAt()}, s.log)
 	if err != nil {
 		return err
 	}
 	s.onStop("close control socket", func(context.Context) error { return control.close(c.StateDir) })
 	s.writer = journal.NewWriter(j, journal.WriterOptions{
-		Queue: s.cfg.Journal.Queue, Delay: time.Duration(s.cfg.Journal.Delay), Log: s.log,
+		Queue: s.cfg.Journal.Queue, Delay: time.Duration(s.cfg.Journal.Delay), Log: s.log, Committed: s.monitor.Committed,
 	})
 	s.onStop("flush events", s.writer.Close)
 	if damage := j.Recovered(); damage != "" {
@@ -224,9 +239,14 @@ func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
 	return journal.Options{
 		Sensor: c.Sensor.Name, Log: log,
 		SegmentEvents: c.Journal.SegmentEvents, SegmentBytes: int64(c.Journal.SegmentBytes), SegmentAge: time.Duration(c.Journal.SegmentAge),
+		Retention: retention(c), MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
+	}
+}
+
+func retention(c *config.Config) journal.Retention {
+	return journal.Retention{
 		MaxAge: time.Duration(c.Journal.MaxAge), MaxBytes: int64(c.Journal.MaxBytes),
 		MaxLag: int64(c.Journal.MaxLagBytes), Consumers: sinkConsumers(c.Sinks),
-		MinFree: int64(c.Journal.MinFree), Reserve: int64(c.Journal.Reserve),
 	}
 }
 
@@ -240,12 +260,16 @@ func (s *Sensor) damageEvent(what string) *sdk.Event {
 	}
 }
 
-func (s *Sensor) startDecoy(seed []byte) {
+func (s *Sensor) startDecoy(seed []byte) error {
 	c := s.cfg.Decoy
+	secure, err := s.decoyTLS()
+	if err != nil {
+		return err
+	}
 	s.decoy = decoy.New(decoy.Options{
 		Sensor: s.cfg.Sensor.Name, Path: c.Path, Profile: profile.Strict{SSE: c.Framing == "sse"},
-		Backend: s.personas, Recorder: tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic(), s.demo), Limits: decoyLimits(c.Limits), Secret: seed,
-		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), Log: s.log,
+		Backend: s.personas, Recorder: s.tagger.with(tagOwn(s.recorder(), s.cfg.Rules.OwnTraffic(), s.demo)), Limits: decoyLimits(c.Limits), Secret: seed,
+		AllowedOrigins: c.AllowedOrigins, AllowedHosts: c.AllowedHosts, TrustedProxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol, TLS: secure, Log: s.log,
 	})
 	s.onStop("drain decoy", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, drainWithin)
@@ -260,6 +284,7 @@ func (s *Sensor) startDecoy(seed []byte) {
 	if s.listener != nil {
 		s.tasks.Go(func() { s.fail(s.decoy.Serve(s.listener)) })
 	}
+	return nil
 }
 
 func decoyLimits(l config.Limits) decoy.Limits {
@@ -304,7 +329,9 @@ func (s *Sensor) load(ctx context.Context) {
 func (s *Sensor) loadGuests(ctx context.Context) error {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()
-	rt, err := wasm.New(ctx, wasmOptions(s.cfg, s.cfg.Sensor.CacheDir, s.options.CompileCommand, s.log))
+	o := wasmOptions(s.cfg, s.cfg.Sensor.CacheDir, s.options.CompileCommand, s.log)
+	o.Called = s.monitor.Called
+	rt, err := wasm.New(ctx, o)
 	if err != nil {
 		return s.personas.Open(ctx, nil, err)
 	}
@@ -324,7 +351,8 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 	if err := next.loadRules(ctx, s.cfg.Rules.Packs); err != nil {
 		return err
 	}
-	s.guests.cast = next
+	s.guests.use(next)
+	s.guests.cfg = s.cfg
 	s.startJudge(ctx)
 	return nil
 }
@@ -362,7 +390,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))
 	}
 	if s.listener != nil {
-		base := "http://" + s.listener.Addr().String()
+		base := s.scheme() + "://" + s.listener.Addr().String()
 		st.URL, st.SSE = base+s.cfg.Decoy.Path, base+"/sse"
 	}
 	return st, nil

@@ -24,25 +24,25 @@ import (
 // and sends test events.
 func (s *controlServer) sinkRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /sinks", func(w http.ResponseWriter, _ *http.Request) {
-		if s.sinks == nil {
+		if s.sinks() == nil {
 			reply(w, []plugins.Status{}, nil)
 			return
 		}
-		reply(w, s.sinks.Status(), nil)
+		reply(w, s.sinks().Status(), nil)
 	})
 	mux.HandleFunc("POST /sinks/{name}/retry", func(w http.ResponseWriter, r *http.Request) {
-		sinkReply(w, s, func() (plugins.Retried, error) { return s.sinks.Retry(r.Context(), r.PathValue("name")) })
+		sinkReply(w, s, func() (plugins.Retried, error) { return s.sinks().Retry(r.Context(), r.PathValue("name")) })
 	})
 	mux.HandleFunc("POST /sinks/{name}/test", func(w http.ResponseWriter, r *http.Request) {
 		sinkReply(w, s, func() (plugins.Answer, error) {
-			return s.sinks.Test(r.Context(), r.PathValue("name"), testEvent(s.sensor, r.PathValue("name")))
+			return s.sinks().Test(r.Context(), r.PathValue("name"), testEvent(s.sensor, r.PathValue("name")))
 		})
 	})
 }
 
 // sinkReply answers with what f returns. A sink that fails is an answer, too.
 func sinkReply[T any](w http.ResponseWriter, s *controlServer, f func() (T, error)) {
-	if s.sinks == nil {
+	if s.sinks() == nil {
 		http.Error(w, plugins.ErrNoSink.Error(), http.StatusNotFound)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,9 @@ func PluginDirs() []string {
 	}
 	return append(dirs, "/usr/libexec/killdeer", "/usr/lib/killdeer")
 }
+
+// FindPlugin returns the path of a sink's program, which its name or path stands for.
+func FindPlugin(name string) (string, error) { return findPlugin(name, PluginDirs()) }
 
 // findPlugin returns the path of a sink's program.
 func findPlugin(name string, dirs []string) (string, error) {
@@ -106,37 +110,89 @@ func sinkConsumers(sinks []config.Sink) []string {
 	return names
 }
 
-// openSinks makes the sinks ready; nothing runs yet.
-func (s *Sensor) openSinks() error {
-	if len(s.cfg.Sinks) == 0 {
+// sinkSet is the sinks of a sensor, which a reload exchanges.
+type sinkSet struct {
+	mu   sync.Mutex
+	now  *plugins.Host // nil when there are none
+	stop context.CancelFunc
+	done chan struct{} // closed when what was run has ended
+}
+
+// host returns the sinks, nil when there are none.
+func (x *sinkSet) host() *plugins.Host {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
+
+// open makes the sinks of a configuration ready; nothing runs yet.
+func (x *sinkSet) open(c *config.Config, s *Sensor) error {
+	if len(c.Sinks) == 0 {
 		return nil
 	}
-	specs, err := sinkSpecs(s.cfg.Sinks, PluginDirs())
+	specs, err := sinkSpecs(c.Sinks, PluginDirs())
 	if err != nil {
 		return err
 	}
-	s.sinks, err = plugins.New(plugins.Options{
-		Sinks: specs, Journal: sinkJournal{s.journal, s.log}, StateDir: s.cfg.Sensor.StateDir,
+	h, err := plugins.New(plugins.Options{
+		Sinks: specs, Journal: sinkJournal{s.journal, s.log}, StateDir: c.Sensor.StateDir,
 		RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Log: s.log,
 		Report: func(ev *sdk.Event) { s.writer.Record(ev) }, Fail: s.fail,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.now = h
+	return nil
 }
 
-// runSinks feeds the sinks until ctx ends.
-func (s *Sensor) runSinks(ctx context.Context) {
-	if s.sinks == nil {
+// run feeds the sinks until ctx ends or they are exchanged.
+func (x *sinkSet) run(ctx context.Context, c *config.Config, s *Sensor) {
+	h := x.host()
+	if h == nil {
 		return
 	}
-	s.tasks.Go(func() { s.sinks.Run(ctx) })
-	if every := time.Duration(s.cfg.Sensor.Heartbeat); every > 0 {
-		s.tasks.Go(func() { s.beat(ctx, every) })
+	ctx, x.stop = context.WithCancel(ctx)
+	done := make(chan struct{})
+	x.done = done
+	s.tasks.Go(func() {
+		defer close(done)
+		var beating sync.WaitGroup
+		if every := time.Duration(c.Sensor.Heartbeat); every > 0 {
+			beating.Go(func() { s.beat(ctx, every) })
+		}
+		h.Run(ctx)
+		beating.Wait()
+	})
+}
+
+// exchange replaces the sinks of one configuration by those of another. They go on
+// from their places in the journal. If the new ones cannot be opened, the old ones
+// run again.
+func (x *sinkSet) exchange(ctx context.Context, old, next *config.Config, s *Sensor) error {
+	if x.done != nil {
+		x.stop()
+		<-x.done
 	}
+	x.mu.Lock()
+	x.now, x.done = nil, nil
+	x.mu.Unlock()
+	err := x.open(next, s)
+	if err == nil {
+		x.run(ctx, next, s)
+		return nil
+	}
+	if again := x.open(old, s); again != nil {
+		return errors.Join(err, fmt.Errorf("and the earlier sinks cannot be started again: %w", again))
+	}
+	x.run(ctx, old, s)
+	return err
 }
 
 // beat records that the sensor runs.
 func (s *Sensor) beat(ctx context.Context, every time.Duration) {
-	began := time.Now()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -147,19 +203,20 @@ func (s *Sensor) beat(ctx context.Context, every time.Duration) {
 		}
 		s.writer.Record(&sdk.Event{
 			V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindHeartbeat, Time: time.Now().UTC(),
-			Heartbeat: &sdk.Heartbeat{Every: every.Seconds(), Uptime: time.Since(began).Round(time.Millisecond).Seconds(), Last: s.journal.Last()},
+			Heartbeat: &sdk.Heartbeat{Every: every.Seconds(), Uptime: time.Since(s.began).Round(time.Millisecond).Seconds(), Last: s.journal.Last()},
 		})
 	}
 }
 
 // deliverLast waits a moment for sinks that are up to get what was recorded at last.
 func (s *Sensor) deliverLast(ctx context.Context) error {
-	if s.sinks == nil {
+	h := s.sinks.host()
+	if h == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastEvents)
 	defer cancel()
-	for ctx.Err() == nil && slices.ContainsFunc(s.sinks.Status(), func(st plugins.Status) bool {
+	for ctx.Err() == nil && slices.ContainsFunc(h.Status(), func(st plugins.Status) bool {
 		return st.State == plugins.StateUp && st.Behind > 0
 	}) {
 		pause(ctx, 5*time.Millisecond)
@@ -169,8 +226,8 @@ func (s *Sensor) deliverLast(ctx context.Context) error {
 
 // Reopen asks the sinks to open their files again, after somebody moved them.
 func (s *Sensor) Reopen() {
-	if s.sinks != nil {
-		s.sinks.Reopen()
+	if h := s.sinks.host(); h != nil {
+		h.Reopen()
 	}
 }
 

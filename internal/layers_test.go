@@ -77,7 +77,13 @@ var mayImport = map[string][]string{
 	"sdk/plugin":                      {"sdk", "sdk/plugin/pluginpb"},
 	"sdk/plugin/pluginpb":             {},
 
+	"packaging":        {},
+	"packaging/stage":  {"packaging", "agent/config"},
 	"agent/config":     {"sdk", "internal/tomltext"},
+	"agent/service":    {"packaging"},
+	"agent/certs":      {},
+	"agent/monitor":    {},
+	"agent/doctor":     {"agent/config", "internal/child", "internal/guests", "internal/pack", "internal/wasm"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
 	"agent/journal":    {"sdk"},
 	"agent/dashboard":  {"sdk", "internal/printable"},
@@ -99,19 +105,20 @@ var mayImport = map[string][]string{
 	"examples/command":  {},
 
 	"agent": {
-		"sdk", "sdk/guest", "agent/config", "agent/dashboard", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
+		"sdk", "sdk/guest", "agent/certs", "agent/config", "agent/dashboard", "agent/monitor", "agent/decoy", "agent/decoy/profile", "agent/journal", "agent/honeytoken",
 		"persona", "persona/trial", "plugins", "rules", "internal/schema", "internal/wasm", "internal/guests", "internal/pack",
 	},
 
 	"audit": {"sdk", "audit/evidence", "audit/exercise", "audit/fetch", "audit/imitate", "audit/judge", "audit/lock", "audit/report", "audit/sandbox", "tracers"},
 
 	"cmd/killdeer": {
-		"agent", "agent/config", "agent/demo", "agent/journal", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
+		"agent", "agent/config", "agent/demo", "agent/journal", "agent/service", "agent/doctor", "packaging", "audit", "audit/clientconf", "audit/evidence", "audit/lock", "audit/imitate", "audit/policy", "audit/push", "audit/report", "audit/sandbox",
 		"examples", "internal/pack", "internal/printable", "persona/trial", "plugins", "sdk",
 	},
 	"internal/bench":         {"internal/wasm"},
 	"internal/bench/null":    {"sdk", "sdk/plugin"},
 	"internal/bench/tracing": {"sdk", "tracers"},
+	"internal/reliability":   {"sdk", "sdk/plugin", "agent/journal"},
 
 	"plugins/encode":            {"sdk"},
 	"plugins/encode/encodetest": {"sdk"},

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
+	"github.com/killdeer-mcp/killdeer/persona/world"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -171,6 +172,24 @@ func (h *Host) Personas() []string {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return slices.Sorted(maps.Keys(h.by))
+}
+
+// Organization returns the name and the domain of the company that the personas show,
+// waiting for Open: that of the first, where they show several.
+func (h *Host) Organization(ctx context.Context) (name, domain string, err error) {
+	if _, err := h.Catalog(ctx); err != nil {
+		return "", "", err
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	ids := slices.Sorted(maps.Keys(h.by))
+	if len(ids) == 0 {
+		return "", "", errors.New("no persona is loaded")
+	}
+	w := world.New(h.by[ids[0]].seed)
+	name, _ = w.Fake("org_name", 0)
+	domain, _ = w.Fake("org_domain", 0)
+	return name, domain, nil
 }
 
 // Canaries lists the honeytokens in what the personas describe, after Open. They

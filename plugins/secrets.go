@@ -87,14 +87,11 @@ func resolveSecret(s string) (string, error) {
 	kind, name, _ := strings.Cut(s, ":")
 	switch kind {
 	case "cred":
-		dir := os.Getenv("CREDENTIALS_DIRECTORY")
-		if dir == "" {
-			return "", fmt.Errorf("credential %q: CREDENTIALS_DIRECTORY is not set: the service manager hands credentials over (LoadCredential=)", name)
+		file, err := CredentialFile(name)
+		if err != nil {
+			return "", err
 		}
-		if name == "" || name != filepath.Base(name) {
-			return "", fmt.Errorf("credential %q: want a name without a path", name)
-		}
-		return readSecret(filepath.Join(dir, name))
+		return readSecret(file)
 	case "file":
 		if !filepath.IsAbs(name) {
 			return "", fmt.Errorf("secret file %q: want an absolute path", name)
@@ -108,6 +105,31 @@ func resolveSecret(s string) (string, error) {
 		return v, nil
 	}
 	return s, nil
+}
+
+// folderCredential begins the names of credentials that come out of a folder, as the
+// unit's LoadCredential=killdeer:/etc/killdeer/credentials has it.
+const folderCredential = "killdeer_"
+
+// CredentialFile returns the file of a credential that the service manager handed
+// over.
+func CredentialFile(name string) (string, error) {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", fmt.Errorf("credential %q: CREDENTIALS_DIRECTORY is not set: the service manager hands credentials over (LoadCredential=)", name)
+	}
+	if name == "" || name != filepath.Base(name) {
+		return "", fmt.Errorf("credential %q: want a name without a path", name)
+	}
+	if file := filepath.Join(dir, folderCredential+name); isFile(file) {
+		return file, nil
+	}
+	return filepath.Join(dir, name), nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func readSecret(path string) (string, error) {

@@ -151,6 +151,10 @@ func checkDecoy(d *Decoy, c *collector) {
 			c.addEntry("decoy.trusted_proxies", i, "%v", err)
 		}
 	}
+	if d.ProxyProtocol && len(d.TrustedProxies) == 0 {
+		c.add("decoy.proxy_protocol", "needs decoy.trusted_proxies: nobody else's word is taken for where a client is")
+	}
+	d.TLS.check("decoy.tls", c)
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

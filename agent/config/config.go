@@ -91,6 +91,11 @@ type Decoy struct {
 	// TrustedProxies are the addresses or CIDR prefixes whose X-Forwarded-For
 	// is believed. Default none.
 	TrustedProxies []string `toml:"trusted_proxies"`
+	// ProxyProtocol says that connections of TrustedProxies begin with a header of
+	// the PROXY protocol, version 1 or 2. Default false.
+	ProxyProtocol bool `toml:"proxy_protocol"`
+	// TLS secures the decoy's connections.
+	TLS TLS `toml:"tls"`
 	// Limits bound what clients may hold.
 	Limits Limits `toml:"limits"`
 }
@@ -223,6 +228,7 @@ func blank() *Config {
 			AllowedOrigins: []string{},
 			AllowedHosts:   []string{},
 			TrustedProxies: []string{},
+			TLS:            defaultTLS(),
 			Limits:         defaultLimits(),
 		},
 		Dashboard: Dashboard{Listen: "127.0.0.1:3111", Hosts: []string{}},
@@ -289,6 +295,7 @@ func (c *Config) complete(dir string) {
 	}
 	c.Dashboard.complete(dir)
 	c.Packs.complete(dir, s.StateDir)
+	c.Decoy.TLS.complete(dir)
 	resolveGuests(dir, c.Decoy.Personas)
 	resolveGuests(dir, c.Rules.Packs)
 	c.Audit.Policy = resolve(dir, c.Audit.Policy)

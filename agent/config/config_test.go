@@ -307,8 +307,12 @@ func TestNeedsRestart(t *testing.T) {
 	if got := a.NeedsRestart(b); len(got) != 0 {
 		t.Errorf("NeedsRestart = %v, want none", got)
 	}
-	b.Decoy.Listen, b.Decoy.Limits.Batch, b.WASM.Spares = ":80", 3, 0
-	if diff := cmp.Diff([]string{"decoy.listen", "decoy.limits.batch", "wasm.spares"}, a.NeedsRestart(b)); diff != "" {
+	b.Decoy.Limits.Body, b.Sinks, b.Audit.Depth = 7, []config.Sink{{Name: "a"}}, "quick"
+	if diff := cmp.Diff([]string{"decoy.personas", "decoy.limits.body", "rules.packs", "packs.allow_unsigned", "sinks"}, a.TakenOver(b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.Decoy.Listen, b.Decoy.Limits.Header, b.WASM.Spares = ":80", 3, 0
+	if diff := cmp.Diff([]string{"decoy.listen", "decoy.limits.header", "wasm.spares"}, a.NeedsRestart(b)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -43,19 +43,25 @@ func readFile(path string) ([]byte, error) {
 // relative paths are resolved against dir. It looks at the files and folders
 // that the configuration names, and changes none. Its error is [Faults].
 func Parse(name string, data []byte, dir string) (*Config, error) {
+	cfg, _, err := parse(name, data, dir)
+	return cfg, err
+}
+
+// parse is [Parse] which also returns the line of every key.
+func parse(name string, data []byte, dir string) (*Config, map[string]int, error) {
 	if len(data) > maxFile {
-		return nil, Faults{{File: name, Msg: fmt.Sprintf("larger than %v", Size(maxFile))}}
+		return nil, nil, Faults{{File: name, Msg: fmt.Sprintf("larger than %v", Size(maxFile))}}
 	}
 	tree, lines, err := tomltext.Parse(string(data))
 	if se, ok := errors.AsType[*tomltext.SyntaxError](err); ok {
-		return nil, Faults{{File: name, Line: se.Line, Msg: se.Msg}}
+		return nil, nil, Faults{{File: name, Line: se.Line, Msg: se.Msg}}
 	}
 	cfg, faults := blank(), newCollector(name, lines)
 	(&decoder{faults}).decode(tree, cfg)
 	cfg.complete(dir)
 	check(cfg, faults)
 	if err := faults.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return cfg, nil
+	return cfg, lines, nil
 }

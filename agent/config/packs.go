@@ -46,15 +46,43 @@ func checkPacks(p *Packs, c *collector) {
 	}
 }
 
-// live are the keys that a running sensor takes over from a changed file.
-var live = []string{"decoy.personas", "rules.packs", "packs.dir", "packs.trust", "packs.allow_unsigned"}
+// live are the keys that a running sensor takes over from a changed file. Those in
+// tables that end in "." are all in it.
+var live = []string{
+	"sensor.log_level", "sensor.heartbeat",
+	"decoy.personas", "decoy.allowed_origins", "decoy.allowed_hosts", "decoy.trusted_proxies", "decoy.limits.",
+	"journal.max_age", "journal.max_bytes", "journal.max_lag_bytes",
+	"rules.", "packs.", "sinks.", "audit.",
+}
+
+// fixed are keys of those tables that it does not take over: connections that are
+// open go by them, or guests that are loaded.
+var fixed = []string{"decoy.limits.header", "decoy.limits.head_timeout", "decoy.limits.idle_timeout", "decoy.limits.call_timeout"}
+
+// isLive reports whether a running sensor takes over a change of a key.
+func isLive(key string) bool {
+	key = entry.ReplaceAllString(key, "")
+	return !slices.Contains(fixed, key) && slices.ContainsFunc(live, func(l string) bool {
+		return l == key || l == key+"." || strings.HasSuffix(l, ".") && strings.HasPrefix(key, l)
+	})
+}
 
 // NeedsRestart lists the keys in which next differs and that a running sensor
 // does not take over.
 func (c *Config) NeedsRestart(next *Config) []string {
+	return slices.DeleteFunc(c.Differs(next), isLive)
+}
+
+// TakenOver lists the keys in which next differs and that a running sensor takes over.
+func (c *Config) TakenOver(next *Config) []string {
+	return slices.DeleteFunc(c.Differs(next), func(key string) bool { return !isLive(key) || strings.HasPrefix(key, "audit.") })
+}
+
+// Differs lists the keys in which next differs; all sinks are one key.
+func (c *Config) Differs(next *Config) []string {
 	var keys []string
 	compare("", reflect.ValueOf(*c), reflect.ValueOf(*next), &keys)
-	return slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(live, k) || strings.HasPrefix(k, "audit.") })
+	return keys
 }
 
 func compare(path string, a, b reflect.Value, keys *[]string) {

@@ -41,8 +41,8 @@ type Options struct {
 	// Hosts are names, without a port, that the page may be opened under beside
 	// addresses and "localhost". Any other name could be DNS rebinding.
 	Hosts []string
-	// Certificate makes it HTTPS.
-	Certificate *tls.Certificate
+	// TLS makes it HTTPS.
+	TLS *tls.Config
 	// Routes are served beside the dashboard's own.
 	Routes []Route
 }
@@ -78,9 +78,7 @@ func New(o Options) *Server {
 		// What clients do wrong is theirs to know.
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
-	if o.Certificate != nil {
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*o.Certificate}, MinVersion: tls.VersionTLS12}
-	}
+	s.http.TLSConfig = o.TLS
 	return s
 }
 
@@ -139,7 +137,7 @@ func (s *Server) api() map[string]echo.HandlerFunc {
 func (s *Server) Serve(l net.Listener) error {
 	l = &limited{Listener: l, of: map[string]int{}}
 	var err error
-	if s.Certificate != nil {
+	if s.TLS != nil {
 		err = s.http.ServeTLS(l, "", "")
 	} else {
 		err = s.http.Serve(l)

@@ -14,8 +14,10 @@ import (
 const refusedHead = "GET / HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n"
 
 const (
-	socketRead   = 4 << 10 // bytes asked of the socket at once
-	maxEmptyLine = 8       // bytes of blank lines tolerated before a request line, RFC 9112 §2.2
+	// socketRead is how many bytes are asked of the socket where the caller has room for
+	// less, as net/http's wait for a client that leaves has. Each connection holds them.
+	socketRead   = 512
+	maxEmptyLine = 8 // bytes of blank lines tolerated before a request line, RFC 9112 §2.2
 )
 
 // wireHead is a request head as it came off the wire: order, case and spacing
@@ -64,9 +66,13 @@ func (c *conn) Read(p []byte) (int, error) {
 		if n > 0 || err != nil {
 			return n, err
 		}
-		n, err = c.Conn.Read(c.scratch[:])
+		buf := c.scratch[:]
+		if len(p) > len(buf) {
+			buf = p // what net/http may see of it is put there again
+		}
+		n, err = c.Conn.Read(buf)
 		c.mu.Lock()
-		c.in = append(c.in, c.scratch[:n]...)
+		c.in = append(c.in, buf[:n]...)
 		c.mu.Unlock()
 		if n == 0 && err != nil {
 			return 0, err

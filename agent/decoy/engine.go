@@ -68,7 +68,7 @@ type engine struct {
 	profile   profile.Profile
 	sessions  *sessions
 	sealer    *sealer
-	page      int // entries on a page of a list
+	page      func() int // entries on a page of a list
 	bulletins *bulletins
 	waiting   *counter // calls that wait for their delay, by address
 	current   atomic.Pointer[catalog]
@@ -85,7 +85,7 @@ func (e *engine) catalog(ctx context.Context) (*catalog, error) {
 	if c := e.current.Load(); c != nil && c.of == of {
 		return c, nil
 	}
-	c := newCatalog(of, e.page, e.sealer)
+	c := newCatalog(of, e.page(), e.sealer)
 	e.current.Store(c)
 	return c, nil
 }
@@ -117,7 +117,7 @@ func (e *engine) serve(ctx context.Context, x *exchange, m *message) (o profile.
 func (e *engine) heed(x *exchange, m *message) {
 	switch {
 	case m.answer && x.session.answered(m):
-		x.event.Notes = map[string]string{"answer": "expected"}
+		note(x.event, "answer", "expected")
 	case m.method == "notifications/cancelled":
 		x.session.cancel(m.params.Raw("requestId"))
 	}

@@ -99,7 +99,7 @@ func FuzzEventID(f *testing.F) {
 		if !ok {
 			return
 		}
-		n := newSessions(&limits, func(string) {}).open("a", false, time.Now())
+		n := newSessions(func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
 		s := newTestStream("", newBudget(replayOwner, replayTotal))
 		n.reply(s)
 		s.send([]byte("{}"))

@@ -47,12 +47,17 @@ func (s *Server) handle(c echo.Context) error {
 	now := time.Now()
 	r := c.Request()
 	var head wireHead
-	if wire, ok := r.Context().Value(connKey{}).(*conn); ok {
+	wire, ok := r.Context().Value(connKey{}).(*conn)
+	if ok {
 		head = wire.takeHead()
 	}
 	a := &arrival{w: c.Response().Writer, r: r, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
+	if ok {
+		a.event.Peer = peerOf(wire)
+		noteTLS(a.event, wire)
+	}
 	defer s.recoverPanic(a)
-	a.writeBy(s.Limits.Write)
+	a.writeBy(s.now().Limits.Write)
 	if head.refusal != "" {
 		s.refuse(a, head.refusal, "")
 		return nil
@@ -120,7 +125,7 @@ func (s *Server) finish(a *arrival, o profile.Outcome) {
 
 func (s *Server) write(a *arrival, resp profile.Response) {
 	a.written = true
-	a.writeBy(s.Limits.Write)
+	a.writeBy(s.now().Limits.Write)
 	h := a.w.Header()
 	for _, f := range resp.Header {
 		h[f[0]] = append(h[f[0]], f[1])
@@ -147,18 +152,18 @@ func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
 		return nil, ""
 	}
 	rc := http.NewResponseController(a.w)
-	if err := rc.SetReadDeadline(time.Now().Add(s.Limits.Read)); err != nil {
+	if err := rc.SetReadDeadline(time.Now().Add(s.now().Limits.Read)); err != nil {
 		s.Log.Debug("set read deadline", "error", err)
 	}
 	defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails
-	limit := int64(s.Limits.Body)
+	limit := int64(s.now().Limits.Body)
 	var buf []byte
 	if n := a.r.ContentLength; n > 0 {
 		buf = make([]byte, 0, min(n, limit)+1)
 	}
 	body, err := readAll(io.LimitReader(a.r.Body, limit+1), buf)
 	if len(body) > 0 {
-		a.event.Body = newBody(body, s.Limits.RecordedBody)
+		a.event.Body = newBody(body, s.now().Limits.RecordedBody)
 	}
 	switch {
 	case int64(len(body)) > limit:
@@ -194,11 +199,11 @@ func readAll(r io.Reader, buf []byte) ([]byte, error) {
 // both are how a web page reaches a local server (DNS rebinding).
 func (s *Server) guard(a *arrival) profile.Code {
 	host := hostOnly(a.r.Host)
-	if s.local && !isLoopbackName(host) && !contains(s.AllowedHosts, host) {
+	if s.local && !isLoopbackName(host) && !contains(s.now().AllowedHosts, host) {
 		return profile.HostForbidden
 	}
 	origin := a.r.Header.Get("Origin")
-	if origin == "" || contains(s.AllowedOrigins, origin) {
+	if origin == "" || contains(s.now().AllowedOrigins, origin) {
 		return ""
 	}
 	u, err := url.Parse(origin)

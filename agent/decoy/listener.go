@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -52,25 +53,40 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		source := sourceOf(c.RemoteAddr())
 		if s.conns.add(source) {
-			if t, ok := c.(*net.TCPConn); ok {
-				_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
-			}
-			return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
-				s.conns.remove(source)
-				for _, h := range unserved {
-					s.recordHead(c, h.raw, profile.NotServed)
-				}
-				if partial != "" {
-					s.recordHead(c, partial, profile.HeadIncomplete)
-				}
-			}), nil
+			return l.wrap(c, source), nil
 		}
 		_ = c.Close() // nothing was promised to this peer
+		s.refusals.Add(1)
 		now := time.Now()
 		if s.floods.admit(floodKey{source, profile.ConnRefused}, 1, now) {
 			s.recordFlood(floodKey{source, profile.ConnRefused}, 1, now)
 		}
 	}
+}
+
+// wrap makes of an accepted connection one that net/http may have.
+func (l *listener) wrap(c net.Conn, source string) net.Conn {
+	s := l.server
+	if t, ok := socketOf(c).(*net.TCPConn); ok {
+		_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
+	}
+	var hello *tap
+	if s.TLS != nil {
+		hello = &tap{Conn: c}
+		c = tls.Server(hello, s.TLS)
+	}
+	return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
+		s.conns.remove(source)
+		for _, h := range unserved {
+			s.recordHead(c, h.raw, profile.NotServed)
+		}
+		if partial != "" {
+			s.recordHead(c, partial, profile.HeadIncomplete)
+		}
+		if raw := hello.refused(c); raw != "" {
+			s.recordHead(c, raw, profile.TLSFailed)
+		}
+	})
 }
 
 // sourceOf is the key by which limits are held: the address, /64 in IPv6.
@@ -114,6 +130,13 @@ func newCounter(total, each int) *counter {
 	return &counter{total: total, each: each, by: map[string]int{}}
 }
 
+// limit changes the limits. What is held beyond them is let go by its owner alone.
+func (c *counter) limit(total, each int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total, c.each = total, each
+}
+
 func (c *counter) add(source string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,6 +147,13 @@ func (c *counter) add(source string) bool {
 	c.peak = max(c.peak, c.n)
 	c.by[source]++
 	return true
+}
+
+// count is how many are held.
+func (c *counter) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
 }
 
 // emptied reports whether at least drop, and more than half, of those at the peak
@@ -239,6 +269,8 @@ func (s *Server) recordFlood(key floodKey, n int, since time.Time) {
 func (s *Server) recordHead(c *conn, raw string, code profile.Code) {
 	ev := s.newEvent(time.Now(), "http")
 	s.setPeer(ev, c.RemoteAddr().String(), nil)
+	ev.Peer = peerOf(c)
+	noteTLS(ev, c)
 	setHead(ev, raw)
 	ev.Outcome = string(code)
 	s.keep(ev, code)

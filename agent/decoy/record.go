@@ -67,7 +67,7 @@ func (s *Server) setPeer(ev *sdk.Event, peer string, forwarded []string) {
 }
 
 func (s *Server) trusts(ip netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
+	for _, p := range s.now().TrustedProxies {
 		if p.Contains(ip) {
 			return true
 		}

@@ -155,13 +155,13 @@ func (s *Server) writeStreamHead(a *arrival) {
 	for _, f := range resp.Header {
 		h[f[0]] = append(h[f[0]], f[1])
 	}
-	a.writeBy(s.Limits.Write)
+	a.writeBy(s.now().Limits.Write)
 	a.w.WriteHeader(resp.Status)
 }
 
 // writeFrame writes and flushes one frame of an event stream.
 func (s *Server) writeFrame(a *arrival, frame []byte) bool {
-	a.writeBy(s.Limits.Write)
+	a.writeBy(s.now().Limits.Write)
 	if _, err := a.w.Write(frame); err != nil {
 		return false
 	}

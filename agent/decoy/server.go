@@ -13,6 +13,7 @@ package decoy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -82,17 +84,29 @@ type Options struct {
 	Secret         []byte         // keys the tokens that clients carry; without it they end with the process
 	AllowedOrigins []string       // beside the server's own
 	AllowedHosts   []string       // beside loopback names, checked on a loopback listener
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, and whose PROXY headers
+	ProxyProtocol  bool           // connections of TrustedProxies begin with a PROXY header
+	TLS            *tls.Config    // nil: plain HTTP
 	Log            *slog.Logger
+}
+
+// Settings are what may change while a decoy runs.
+type Settings struct {
+	Limits         Limits // but for Header, Head and Idle
+	AllowedOrigins []string
+	AllowedHosts   []string
+	TrustedProxies []netip.Prefix
 }
 
 // Server is one decoy. Create it with [New].
 type Server struct {
 	Options
+	settings  atomic.Pointer[Settings]
 	engine    *engine
 	streams   *counter
 	conns     *counter
 	floods    *floods
+	refusals  atomic.Uint64 // connections beyond a limit
 	handed    handed
 	committer Committer // nil: answers wait for nothing
 	http      *http.Server
@@ -116,12 +130,13 @@ func New(o Options) *Server {
 		o.Limits = DefaultLimits()
 	}
 	s := &Server{Options: o}
+	s.settings.Store(&Settings{o.Limits, o.AllowedOrigins, o.AllowedHosts, o.TrustedProxies})
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.replay = newBudget(replayOwner, replayTotal)
 	s.engine = &engine{
-		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(&s.Limits, o.Backend.Release),
-		sealer: newSealer(o.Secret), page: s.Limits.Page, bulletins: newBulletins(), waiting: newCounter(0, maxWaiting),
+		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(func() *Limits { return &s.now().Limits }, o.Backend.Release),
+		sealer: newSealer(o.Secret), page: func() int { return s.now().Limits.Page }, bulletins: newBulletins(), waiting: newCounter(0, maxWaiting),
 	}
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)
 	s.conns = newCounter(o.Limits.Connections, o.Limits.ConnectionsPerSource)
@@ -130,6 +145,31 @@ func New(o Options) *Server {
 	s.buffers.New = func() any { return new(bytes.Buffer) }
 	s.http = s.newHTTPServer()
 	return s
+}
+
+// now are the settings in force.
+func (s *Server) now() *Settings { return s.settings.Load() }
+
+// Apply changes the settings. What clients hold beyond a lower limit they keep;
+// connections and sessions go on.
+func (s *Server) Apply(n Settings) {
+	was := s.now().Limits
+	n.Limits.Header, n.Limits.Head, n.Limits.Idle = was.Header, was.Head, was.Idle
+	s.settings.Store(&n)
+	s.engine.current.Store(nil) // whose lists are in pages of the earlier size
+	s.streams.limit(0, n.Limits.StreamsPerSource)
+	s.conns.limit(n.Limits.Connections, n.Limits.ConnectionsPerSource)
+}
+
+// Load is what clients hold now.
+type Load struct {
+	Connections, Streams, Sessions int
+	Refused                        uint64 // connections beyond a limit, ever
+}
+
+// Load returns what clients hold now.
+func (s *Server) Load() Load {
+	return Load{s.conns.count(), s.streams.count(), s.engine.sessions.count(), s.refusals.Load()}
 }
 
 func (s *Server) newHTTPServer() *http.Server {
@@ -159,6 +199,11 @@ func (s *Server) Serve(l net.Listener) error {
 		s.local = a.IP.IsLoopback()
 	}
 	s.begin()
+	if s.ProxyProtocol {
+		p := newProxied(l, s)
+		defer p.wait()
+		l = p
+	}
 	err := s.http.Serve(&listener{Listener: l, server: s})
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -70,7 +70,7 @@ func (n *session) key() string { return n.source + " " + n.id }
 // was idle longest makes room, so that an attacker who opens many only loses his
 // own and nobody is ever refused.
 type sessions struct {
-	limits  *Limits
+	limits  func() *Limits
 	release func(source string) // the session ended: its guest instances may go
 
 	ending sync.WaitGroup // sessions that made room
@@ -81,11 +81,18 @@ type sessions struct {
 	order    *list.List // least recently seen first
 }
 
-func newSessions(limits *Limits, release func(source string)) *sessions {
+func newSessions(limits func() *Limits, release func(source string)) *sessions {
 	return &sessions{
 		limits: limits, release: release,
 		byID: map[string]*session{}, bySource: map[string]int{}, order: list.New(),
 	}
+}
+
+// count is how many sessions there are.
+func (s *sessions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byID)
 }
 
 // open creates a session; sse says that it lives as long as a stream.
@@ -93,16 +100,16 @@ func (s *sessions) open(source string, sse bool, now time.Time) *session {
 	n := newSession(source, sse, now)
 	s.mu.Lock()
 	var gone []*session
-	if s.bySource[source] >= s.limits.SessionsPerSource {
+	if s.bySource[source] >= s.limits().SessionsPerSource {
 		gone = append(gone, s.evict(source))
 	}
-	if len(s.byID) >= s.limits.Sessions {
+	if len(s.byID) >= s.limits().Sessions {
 		gone = append(gone, s.evict(""))
 	}
 	for e := s.order.Front(); e != nil; {
 		old := e.Value.(*session)
 		e = e.Next()
-		if now.Sub(old.lastSeen) < s.limits.SessionIdle {
+		if now.Sub(old.lastSeen) < s.limits().SessionIdle {
 			break
 		}
 		if !old.sse {
@@ -155,7 +162,7 @@ func (s *sessions) touch(id string, sse bool, now time.Time) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.byID[id]
-	if n == nil || n.sse != sse || (!sse && now.Sub(n.lastSeen) >= s.limits.SessionIdle) {
+	if n == nil || n.sse != sse || (!sse && now.Sub(n.lastSeen) >= s.limits().SessionIdle) {
 		return nil
 	}
 	n.lastSeen = now

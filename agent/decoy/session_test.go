@@ -12,7 +12,7 @@ import (
 func newTestSession(t *testing.T) *session {
 	t.Helper()
 	limits := DefaultLimits()
-	return newSessions(&limits, func(string) {}).open("a", false, time.Now())
+	return newSessions(func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
 }
 
 func TestSubscriptionLimit(t *testing.T) {

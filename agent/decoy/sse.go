@@ -63,7 +63,7 @@ func (s *Server) messages(a *arrival) {
 	var msgs []*message
 	batch := false
 	if refusal == "" {
-		msgs, batch, refusal = parseBody(body, &s.Limits)
+		msgs, batch, refusal = parseBody(body, &s.now().Limits)
 	}
 	if refusal == "" {
 		refusal = s.sseSession(a, id)

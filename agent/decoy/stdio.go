@@ -115,7 +115,7 @@ func (c *stdioClient) read(ctx context.Context, in io.Reader, lines chan<- stdio
 	defer close(lines)
 	r := bufio.NewReaderSize(in, 64<<10)
 	for {
-		l, err := readLine(r, c.s.Limits.Body)
+		l, err := readLine(r, c.s.now().Limits.Body)
 		if len(l.text) > 0 {
 			select {
 			case lines <- l:
@@ -162,7 +162,7 @@ func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.Wait
 	x := &exchange{arrival: time.Now(), session: c.session, source: c.session.key()}
 	x.event = c.s.newEvent(x.arrival, "stdio")
 	x.event.Session = c.session.id
-	x.event.Body = newBody(l.text, c.s.Limits.RecordedBody)
+	x.event.Body = newBody(l.text, c.s.now().Limits.RecordedBody)
 	x.event.Protocol, x.event.Client = c.session.facts()
 	if l.tooLong {
 		c.reply(x, profile.Outcome{Code: profile.BodyTooLarge, Protocol: x.event.Protocol})

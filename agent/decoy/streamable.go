@@ -145,7 +145,7 @@ func (s *Server) post(a *arrival, body []byte) {
 		s.refuse(a, profile.EmptyBody, "")
 		return
 	}
-	msgs, batch, refusal := parseBody(body, &s.Limits)
+	msgs, batch, refusal := parseBody(body, &s.now().Limits)
 	switch {
 	case refusal != "":
 		s.refuse(a, refusal, "")

@@ -44,7 +44,7 @@ type SegmentInfo struct {
 
 // Info describes the journal.
 func (j *Journal) Info() (Info, error) {
-	i := Info{Dir: j.dir, Epoch: j.epoch, First: j.First(), Last: j.Last(), MaxBytes: j.o.MaxBytes, MaxAge: j.o.MaxAge}
+	i := Info{Dir: j.dir, Epoch: j.epoch, First: j.First(), Last: j.Last(), MaxBytes: j.keeping().MaxBytes, MaxAge: j.keeping().MaxAge}
 	for _, seg := range j.shelf.all() {
 		s := j.describe(seg)
 		i.Events, i.Bytes = i.Events+s.Events, i.Bytes+s.Bytes

@@ -45,15 +45,7 @@ type Options struct {
 	SegmentBytes  int64
 	SegmentAge    time.Duration
 
-	MaxAge   time.Duration // of the newest event in a segment that is kept
-	MaxBytes int64         // of all segments; the newest is always kept
-
-	// Consumers are those that read this journal now. What they have not had yet is
-	// kept beyond MaxAge and MaxBytes, up to MaxLag bytes and while the disk is not
-	// short of space; what one of them misses is a gap. The places of others are
-	// moved on silently. Nil: nothing is kept for anybody, and all misses are gaps.
-	Consumers []string
-	MaxLag    int64
+	Retention
 
 	// Reserve is held on disk for what must be written when it is full, and
 	// MinFree is how much is left free beside it: 64 MiB, 256 MiB. On a small file
@@ -65,6 +57,26 @@ type Options struct {
 
 	agree time.Duration // instead of agreeAfter, in tests
 }
+
+// Retention says how long events are kept, and for whom. It may change while a
+// journal is open.
+type Retention struct {
+	MaxAge   time.Duration // of the newest event in a segment that is kept
+	MaxBytes int64         // of all segments; the newest is always kept
+
+	// Consumers are those that read this journal now. What they have not had yet is
+	// kept beyond MaxAge and MaxBytes, up to MaxLag bytes and while the disk is not
+	// short of space; what one of them misses is a gap. The places of others are
+	// moved on silently. Nil: nothing is kept for anybody, and all misses are gaps.
+	Consumers []string
+	MaxLag    int64
+}
+
+// SetRetention changes what is kept, from the next look at the segments on.
+func (j *Journal) SetRetention(r Retention) { j.retention.Store(&r) }
+
+// keeping is the retention in force.
+func (j *Journal) keeping() *Retention { return j.retention.Load() }
 
 func (o Options) withDefaults() Options {
 	o.SegmentEvents = positive(o.SegmentEvents, defaultSegmentEvents)
@@ -101,6 +113,7 @@ type Journal struct {
 	epoch     uint64
 	log       *slog.Logger
 	recovered string
+	retention atomic.Pointer[Retention]
 
 	turn     chan struct{} // holds one token: whoever has it may write
 	openedAt uint64        // the last number then
@@ -182,10 +195,12 @@ func OpenReader(dir string) (_ *Journal, err error) {
 }
 
 func newJournal(dir string, o Options, ro access, lock *dirLock) *Journal {
-	return &Journal{
+	j := &Journal{
 		dir: dir, o: o, ro: ro, lock: lock, log: o.Log, sensor: o.Sensor,
 		turn: make(chan struct{}, 1), done: make(chan struct{}), grown: make(chan struct{}),
 	}
+	j.SetRetention(o.Retention)
+	return j
 }
 
 // begin takes what is known from the newest segment.

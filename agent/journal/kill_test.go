@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 // event once its append has returned.
 func victim(dir string) error {
 	keep, _ := strconv.ParseInt(os.Getenv(victimKeep), 10, 64)
-	j, err := journal.Open(dir, journal.Options{Sensor: "victim", SegmentEvents: 1500, MaxBytes: keep})
+	j, err := journal.Open(dir, journal.Options{Sensor: "victim", SegmentEvents: 1500, Retention: journal.Retention{MaxBytes: keep}})
 	if err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func (s stored) json() ([]byte, error) {
 }
 
 // reads reports whether a consumer is one of those that read this journal now.
-func (o *Options) reads(consumer string) bool {
-	return o.Consumers == nil || slices.Contains(o.Consumers, consumer)
+func (r *Retention) reads(consumer string) bool {
+	return r.Consumers == nil || slices.Contains(r.Consumers, consumer)
 }
 
 // wanted returns the lowest place of the consumers that segments are kept for,
@@ -78,7 +78,7 @@ func (j *Journal) wanted() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, consumer := range j.o.Consumers {
+	for _, consumer := range j.keeping().Consumers {
 		at := uint64(0) // it has not begun
 		if i := slices.IndexFunc(marks, func(m Mark) bool { return m.Consumer == consumer }); i >= 0 {
 			at = marks[i].Seq

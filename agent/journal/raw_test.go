@@ -61,7 +61,7 @@ func TestRecords(t *testing.T) {
 func TestRetainForConsumers(t *testing.T) {
 	dir := t.TempDir()
 	const segment = 32 << 10 // about, on disk: too small to be exact
-	o := journal.Options{SegmentEvents: 100, KeepOpen: true, MaxBytes: 1, MaxLag: 1 << 30, Consumers: []string{"slow", "new"}}
+	o := journal.Options{SegmentEvents: 100, KeepOpen: true, Retention: journal.Retention{MaxBytes: 1, MaxLag: 1 << 30, Consumers: []string{"slow", "new"}}}
 	j := openWith(t, dir, o)
 	for range 4 {
 		appendSamples(t, j, 100)

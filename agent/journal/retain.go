@@ -67,7 +67,7 @@ func (w *watch) sinceLastRun(now time.Time) time.Duration {
 
 // tooOld reports whether a segment has been too old for long enough.
 func (w *watch) tooOld(seg *segment, newest, now time.Time) bool {
-	if w.j.o.MaxAge <= 0 || newest.IsZero() || now.Round(0).Sub(newest) < w.j.o.MaxAge {
+	if w.j.keeping().MaxAge <= 0 || newest.IsZero() || now.Round(0).Sub(newest) < w.j.keeping().MaxAge {
 		delete(w.old, seg)
 		return false
 	}
@@ -87,7 +87,7 @@ func (j *Journal) retain(ctx context.Context, w *watch) error {
 	low, _ := j.room.short()
 	due := 0 // segments that the limits let go
 	for left := total; due < len(segs)-1; due++ {
-		over := j.o.MaxBytes > 0 && left > j.o.MaxBytes
+		over := j.keeping().MaxBytes > 0 && left > j.keeping().MaxBytes
 		if !over && !(low && due == 0) && !w.tooOld(segs[due], newestIn(segs[due]), time.Now()) {
 			break
 		}
@@ -112,7 +112,7 @@ func (j *Journal) retain(ctx context.Context, w *watch) error {
 // keptForConsumers returns how many of the segments that the limits let go, from
 // the newest of them back, stay for consumers that have not had them.
 func (j *Journal) keptForConsumers(due []*segment, sizes []int64) (kept int, err error) {
-	if len(due) == 0 || j.o.MaxLag <= 0 || len(j.o.Consumers) == 0 {
+	if len(due) == 0 || j.keeping().MaxLag <= 0 || len(j.keeping().Consumers) == 0 {
 		return 0, nil
 	}
 	wanted, err := j.wanted()
@@ -122,7 +122,7 @@ func (j *Journal) keptForConsumers(due []*segment, sizes []int64) (kept int, err
 	lag := int64(0)
 	for i := len(due) - 1; i >= 0; i-- {
 		_, last := due[i].bounds()
-		if lag += sizes[i]; last <= wanted || lag > j.o.MaxLag {
+		if lag += sizes[i]; last <= wanted || lag > j.keeping().MaxLag {
 			break
 		}
 		kept++
@@ -184,7 +184,7 @@ func (j *Journal) clampMarks(ctx context.Context) error {
 	marks = slices.DeleteFunc(marks, func(m Mark) bool { return m.Seq >= edge })
 	for i, m := range marks {
 		marks[i].Seq = edge
-		if !j.o.reads(m.Consumer) {
+		if !j.keeping().reads(m.Consumer) {
 			continue // nobody misses anything
 		}
 		ev := gapEvent(sdk.Gap{Lost: edge - m.Seq, Reason: reasonRetention, From: now, To: now}, now)

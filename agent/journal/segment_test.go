@@ -157,7 +157,7 @@ func TestMarksAcrossSegments(t *testing.T) {
 
 func TestRetainBytes(t *testing.T) {
 	dir := t.TempDir()
-	j := openWith(t, dir, journal.Options{MaxBytes: 1, SegmentEvents: 300})
+	j := openWith(t, dir, journal.Options{Retention: journal.Retention{MaxBytes: 1}, SegmentEvents: 300})
 	appendSamples(t, j, 300)
 	if err := j.Append(t.Context(), nil, journal.Mark{Consumer: "slow", Seq: 100}, journal.Mark{Consumer: "fast", Seq: 300}); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestRetainBytes(t *testing.T) {
 
 // A segment goes by its age only after it has been too old for a while.
 func TestRetainAge(t *testing.T) {
-	o := journal.Options{MaxAge: time.Hour, SegmentEvents: 100}
+	o := journal.Options{Retention: journal.Retention{MaxAge: time.Hour}, SegmentEvents: 100}
 	o.Agree(300 * time.Millisecond)
 	j := openWith(t, t.TempDir(), o)
 	old := func(age time.Duration) (batch []*sdk.Event) {

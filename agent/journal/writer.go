@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -39,6 +41,8 @@ type WriterOptions struct {
 	BatchBytes int64         // bytes of one commit, roughly; 1 MiB
 	Delay      time.Duration // how long the first event of a commit waits for others; 5 ms
 	Log        *slog.Logger  // nil: say nothing
+	// Committed is told of every commit. It must not block. May be nil.
+	Committed func(events int, took time.Duration)
 }
 
 func (o WriterOptions) withDefaults() WriterOptions {
@@ -73,6 +77,9 @@ type Writer struct {
 	journal appender
 	o       WriterOptions
 
+	began  time.Time
+	turned atomic.Int64 // when run last went round, after began
+
 	ctx    context.Context // ends when Close gives up
 	giveUp context.CancelFunc
 	done   chan struct{} // closed by run when it returns
@@ -81,7 +88,8 @@ type Writer struct {
 	mu      sync.Mutex
 	queue   queue
 	lost    uint64
-	failing bool // the last append failed
+	shed    map[string]uint64 // lost, by reason
+	failing bool              // the last append failed
 	closing bool
 	flushes []flush
 
@@ -98,7 +106,7 @@ type flush struct {
 func NewWriter(j appender, o WriterOptions) *Writer {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Writer{
-		journal: j, o: o.withDefaults(), ctx: ctx, giveUp: cancel,
+		journal: j, o: o.withDefaults(), shed: map[string]uint64{}, began: time.Now(), ctx: ctx, giveUp: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	go w.run()
@@ -131,8 +139,20 @@ func (w *Writer) lose(ev *sdk.Event) {
 	if w.failing {
 		reason = reasonWriteFailed
 	}
+	w.shed[reason]++
 	w.queue.addGap(reason, ev.Time)
 }
+
+// Pulse returns how long ago the writer last went round, and has it go round. One
+// that is asked every few seconds and says much more hangs in a write.
+func (w *Writer) Pulse() time.Duration {
+	age := time.Since(w.began) - time.Duration(w.turned.Load())
+	w.signal()
+	return age
+}
+
+// beat notes that the writer goes round.
+func (w *Writer) beat() { w.turned.Store(int64(time.Since(w.began))) }
 
 // Depth returns how many events wait.
 func (w *Writer) Depth() int {
@@ -218,7 +238,21 @@ func (w *Writer) Close(ctx context.Context) error {
 	return w.abandoned
 }
 
-// signal lets run look at the queue again. The caller holds mu.
+// Shed returns how many events were not recorded, by the reason of their gaps.
+func (w *Writer) Shed() map[string]uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.shed)
+}
+
+// Failing reports whether the journal takes no events now.
+func (w *Writer) Failing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failing
+}
+
+// signal lets run look at the queue again.
 func (w *Writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
@@ -254,6 +288,7 @@ func (w *Writer) run() {
 func (w *Writer) gather() bool {
 	var delay <-chan time.Time
 	for {
+		w.beat()
 		w.mu.Lock()
 		if w.closing || len(w.flushes) > 0 {
 			w.queue.pushGaps()
@@ -286,6 +321,7 @@ func (w *Writer) settle(n int, refused []*sdk.Event) {
 	w.queue.drop(n)
 	for _, ev := range refused {
 		w.lost++
+		w.shed[reasonWriteFailed]++
 		w.queue.addGap(reasonWriteFailed, ev.Time)
 	}
 	if w.queue.empty() {
@@ -324,7 +360,12 @@ func (w *Writer) write(batch []*sdk.Event) (refused []*sdk.Event, ok bool) {
 // persist appends until it succeeds, trying again is hopeless, or Close gave up.
 func (w *Writer) persist(batch []*sdk.Event) error {
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		w.beat()
+		began := time.Now()
 		err := w.journal.Append(w.ctx, batch)
+		if err == nil && w.o.Committed != nil {
+			w.o.Committed(len(batch), time.Since(began))
+		}
 		w.report(err)
 		if err == nil || hopeless(err) || w.ctx.Err() != nil {
 			return err

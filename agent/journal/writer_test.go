@@ -308,3 +308,39 @@ func TestGapEvent(t *testing.T) {
 		t.Errorf("gap event = %+v", ev)
 	}
 }
+
+// stuck is a journal whose disk hangs until it is released.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Append(context.Context, []*sdk.Event, ...journal.Mark) error {
+	<-s.release
+	return nil
+}
+
+func TestPulse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := stuck{make(chan struct{})}
+		w := journal.NewWriter(s, journal.WriterOptions{})
+		look := func(times int) (age time.Duration) {
+			for range times {
+				age = w.Pulse()
+				time.Sleep(5 * time.Second)
+			}
+			return age
+		}
+		if age := look(10); age > 6*time.Second {
+			t.Errorf("with nothing to write the last turn was %v ago", age)
+		}
+		w.Record(&sdk.Event{ID: "a"})
+		if age := look(10); age < 30*time.Second {
+			t.Errorf("with a disk that hangs the last turn was %v ago", age)
+		}
+		close(s.release)
+		if age := look(3); age > 6*time.Second {
+			t.Errorf("after it the last turn was %v ago", age)
+		}
+		if err := w.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

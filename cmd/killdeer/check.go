@@ -3,19 +3,33 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/killdeer-mcp/killdeer/agent"
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/packaging"
 )
 
 func (c *cli) checkCommand() *cobra.Command {
+	var explain bool
 	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Check the configuration",
-		Long:  "Check the configuration and print every fault in it. No sensor is started and no\nfile created; the programs of sinks are started to check their own settings, and\nreach for no receiver.",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:   "check [--explain [KEY...]]",
+		Short: "Check the configuration, and explain its settings",
+		Long:  "Check the configuration and print every fault in it. No sensor is started and no\nfile created; the programs of sinks are started to check their own settings, and\nreach for no receiver. With --explain every setting is reported instead, or those\nwhose names begin with KEY: its value, where it comes from, and what it means.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return nil
+			}
+			return noArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, keys []string) error {
+			if explain {
+				return c.explain(cmd, keys)
+			}
 			cfg, err := c.load()
 			if err != nil {
 				return err
@@ -36,6 +50,47 @@ func (c *cli) checkCommand() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&explain, "explain", false, "report settings")
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// explain reports the settings whose names begin with one of keys, or all.
+func (c *cli) explain(cmd *cobra.Command, keys []string) error {
+	file, err := c.find()
+	if err != nil {
+		return err
+	}
+	all, err := config.Explain(file, packaging.AgentTOML)
+	if err != nil {
+		return &usageError{err}
+	}
+	shown := slices.DeleteFunc(all, func(s config.Setting) bool {
+		return len(keys) > 0 && !slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(s.Key, k) })
+	})
+	if len(shown) == 0 {
+		return misused(cmd, "no setting begins with %s", strings.Join(keys, " or "))
+	}
+	for _, s := range shown {
+		if !c.json {
+			printSetting(cmd.OutOrStdout(), file, s)
+		} else if err := json.NewEncoder(cmd.OutOrStdout()).Encode(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printSetting(w io.Writer, file string, s config.Setting) {
+	from := "default"
+	if s.Line > 0 {
+		from = fmt.Sprintf("%s:%d", file, s.Line)
+		if s.Default != "" && s.Default != s.Value {
+			from += ", default " + s.Default
+		}
+	}
+	fmt.Fprintf(w, "%s = %s  (%s; %s)\n", s.Key, s.Value, from, choose(s.Reload, "a reload takes it up", "needs a restart"))
+	for line := range strings.Lines(s.Text) {
+		fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+	}
 }

@@ -133,8 +133,9 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%w", err) })
 	root.PersistentFlags().StringVarP(&c.configFile, "config", "c", "",
 		"configuration file (default "+localConfig+" here, else "+systemConfig+")")
-	root.AddCommand(c.runCommand(), c.checkCommand(), c.demoCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(), c.rulesCommand(), c.personaCommand(),
-		c.packCommand(), c.trustCommand(), c.sinksCommand(), c.dashboardCommand(), c.reloadCommand(), c.versionCommand(), c.compileCommand(), c.auditCommand(), c.pushCommand())
+	root.AddCommand(c.runCommand(), c.checkCommand(), c.demoCommand(), c.doctorCommand(), c.serviceCommand(), c.eventsCommand(), c.detectionsCommand(), c.journalCommand(),
+		c.rulesCommand(), c.personaCommand(), c.packCommand(), c.trustCommand(), c.sinksCommand(), c.dashboardCommand(), c.reloadCommand(), c.versionCommand(),
+		c.compileCommand(), c.auditCommand(), c.pushCommand())
 	return root
 }
 
@@ -165,6 +166,19 @@ func (c *cli) jsonFlag(cmd *cobra.Command) {
 
 // load reads the configuration.
 func (c *cli) load() (*config.Config, error) {
+	file, err := c.find()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return cfg, nil
+}
+
+// find returns the path of the configuration.
+func (c *cli) find() (string, error) {
 	file, missing := c.configFile, c.configFile+" does not exist"
 	if file == "" {
 		file, missing = localConfig, "there is neither "+localConfig+" here nor "+systemConfig
@@ -172,15 +186,11 @@ func (c *cli) load() (*config.Config, error) {
 			file = systemConfig
 		}
 	}
-	cfg, err := config.Load(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &usageError{&hinted{
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return "", &usageError{&hinted{
 			fmt.Errorf("no configuration: %s", missing),
 			"name one with --config, or start from the agent.toml in the repository",
 		}}
 	}
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	return cfg, nil
+	return file, nil
 }

@@ -13,8 +13,8 @@ import (
 func (c *cli) reloadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reload",
-		Short: "Have the running sensor take up changed personas, rules and packs",
-		Long:  "Have the running sensor read its configuration again and exchange personas and\nrules that changed, without dropping a connection. SIGHUP does the same. A fault\nleaves everything as it was.",
+		Short: "Have the running sensor take up its changed configuration",
+		Long:  "Have the running sensor read its configuration again and take over what changed:\npersonas, rules, sinks, limits, retention and more, without dropping a connection.\nSIGHUP does the same. A fault leaves everything as it was.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
@@ -42,6 +42,9 @@ func (c *cli) reloadCommand() *cobra.Command {
 func printReloaded(cmd *cobra.Command, done *agent.Reloaded) {
 	fmt.Fprintf(cmd.OutOrStdout(), "personas  %s\nrules     %s\n",
 		choose(done.Personas, "exchanged", "as they were"), choose(done.Rules, "exchanged", "as they were"))
+	if len(done.Settings) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "settings  %s\n", strings.Join(done.Settings, ", "))
+	}
 	if len(done.Restart) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "restart   the sensor for %s\n", strings.Join(done.Restart, ", "))
 	}

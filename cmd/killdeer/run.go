@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	"github.com/killdeer-mcp/killdeer/agent/service"
 )
 
 // stopWithin bounds a stop: requests that are being answered, then the queue.
@@ -47,26 +50,44 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
 	// not end the sensor before its events are on disk.
 	signal.Ignore(syscall.SIGPIPE)
-	log := newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)
+	level := new(slog.LevelVar)
+	_ = level.UnmarshalText([]byte(cfg.Sensor.LogLevel)) // it was checked
+	log := service.NewLog(cmd.ErrOrStderr(), level)
+	manager := service.NewNotifier(log)
+	sockets, err := service.Sockets()
+	if err != nil {
+		return err
+	}
+	if limit := service.LimitMemory(); limit > 0 {
+		log.Info("the heap keeps within the unit's memory", "bytes", limit)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	sensor, err := agent.Start(cmd.Context(), agent.Options{
 		Config: cfg, Log: log, Listen: !stdio, CompileCommand: []string{self, compileGuest}, Load: load, Version: version,
+		Sockets: sockets, LogLevel: level,
 	})
 	if err != nil {
 		return explain(err, cfg)
 	}
 	defer func() {
+		manager.Stopping()
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()
 		err = errors.Join(err, sensor.Stop(ctx))
 	}()
 	defer onHangup(func() {
+		manager.Reloading()
 		sensor.Reopen()
-		_, _ = sensor.Reload() // says in the log what came of it
+		_, err := sensor.Reload() // says in the log what came of it
+		manager.Ready(afterReload(err))
 	})()
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	var watch sync.WaitGroup
+	watch.Go(func() { manager.Watch(watching, sensor.Alive) })
+	defer func() { stopWatching(); watch.Wait() }()
 	status, err := sensor.Ready(cmd.Context())
 	if err != nil {
 		if cmd.Context().Err() != nil {
@@ -79,10 +100,19 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		out = cmd.ErrOrStderr() // standard output belongs to the protocol
 	}
 	printStatus(out, status)
+	manager.Ready("decoy with " + strings.Join(status.Personas, ", ") + ", " + cmp.Or(status.URL, "on standard input and output"))
 	if stdio {
 		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
 	return sensor.Wait(cmd.Context())
+}
+
+// afterReload is what the service manager shows after a reload.
+func afterReload(err error) string {
+	if err != nil {
+		return "the last reload failed, everything stays as it was: " + err.Error()
+	}
+	return "reloaded"
 }
 
 // onHangup calls f at each SIGHUP, until the function that it returns is called.
@@ -125,7 +155,7 @@ func newLog(w io.Writer, level string) *slog.Logger {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		l = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+	return service.NewLog(w, l)
 }
 
 // explain adds what to do about the faults a start commonly meets.

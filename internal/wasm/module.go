@@ -151,7 +151,11 @@ func (m *Module) serve(ctx context.Context, req Request) (Reply, error) {
 			return Reply{}, err
 		}
 	}
+	began := time.Now()
 	reply, spent, err := m.run(ctx, inst, req)
+	if m.rt.called != nil {
+		m.rt.called(m.name, time.Since(began), err)
+	}
 	if spent {
 		inst.close()
 		inst = nil

@@ -36,6 +36,9 @@ type Options struct {
 	Limits Limits
 	// Log takes what no caller is told: cache entries thrown away. May be nil.
 	Log *slog.Logger
+	// Called is told of every call that found a place to run, by the module's name.
+	// It must not block. May be nil.
+	Called func(module string, took time.Duration, err error)
 }
 
 // Runtime holds the guests of a process. Its methods may be called from several
@@ -45,6 +48,7 @@ type Runtime struct {
 	limits   Limits
 	command  []string
 	log      *slog.Logger
+	called   func(module string, took time.Duration, err error)
 	wz       wazero.Runtime
 	disk     *diskCache // nil without CacheDir
 	code     wazero.CompilationCache
@@ -79,7 +83,7 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		o.Engine = EngineCompiler
 	}
 	r := &Runtime{
-		engine: o.Engine, limits: o.Limits, command: o.CompileCommand, log: o.Log,
+		engine: o.Engine, limits: o.Limits, command: o.CompileCommand, log: o.Log, called: o.Called,
 		running:  make(chan struct{}, o.Limits.Concurrent),
 		compiler: make(chan struct{}, 1),
 		sessions: newSessions(o.Limits),

@@ -62,8 +62,22 @@ const (
 	HeadIncomplete   Code = "head_incomplete"     // the connection ended within a head
 	NotServed        Code = "not_served"          // it came behind a request that ended the connection
 	ConnRefused      Code = "connection_refused"  // over a connection limit
+	TLSFailed        Code = "tls_failed"          // no handshake came of what was sent
+	BadProxyHeader   Code = "bad_proxy_header"    // a trusted proxy did not say whose connection it is
 	ClientGone       Code = "client_disconnected" // before the answer was due
 )
+
+// Codes returns all codes.
+func Codes() []Code {
+	return []Code{
+		Result, ToolError, Accepted, InputRequired, UnknownTool, UnknownPrompt, UnknownResource, BadArgs,
+		BadParams, UnknownMethod, RPCError, Internal, Cancelled, Listening, ParseError, InvalidRequest,
+		BatchRejected, BatchTooLarge, BadVersionHeader, UnsupportedVersion, HeaderMismatch, MissingMeta, MissingCapability, NoSession,
+		UnknownSession, RouteNotFound, Route, MethodNotAllowed, NotAcceptable, WrongContentType, EmptyBody, BodyTooLarge,
+		BadBody, OriginForbidden, HostForbidden, TooManyStreams, SessionEnded, StreamOpened, StreamClosed, BadHead,
+		HeadTooLarge, HeadIncomplete, NotServed, ConnRefused, TLSFailed, BadProxyHeader, ClientGone,
+	}
+}
 
 // Era is one of the two ways in which MCP is spoken.
 type Era string

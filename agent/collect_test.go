@@ -1,0 +1,11 @@
+package agent
+
+import "testing"
+
+func TestPaceFor(t *testing.T) {
+	for live, want := range map[uint64]int{0: 100, ordinaryHeap: 100, 128 << 20: 50, 2 * ordinaryHeap: 8, 256 << 20: 6, 1 << 40: 5} {
+		if got := paceFor(live); got != want {
+			t.Errorf("paceFor(%d) = %d, want %d", live, got, want)
+		}
+	}
+}

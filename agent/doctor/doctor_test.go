@@ -1,0 +1,93 @@
+package doctor_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/doctor"
+)
+
+// examine looks at a configuration in a folder, and returns the checks by name.
+func examine(t *testing.T, dir, text string, o doctor.Options) map[string]doctor.Check {
+	t.Helper()
+	cfg, err := config.Parse("agent.toml", []byte(text), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Config = cfg
+	if o.FindPlugin == nil {
+		o.FindPlugin = func(name string) (string, error) { return name, nil }
+	}
+	found := map[string]doctor.Check{}
+	for _, c := range doctor.Examine(t.Context(), o) {
+		if (c.Status == doctor.OK) != (c.Remedy == "") || c.Detail == "" {
+			t.Errorf("%+v: a remedy is for what is not ok, a detail for all", c)
+		}
+		found[c.Name] = c
+	}
+	return found
+}
+
+func TestExamine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	for sub, mode := range map[string]os.FileMode{"open": 0o755, "trust.d": 0o755, "state/events": 0o700} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, mode := range map[string]os.FileMode{"sink": 0o755, "loose": 0o777, "trust.d/acme.pub": 0o644, "state/events/1-1.seg.corrupt-1": 0o600} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("x"), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(dir, file), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sink := func(file string) string {
+		return fmt.Sprintf("[[sinks]]\nname = %q\nplugin = %q\n", file, filepath.Join(dir, file))
+	}
+	for _, tt := range []struct {
+		name, text, check string
+		options           doctor.Options
+		want              doctor.Status
+		says              string
+	}{
+		{"port free", `decoy.listen = "127.0.0.1:0"`, "decoy port", doctor.Options{}, doctor.OK, "is free"},
+		{"port taken", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{}, doctor.Failure, "in use"},
+		{"port ours", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{Running: true}, doctor.OK, "running sensor's"},
+		{"state", "", "state directory", doctor.Options{}, doctor.OK, "state"},
+		{"state open", `sensor.state_dir = "open"`, "state directory", doctor.Options{}, doctor.Failure, "mode 0755"},
+		{"state new", `sensor.state_dir = "new"`, "state directory", doctor.Options{}, doctor.OK, "first start"},
+		{"set aside", "", "journal", doctor.Options{}, doctor.Warning, "1 damaged"},
+		{"no room", `journal.min_free = "1024GiB"`, "disk space", doctor.Options{}, doctor.Failure, "shed"},
+		{"interpreter", `wasm.engine = "interpreter"`, "guest engine", doctor.Options{}, doctor.Warning, "slower"},
+		{"compiler", "", "guest engine", doctor.Options{}, doctor.OK, "compiler"},
+		{"bad key", "", "trust keys", doctor.Options{}, doctor.Failure, "acme"},
+		{"no keys", `packs.trust = "none"`, "trust keys", doctor.Options{}, doctor.OK, "0 publishers"},
+		{"unsigned", "packs.trust = \"none\"\npacks.allow_unsigned = true", "trust keys", doctor.Options{}, doctor.Warning, "nobody signed"},
+		{"plugin", sink("sink"), "sink sink", doctor.Options{}, doctor.OK, "sink"},
+		{"loose plugin", sink("loose"), "sink loose", doctor.Options{}, doctor.Failure, "loose"},
+		{"clock", "", "clock", doctor.Options{Built: time.Now().Add(time.Hour)}, doctor.Failure, "before this program was made"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := examine(t, dir, tt.text, tt.options)[tt.check]
+			if got.Status != tt.want || !strings.Contains(got.Detail, tt.says) {
+				t.Errorf("%+v, want %s with %q", got, tt.want, tt.says)
+			}
+		})
+	}
+}

@@ -1,0 +1,249 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/killdeer-mcp/killdeer/packaging"
+)
+
+// Where an installation without a package puts things. The plugins are where the
+// program seeks them, and the units where the operator's own are.
+const (
+	binDir     = "/usr/local/bin"
+	pluginDir  = "/usr/local/libexec/killdeer"
+	unitDir    = "/etc/systemd/system"
+	sysusers   = "/etc/sysusers.d/killdeer.conf"
+	configDir  = "/etc/killdeer"
+	configFile = configDir + "/agent.toml"
+
+	packagedUnit = "/usr/lib/systemd/system/killdeer.service"
+	packagedBin  = "/usr/bin/killdeer"
+)
+
+// units are those that are installed.
+var units = []string{"killdeer.service", "killdeer-activated.service", "killdeer-activated.socket"}
+
+// stateDirs are what purging removes beside the configuration.
+var stateDirs = []string{"/var/lib/killdeer", "/var/cache/killdeer", "/var/log/killdeer"}
+
+// ErrPackaged means that a package has installed the service, which then only the
+// package may change.
+var ErrPackaged = errors.New("a package has installed the service: use the system's package tools")
+
+// Installation is a sensor's service on a file system.
+type Installation struct {
+	Root    string    // "" for this machine; else nothing outside is touched, and nothing started
+	Program string    // path of the program that is installed; plugins are beside it
+	Out     io.Writer // one line for each step
+	// Run runs a program of the system; it is called for this machine only.
+	Run func(ctx context.Context, name string, args ...string) error
+}
+
+// Command runs a program of the system and says what it said if it fails.
+func Command(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func (i *Installation) at(name string) string { return filepath.Join(i.Root, name) }
+
+func (i *Installation) say(format string, args ...any) { fmt.Fprintf(i.Out, format+"\n", args...) }
+
+// packaged reports whether a package's unit is there.
+func (i *Installation) packaged() bool {
+	_, err := os.Stat(i.at(packagedUnit))
+	return err == nil
+}
+
+// Install copies the program and its plugins, makes user and configuration, and adds
+// the units. It starts nothing. What the operator changed in the configuration stays.
+// It may be repeated, which is how to upgrade.
+func (i *Installation) Install(ctx context.Context) error {
+	if i.packaged() {
+		return ErrPackaged
+	}
+	for _, step := range []func(context.Context) error{i.copyPrograms, i.addUser, i.addConfig, i.addUnits} {
+		if err := step(ctx); err != nil {
+			return fmt.Errorf("install service: %w", err)
+		}
+	}
+	return nil
+}
+
+func (i *Installation) copyPrograms(context.Context) error {
+	if err := i.copy(i.Program, path.Join(binDir, "killdeer")); err != nil {
+		return err
+	}
+	plugins, err := filepath.Glob(filepath.Join(filepath.Dir(i.Program), "killdeer-*"))
+	if err != nil {
+		return err
+	}
+	for _, p := range plugins {
+		if err := i.copy(p, path.Join(pluginDir, filepath.Base(p))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copy puts a program in its place, under another name first: the one that is there
+// may be running.
+func (i *Installation) copy(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(i.at(to)), 0o755); err != nil {
+		return err
+	}
+	draft := i.at(to) + ".new"
+	out, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Chmod(0o755), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(draft))
+	}
+	i.say("program   %s", to)
+	return os.Rename(draft, i.at(to))
+}
+
+func (i *Installation) addUser(ctx context.Context) error {
+	text, err := packaging.Systemd.ReadFile("systemd/killdeer.sysusers")
+	if err != nil {
+		return err
+	}
+	if err := i.write(sysusers, text, 0o644); err != nil || i.Root != "" {
+		return err
+	}
+	if err := i.Run(ctx, "systemd-sysusers", path.Base(sysusers)); err == nil {
+		return nil
+	}
+	if i.Run(ctx, "getent", "passwd", "killdeer") == nil {
+		return nil
+	}
+	return i.Run(ctx, "useradd", "--system", "--user-group", "--home-dir", stateDirs[0], "--shell", "/usr/sbin/nologin", "killdeer")
+}
+
+func (i *Installation) addConfig(ctx context.Context) error {
+	for dir, mode := range map[string]fs.FileMode{configDir: 0o755, configDir + "/credentials": 0o700, configDir + "/trust.d": 0o755} {
+		if err := os.MkdirAll(i.at(dir), mode); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Lstat(i.at(configFile)); err == nil {
+		i.say("kept      %s", configFile)
+		return nil
+	}
+	if err := i.write(configFile, []byte(packaging.AgentTOML), 0o640); err != nil || i.Root != "" {
+		return err
+	}
+	return i.Run(ctx, "chgrp", "killdeer", configFile)
+}
+
+func (i *Installation) addUnits(ctx context.Context) error {
+	for _, unit := range units {
+		text, err := packaging.Systemd.ReadFile("systemd/" + unit)
+		if err != nil {
+			return err
+		}
+		local := strings.ReplaceAll(string(text), "ExecStart="+packagedBin+" ", "ExecStart="+binDir+"/killdeer ")
+		if err := i.write(path.Join(unitDir, unit), []byte(local), 0o644); err != nil {
+			return err
+		}
+	}
+	return i.systemctl(ctx, "daemon-reload")
+}
+
+func (i *Installation) write(name string, text []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(i.at(name)), 0o755); err != nil {
+		return err
+	}
+	i.say("file      %s", name)
+	if err := os.WriteFile(i.at(name), text, mode); err != nil {
+		return err
+	}
+	return os.Chmod(i.at(name), mode) // whatever the umask is
+}
+
+// systemctl talks to the service manager of this machine, if one runs.
+func (i *Installation) systemctl(ctx context.Context, args ...string) error {
+	if i.Root != "" || !Managed() {
+		return nil
+	}
+	return i.Run(ctx, "systemctl", args...)
+}
+
+// Managed reports whether systemd runs this machine.
+func Managed() bool {
+	_, err := os.Stat("/run/systemd/system")
+	return err == nil
+}
+
+// Uninstall stops the service and removes what Install brought, and with purge also
+// the configuration and all that was recorded. The user stays, since files of his may
+// lie elsewhere.
+func (i *Installation) Uninstall(ctx context.Context, purge bool) error {
+	if i.packaged() {
+		return ErrPackaged
+	}
+	// One that was never enabled is no fault.
+	_ = i.systemctl(ctx, append([]string{"disable", "--now"}, units...)...)
+	gone := []string{path.Join(binDir, "killdeer"), pluginDir, sysusers}
+	for _, unit := range units {
+		gone = append(gone, path.Join(unitDir, unit))
+	}
+	if purge {
+		gone = append(append(gone, configDir), stateDirs...)
+	}
+	for _, name := range gone {
+		if _, err := os.Lstat(i.at(name)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(i.at(name)); err != nil {
+			return fmt.Errorf("uninstall service: %w", err)
+		}
+		i.say("removed   %s", name)
+	}
+	return i.systemctl(ctx, "daemon-reload")
+}
+
+// Unit is how a unit is.
+type Unit struct {
+	Name      string `json:"name"`
+	Installed string `json:"installed,omitempty"` // the file; empty when there is none
+	Active    string `json:"active,omitempty"`    // as systemctl says; empty without systemd
+}
+
+// Units tells how the units are.
+func (i *Installation) Units(ctx context.Context) []Unit {
+	list := make([]Unit, len(units))
+	for n, name := range units {
+		list[n].Name = name
+		for _, dir := range []string{unitDir, path.Dir(packagedUnit)} {
+			if _, err := os.Stat(i.at(path.Join(dir, name))); err == nil {
+				list[n].Installed = path.Join(dir, name)
+				break
+			}
+		}
+		if i.Root == "" && Managed() {
+			out, _ := exec.CommandContext(ctx, "systemctl", "is-active", name).Output() // its exit code says the same
+			list[n].Active = strings.TrimSpace(string(out))
+		}
+	}
+	return list
+}

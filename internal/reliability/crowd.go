@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const manyLimits = "[decoy.limits]\nconnections = 30000\nconnections_per_source = 30000\nsse_per_source = 30000\nsessions_per_source = 10000\n"
+
+// crowd is test 6: half of the connections are idle event streams, half send a head
+// byte by byte.
+func (s *suite) crowd() (string, error) {
+	n := choose(s, 2000, 10_000)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || int(limit.Max) < n+500 {
+		return "", fmt.Errorf("%w: %d connections need ulimit -Hn of %d", errUnable, n, n+500)
+	}
+	k, err := s.newSensor("crowd", manyLimits)
+	if err != nil {
+		return "", err
+	}
+	if err := k.start(); err != nil {
+		return "", err
+	}
+	defer k.kill()
+	honest := &load{url: k.url(), clients: 1, rate: 100}
+	measure := func(for_ time.Duration) {
+		ctx, cancel := context.WithTimeout(context.Background(), for_)
+		defer cancel()
+		honest.run(ctx)
+	}
+	measure(time.Second)
+	baseline := descriptors(k.pid())
+	streams, err := openStreams(k.addr, n/2)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	dawdling := make(chan int, 1)
+	go func() { dawdling <- dawdle(ctx, k.addr, n/2) }()
+	honest.took = nil
+	measure(choose(s, 6*time.Second, time.Minute))
+	memory, open := resident(k.pid()), descriptors(k.pid())
+	cancel()
+	sent := <-dawdling
+	for _, c := range streams {
+		c.Close()
+	}
+	back, settled := until(60*time.Second, func() bool { return float64(descriptors(k.pid())) <= 1.05*float64(baseline)+2 })
+	p99 := percentile(honest.took, 0.99)
+	return fmt.Sprintf("%d open (%d streams, %d dawdlers in all), memory %.0f MB, honest p99 %v, descriptors %d -> %d in %v", open, len(streams), sent, memory, p99.Round(100*time.Microsecond), baseline, descriptors(k.pid()), back.Round(100*time.Millisecond)),
+		errors.Join(want(memory < 400, "too much memory"), want(p99 < 250*time.Millisecond && len(honest.failed) == 0, "the honest client waits: %v", honest.failed),
+			want(settled, "descriptors leak"), want(open >= n/2, "the crowd was not there"))
+}
+
+// openStreams opens idle event streams.
+func openStreams(addr string, n int) (all []net.Conn, err error) {
+	head := make([]byte, 512)
+	for range n {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
+		fmt.Fprintf(c, "GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+		size, _ := c.Read(head)
+		if !bytes.HasPrefix(head[:size], []byte("HTTP/1.1 200")) {
+			return all, fmt.Errorf("stream %d is refused: %.100s", len(all), head[:size])
+		}
+	}
+	return all, nil
+}
+
+// dawdle keeps n connections that send a head byte by byte, opening another for each
+// that the sensor ends, and returns how many there were.
+func dawdle(ctx context.Context, addr string, n int) (sent int) {
+	open := make([]net.Conn, n)
+	defer func() {
+		for _, c := range open {
+			if c != nil {
+				c.Close()
+			}
+		}
+	}()
+	for ctx.Err() == nil {
+		for i, c := range open {
+			if c != nil {
+				if _, err := c.Write([]byte("a")); err == nil {
+					continue
+				}
+				c.Close()
+			}
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				open[i] = nil
+				continue
+			}
+			_, _ = c.Write([]byte("GET / HTTP/1.1\r\nX: ")) // an end shows at the next byte
+			open[i] = c
+			sent++
+		}
+		time.Sleep(time.Second)
+	}
+	return sent
+}
+
+// soak is test 10: requests at a rate while the sensor reloads again and again, now
+// and then with a configuration that is at fault, and old segments go.
+func (s *suite) soak() (string, error) {
+	const capMB, segmentMB = 64, 8
+	common := fmt.Sprintf("journal.max_bytes = \"%dMiB\"\njournal.segment_bytes = \"%dMiB\"\n", capMB, segmentMB)
+	k, err := s.newSensor("soak", common)
+	if err != nil {
+		return "", err
+	}
+	if err := k.start(); err != nil {
+		return "", err
+	}
+	defer k.kill()
+	cache := s.dir + "/cache"
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{url: k.url(), clients: 16, rate: 1000}
+	done, began := make(chan struct{}), time.Now()
+	go func() { l.run(ctx); close(done) }()
+	length, reloads := choose(s, 12*time.Second, soakTime()), choose(s, 24, 1000)
+	time.Sleep(length / 5) // until memory has found its level
+	memory, files, disk, refused := resident(k.pid()), descriptors(k.pid()), 0.0, 0
+	for i := range reloads {
+		time.Sleep(length * 4 / 5 / time.Duration(reloads))
+		more := fmt.Sprintf("%srules.operator = [\"10.0.0.%d/32\"]\n", common, i%250)
+		if i%4 == 3 {
+			more += "decoy.no_such_key = 1\n"
+		}
+		if err := k.configure(cache, more); err != nil {
+			cancel()
+			return "", err
+		}
+		if i%2 == 0 {
+			_ = k.cmd.Process.Signal(syscall.SIGHUP) // a sensor that is gone shows below
+		} else if _, err := k.tool("reload"); err != nil && strings.Contains(err.Error(), "no_such_key") {
+			refused++
+		}
+		disk = max(disk, folderMB(k.state()+"/events"))
+	}
+	grown, left := resident(k.pid())-memory, descriptors(k.pid())-files
+	cancel()
+	<-done
+	length = time.Since(began).Round(time.Second)
+	if err := k.stop(); err != nil {
+		return "", err
+	}
+	perHour := grown / (length.Hours() * 4 / 5)
+	rate := float64(len(l.acked)) / length.Seconds()
+	return fmt.Sprintf("%.0f requests/s for %v, %d reloads (%d at fault, refused with the reason), %d failed, %d connections for %d clients, memory %+.1f MB, descriptors %+d, disk at most %.0f MB of %d",
+			rate, length, reloads, refused, len(l.failed), l.dials.Load(), l.clients, grown, left, disk, capMB),
+		errors.Join(want(len(l.failed) == 0 && int(l.dials.Load()) == l.clients, "dropped: %v", errors.Join(l.failed...)), want(refused > 0, "a fault was not refused"),
+			want(rate > 900, "the load was not there"), want(left <= 4, "descriptors leak"), want(disk <= capMB*1.05+2*segmentMB, "too much disk"),
+			want(!s.long || perHour < 1, "memory grows by %.1f MB an hour", perHour), want(grown < 60, "memory grew"))
+}
+
+// soakTime is how long the long form takes: a day, unless SOAK says otherwise.
+func soakTime() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("SOAK")); err == nil {
+		return d
+	}
+	return 24 * time.Hour
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// load sends numbered requests to a sensor at a rate, over connections that it keeps.
+type load struct {
+	url     string
+	clients int
+	rate    int // requests a second in all; 0: as fast as they are answered
+
+	next   atomic.Uint64
+	dials  atomic.Int64
+	mu     sync.Mutex
+	acked  []uint64 // numbers that were answered
+	took   []time.Duration
+	failed []error // the first of each client; it ends with it
+}
+
+// ping is the cheapest request that is recorded with its number.
+func ping(n uint64) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"ping"}`, n) }
+
+// run sends until ctx ends or the sensor is gone.
+func (l *load) run(ctx context.Context) {
+	var all sync.WaitGroup
+	for range l.clients {
+		all.Go(func() {
+			if err := l.client(ctx); err != nil && ctx.Err() == nil {
+				l.mu.Lock()
+				l.failed = append(l.failed, err)
+				l.mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (l *load) client(ctx context.Context) error {
+	dialer := &net.Dialer{}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		l.dials.Add(1)
+		return dialer.DialContext(ctx, network, addr)
+	}}
+	defer transport.CloseIdleConnections()
+	c := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	session, err := open(ctx, c, l.url)
+	if err != nil {
+		return err
+	}
+	every := time.Duration(0)
+	if l.rate > 0 {
+		every = time.Second * time.Duration(l.clients) / time.Duration(l.rate)
+	}
+	for due := time.Now(); ctx.Err() == nil; due = due.Add(every) {
+		if wait := time.Until(due); wait > 0 {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		n, began := l.next.Add(1), time.Now()
+		if _, err := post(ctx, c, l.url, session, ping(n)); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.acked, l.took = append(l.acked, n), append(l.took, time.Since(began))
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+// open begins a session.
+func open(ctx context.Context, c *http.Client, url string) (session string, err error) {
+	const hello = `{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"reliability","version":"1"}}}`
+	return post(ctx, c, url, "", hello)
+}
+
+// post sends a message and wants an answer; it returns the session.
+func post(ctx context.Context, c *http.Client, url, session, message string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(message))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	if session != "" {
+		req.Header.Set("Mcp-Session-Id", session)
+		req.Header.Set("Mcp-Protocol-Version", "2025-06-18")
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(`"result"`)) {
+		return "", fmt.Errorf("%s is answered %s: %.200s", message, resp.Status, body)
+	}
+	return resp.Header.Get("Mcp-Session-Id"), nil
+}
+
+// percentile of durations, in which there is at least one.
+func percentile(all []time.Duration, p float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	all = slices.Sorted(slices.Values(all))
+	return all[min(len(all)-1, int(float64(len(all))*p))]
+}
