@@ -16,7 +16,7 @@ const (
 	maxLayers    = 3        // of encodings and compressions in each other
 	maxUnwrapped = 4 << 20  // bytes of one layer
 	maxStreams   = 64       // compressed streams that are tried in one text
-	maxWork      = 32 << 20 // bytes of all layers of one text
+	maxWork      = 16 << 20 // bytes of all layers of one text
 )
 
 // unwrap hands f a text, and every text that is inside it under another encoding or
