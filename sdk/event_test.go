@@ -26,7 +26,7 @@ func full() *sdk.Event {
 		Service: "jira", Class: "read", Category: "tracker", Args: sdk.RawJSON(`{"q":1.0}`), ArgsCut: true, URI: "file:///a", Prompt: "summary",
 		Client:   &sdk.ClientInfo{Name: "c", Version: "1", Title: "C"},
 		Operator: "10.0.0.0/8", Demo: true,
-		Persona:  "enterprise", Profile: "strict", Outcome: "result", Status: 200, LatencyMS: 1.5, ResultBytes: 9,
+		Persona: "enterprise", Profile: "strict", Outcome: "result", Status: 200, LatencyMS: 1.5, ResultBytes: 9,
 		Error: "e", Notes: map[string]string{"k": "v"},
 		Justification:  "because",
 		CanariesMinted: []sdk.CanaryRef{{ID: "c1", Kind: "aws_key.id", Label: "backup"}},
