@@ -279,10 +279,12 @@ func (l *life) shutDown(ctx context.Context) {
 // gather takes from the box and the tracer what they saw.
 func (l *life) gather(ctx context.Context) {
 	p := l.pass
-	p.Survivors = l.box.Survivors()
+	if !l.proc.swept { // who knows what would have survived
+		p.Survivors = l.box.Survivors()
+	}
 	now, err := l.box.Snapshot()
 	l.changed(evidence.AfterExit, now, err)
-	a := l.watch.finish(len(p.Survivors) > 0, l.box.Ended() != "", l.box.Kill)
+	a := l.watch.finish(len(p.Survivors) > 0, l.proc.swept || l.box.Ended() != "", l.box.Kill)
 	p.Observations, p.Trace, p.TracerDied = l.watch.kept, a.summary, a.died
 	if cause := context.Cause(ctx); errors.Is(cause, errUnwatched) {
 		p.TracerDied = cmp.Or(p.TracerDied, cause.Error())

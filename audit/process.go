@@ -24,6 +24,7 @@ type process struct {
 	stderr *tail
 	ended  chan struct{} // closed when it has ended
 	err    error         // of waiting; set before ended is closed
+	swept  bool          // ended by killing all of its box, the tracer too
 	tasks  sync.WaitGroup
 }
 
@@ -126,7 +127,7 @@ func (p *process) end(ctx context.Context, b *sandbox.Box, quick bool) string {
 	}{
 		{func() error { return b.Terminate(p.cmd, false) }, firmly, "ended by SIGTERM, not with its standard input"},
 		{func() error { return b.Terminate(p.cmd, true) }, finally, "killed: neither the end of its standard input nor SIGTERM ended it"},
-		{func() error { b.Kill(); return nil }, finally, "killed with all that it had started"},
+		{func() error { p.swept = true; b.Kill(); return nil }, finally, "killed with all that it had started"},
 	} {
 		if s.ask() == nil && p.within(context.WithoutCancel(ctx), s.wait) {
 			return s.how

@@ -56,19 +56,35 @@ func children(t *testing.T) (lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self := fmt.Sprint(os.Getpid())
 	for _, name := range all {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended meanwhile
+		var pid int
+		if _, err := fmt.Sscanf(name, "/proc/%d/stat", &pid); err != nil {
+			continue
 		}
-		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if len(f) > 1 && f[1] == self && f[0] != "Z" {
+		if ppid, state := parentOf(pid); ppid == os.Getpid() && state != "Z" {
 			line, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
 			lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}
 	return lines
+}
+
+// parentOf is 0 for a process that has ended meanwhile.
+func parentOf(pid int) (ppid int, state string) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, ""
+	}
+	_, _ = fmt.Sscan(string(b[bytes.LastIndexByte(b, ')')+1:]), &state, &ppid) // zeroes if it cannot be read
+	return ppid, state
+}
+
+// ours reports whether a process is below this one: others may audit here too.
+func ours(pid int) bool {
+	for pid > 1 && pid != os.Getpid() {
+		pid, _ = parentOf(pid)
+	}
+	return pid == os.Getpid()
 }
 
 // TestBudget ends an audit of a server that would go on for ever, in time and
@@ -148,12 +164,12 @@ func killSoon(name string) error {
 	return fmt.Errorf("there was no %s to kill", name)
 }
 
-// running are the processes with a program's name, or with an option.
+// running are the processes below this one with a program's name, or with an option.
 func running(word string) (pids []int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range all {
 		var pid int
-		if _, err := fmt.Sscanf(name, "/proc/%d/cmdline", &pid); err != nil || pid == os.Getpid() {
+		if _, err := fmt.Sscanf(name, "/proc/%d/cmdline", &pid); err != nil || pid == os.Getpid() || !ours(pid) {
 			continue
 		}
 		b, err := os.ReadFile(name)
