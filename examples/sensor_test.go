@@ -35,7 +35,7 @@ func sensor(t *testing.T, personaFile string) string {
 	if err := os.WriteFile(seed, []byte(worldSeed+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("[sensor]\nworld_seed_file = %q\n[rules]\npacks = []\n[decoy]\nlisten = \"127.0.0.1:0\"\nlatency = \"off\"\nfriction = \"off\"\npersonas = [%q]\n", seed, personaFile)
+	text := fmt.Sprintf("[sensor]\nworld_seed_file = %q\n[rules]\npacks = []\n[dashboard]\nlisten = \"\"\n[decoy]\nlisten = \"127.0.0.1:0\"\nlatency = \"off\"\nfriction = \"off\"\npersonas = [%q]\n", seed, personaFile)
 	cfg, err := config.Parse("agent.toml", []byte(text), dir)
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 
 const (
 	// childMemory bounds the data of a compile child.
-	childMemory = 1 << 30
+	childMemory = raceFactor << 30
 	// childWorkers may be above one in a child only: a panic in a worker
 	// cannot be recovered.
 	childWorkers = 2

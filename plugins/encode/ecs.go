@@ -149,6 +149,7 @@ type ecsMCP struct {
 	BodyB64   string            `json:"body_base64,omitempty"`
 	BodyCut   bool              `json:"body_cut,omitempty"`
 	Operator  string            `json:"operator,omitempty"`
+	Demo      bool              `json:"demo,omitempty"`
 	Reason    string            `json:"justification,omitempty"`
 	Minted    []sdk.CanaryRef   `json:"canaries_minted,omitempty"`
 	Seen      []sdk.CanarySeen  `json:"canaries_seen,omitempty"`
@@ -337,7 +338,7 @@ func ecsOwn(e *sdk.Event) ecsMCP {
 		Session: e.Session, Actor: e.Actor, Peer: e.Peer, Transport: e.Transport, Event: e.Event,
 		Era: e.Era, Protocol: e.Protocol, RPCID: string(e.RPCID), Client: e.Client,
 		Persona: e.Persona, Profile: e.Profile, Outcome: e.Outcome, Notes: e.Notes,
-		HeadB64: e.HeadB64, Operator: e.Operator, Reason: e.Justification,
+		HeadB64: e.HeadB64, Operator: e.Operator, Demo: e.Demo, Reason: e.Justification,
 		Minted: e.CanariesMinted, Seen: e.CanariesSeen, Pack: e.Pack,
 		Gap: e.Gap, Guest: e.Guest, Clock: e.Clock, Canary: e.Canary, Health: e.Health, Heartbeat: e.Heartbeat,
 	}

@@ -66,6 +66,7 @@ func (f *fields) addAccess(e *sdk.Event) {
 	f.add("class", e.Class)
 	f.add("justification", e.Justification)
 	f.add("operator", e.Operator)
+	f.addFlag("demo", e.Demo)
 	f.add("persona", e.Persona)
 	f.add("outcome", e.Outcome)
 	f.addInt("status", e.Status)
