@@ -130,10 +130,11 @@ reliability: build ## do to the sensor what machines, disks and attackers do to 
 
 .PHONY: bench-sinks
 bench-sinks: needs ## measure the delivery from a journal to sinks
-	$(GO_BUILD) -o dist/killdeer-sink-null ./internal/bench/null
-	$(foreach sink,$(SINKS),$(GO_BUILD) -o dist/killdeer-sink-$(sink) ./plugins/$(sink) &&) true
-	chmod go-w dist dist/killdeer*
-	KILLDEER_PLUGINS=$(CURDIR)/dist $(GO) test -run '^$$' -bench '^BenchmarkSinks$$' -benchtime 2x ./agent
+	mkdir -p dist/sinks
+	$(GO_BUILD) -o dist/sinks/killdeer-sink-null ./internal/bench/null
+	$(foreach sink,$(SINKS),$(GO_BUILD) -o dist/sinks/killdeer-sink-$(sink) ./plugins/$(sink) &&) true
+	chmod -R go-w dist/sinks
+	KILLDEER_PLUGINS=$(CURDIR)/dist/sinks $(GO) test -run '^$$' -bench '^BenchmarkSinks$$' -benchtime 2x ./agent
 
 # A server to call, of a version that is known.
 BENCH_SERVER := @modelcontextprotocol/server-filesystem@2026.8.31
