@@ -60,7 +60,7 @@ func Decide(r *evidence.Report, failOn string, minCoverage float64) {
 		e.Code, e.Why = ExitFindings, fmt.Sprintf("%s of severity %s or above", plural(worst, "finding"), failOn)
 	case r.Lock.Enforced && r.Lock.State != "same":
 		e.Code, e.Why = ExitDrift, "the server is not what the lock pins"
-	case r.Outcome == "inconclusive":
+	case r.Outcome == "inconclusive" || r.Outcome == "findings" && len(r.Reasons) > 0: // small findings do not make up for what was not seen
 		e.Code, e.Why = ExitInconclusive, "too little could be exercised"
 	case r.Coverage.Ratio < minCoverage:
 		e.Code, e.Why = ExitInconclusive, fmt.Sprintf("%.0f %% of the tools succeeded, want %.0f %%", 100*r.Coverage.Ratio, 100*minCoverage)

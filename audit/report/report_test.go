@@ -359,3 +359,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A server that could not be looked at is not let through for a finding that is too
+// small to fail it; a grave one counts before that.
+func TestUnseenWithFindings(t *testing.T) {
+	for severity, want := range map[sdk.Severity]int{sdk.SeverityMedium: report.ExitInconclusive, sdk.SeverityHigh: report.ExitFindings} {
+		r := &evidence.Report{
+			Outcome: "findings", Reasons: []string{"the server was not ready in pass A"}, Coverage: evidence.Coverage{Ratio: 1},
+			Findings: []sdk.Finding{{ID: "AUD-R01", Severity: severity}},
+		}
+		if report.Decide(r, "high", 0); r.Exit.Code != want {
+			t.Errorf("%s: exit %d (%s), want %d", severity, r.Exit.Code, r.Exit.Why, want)
+		}
+	}
+}
