@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,25 +27,31 @@ func TestBatcher(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		// Under the lock: the timer's goroutine is not ordered by its end.
+		sent := func() []int {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return slices.Clone(sizes)
+		}
 		for range MaxBatch + 3 {
 			add(sdk.Observation{Kind: sdk.ObservedOpen})
 		}
-		if len(sizes) != 1 || sizes[0] != MaxBatch {
-			t.Fatalf("sent %v at once", sizes)
+		if got := sent(); !slices.Equal(got, []int{MaxBatch}) {
+			t.Fatalf("sent %v at once", got)
 		}
 		time.Sleep(batchWithin)
 		synctest.Wait()
-		if len(sizes) != 2 || sizes[1] != 3 {
-			t.Fatalf("sent %v after a while", sizes)
+		if got := sent(); !slices.Equal(got, []int{MaxBatch, 3}) {
+			t.Fatalf("sent %v after a while", got)
 		}
 		add(sdk.Observation{Kind: sdk.ObservedLoss, Lost: 7})
 		add(sdk.Observation{Data: []byte(strings.Repeat("x", maxBatchBytes))})
-		if len(sizes) != 4 || lost != 7 {
-			t.Errorf("sent %v with a large one, %d lost", sizes, lost)
+		if got := sent(); len(got) != 4 || lost != 7 {
+			t.Errorf("sent %v with a large one, %d lost", got, lost)
 		}
 		add(sdk.Observation{})
-		if err := b.close(); err != nil || len(sizes) != 5 {
-			t.Errorf("sent %v in the end: %v", sizes, err)
+		if err := b.close(); err != nil || len(sent()) != 5 {
+			t.Errorf("sent %v in the end: %v", sent(), err)
 		}
 		if err := b.add(sdk.Observation{}); err == nil {
 			t.Error("an observation is taken after the end")
