@@ -3,7 +3,6 @@
 package audit_test
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -83,7 +82,7 @@ func options(t *testing.T, argv ...string) audit.Options {
 	return audit.Options{
 		Argv: argv, Transport: "stdio", Depth: audit.Quick, Seed: "1", Tracer: "strace", Sandbox: true,
 		CallTimeout: 15 * time.Second, Budget: fixtureBudget, Tracers: []string{tracerDir(t)}, Cache: t.TempDir(),
-		Program: "killdeer test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Program: "killdeer test", Log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -132,7 +132,7 @@ func behindWall(t *testing.T, parallel int) bool {
 	if os.Getenv(wallEnv) != "" {
 		return true
 	}
-	name := strings.Split(t.Name(), "/")[0]
+	name, _, _ := strings.Cut(t.Name(), "/")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+name+"$", "-test.v", "-test.timeout=10m", fmt.Sprintf("-test.parallel=%d", parallel))
 	cmd.Env = append(os.Environ(), wallEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}

@@ -46,7 +46,8 @@ func TestResolveConfig(t *testing.T) {
 		{"file", map[string]any{"a": "file:" + file}, `{"a":"from\nfile"}`, ""},
 		{"env", map[string]any{"a": "env:TOKEN", "b": "env:EMPTY"}, `{"a":"from env","b":""}`, ""},
 		{
-			"inside", map[string]any{"l": []any{"env:TOKEN", map[string]any{"k": "cred:cred"}}, "m": []map[string]any{{"x": "env:TOKEN"}}},
+			"inside",
+			map[string]any{"l": []any{"env:TOKEN", map[string]any{"k": "cred:cred"}}, "m": []map[string]any{{"x": "env:TOKEN"}}},
 			`{"l":["from env",{"k":"from cred"}],"m":[{"x":"from env"}]}`, "",
 		},
 		{"what is found is not looked at again", map[string]any{"a": "env:TOKEN2"}, "", "config.a: environment variable"},

@@ -70,25 +70,37 @@ func TestShape(t *testing.T) {
 		want                 string
 	}{
 		{
-			"fields", []string{"ip", "args.user"}, nil, nil,
+			"fields",
+			[]string{"ip", "args.user"},
+			nil, nil,
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","ip":"10.1.2.3","args":{"user":"u"}}`,
 		},
 		{
-			"fields of any key", []string{"args.*.key", "args.deep.*.n"}, nil, nil,
+			"fields of any key",
+			[]string{"args.*.key", "args.deep.*.n"},
+			nil, nil,
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","args":{"deep":[{"n":7}]}}`,
 		},
 		{
-			"drop", nil, []string{"args", "body.text", "head", "detection", "justification", "ip.x"}, nil,
+			"drop", nil,
+			[]string{"args", "body.text", "head", "detection", "justification", "ip.x"},
+			nil,
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","ip":"10.1.2.3","body":{"size":3,"sha256":"ab"}}`,
 		},
 		{
-			"redact keys whatever their case, and the text they stand in", []string{"args", "body", "detection.evidence", "justification"}, nil, []string{"args.password"},
+			"redact keys whatever their case, and the text they stand in",
+			[]string{"args", "body", "detection.evidence", "justification"},
+			nil,
+			[]string{"args.password"},
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s","body":{"size":3,"sha256":"ab","text":"[redacted]"},` +
 				`"args":{"user":"u","Password":"[redacted]","password":"[redacted]","deep":[{"key":"hunter2","n":7},true,null]},` +
 				`"detection":{"evidence":{"path":"args","snippet":"[redacted]"}},"justification":"[redacted]"}`,
 		},
 		{
-			"redact as a whole", []string{"args"}, []string{"args.user"}, []string{"args"},
+			"redact as a whole",
+			[]string{"args"},
+			[]string{"args.user"},
+			[]string{"args"},
 			`{"v":1,"seq":9,"id":"e","kind":"access","time":"2026-11-20T10:00:00Z","sensor":"s",` +
 				`"args":{"Password":"[redacted]","password":"[redacted]","deep":[{"key":"[redacted]","n":0},false,null]}}`,
 		},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -98,9 +99,7 @@ func (t *tree) child(key string) *tree {
 	}
 	both := &tree{inner: map[string]*tree{}, leaf: any.leaf} // a.*.x and a.b.y: both hold below a.b
 	for _, t := range []*tree{any, named} {
-		for k, v := range t.inner {
-			both.inner[k] = v
-		}
+		maps.Copy(both.inner, t.inner)
 	}
 	return both
 }

@@ -45,12 +45,10 @@ func (p *pack) failure(ev *sdk.Event, err error, took time.Duration) *sdk.Event 
 
 // failureCode is the guest's own code, or json for a reply that does not hold up.
 func failureCode(err error) string {
-	var call *wasm.CallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*wasm.CallError](err); ok {
 		return call.Code
 	}
-	var reply *replyError
-	if errors.As(err, &reply) {
+	if _, ok := errors.AsType[*replyError](err); ok {
 		return "json"
 	}
 	return "trap"

@@ -54,8 +54,14 @@ func TestSettledGates(t *testing.T) {
 			}
 			var asked []int
 			for i, c := range []struct{ at, ip, tool string }{
-				{"0s", "a", "x"}, {"1s", "a", "x"}, {"2s", "a", "y"}, {"3s", "b", "x"},
-				{"10s", "a", "x"}, {"11s", "a", "x"}, {"12s", "a", "y"}, {"13s", "b", "x"},
+				{"0s", "a", "x"},
+				{"1s", "a", "x"},
+				{"2s", "a", "y"},
+				{"3s", "b", "x"},
+				{"10s", "a", "x"},
+				{"11s", "a", "x"},
+				{"12s", "a", "y"},
+				{"13s", "b", "x"},
 			} {
 				after, err := time.ParseDuration(c.at)
 				if err != nil {

@@ -64,8 +64,7 @@ func ParseTOML(file string, text []byte) (config []byte, err error) {
 }
 
 func tomlFault(file string, err error) error {
-	var pe tomlfile.ParseError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[tomlfile.ParseError](err); ok {
 		return fmt.Errorf("%s:%d: %s", file, pe.Position.Line, strings.ReplaceAll(strings.TrimSuffix(pe.Message, "."), "\n", " "))
 	}
 	return fmt.Errorf("%s: %s", file, strings.ReplaceAll(err.Error(), "\n", " "))

@@ -211,8 +211,7 @@ func homes(known map[string][]string, key string) []string {
 // keysByTable lists the keys of a struct type and of those inside it.
 func keysByTable(t reflect.Type, path string) map[string][]string {
 	known := map[string][]string{path: {}}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		key := f.Tag.Get("toml")
 		known[path] = append(known[path], key)
 		inner := f.Type

@@ -169,8 +169,12 @@ func TestHanded(t *testing.T) {
 		at         time.Duration
 		want       bool
 	}{
-		{"a", "s", 0, true}, {"a", "s", time.Second, false}, {"b", "s", 0, true}, {"a", "t", 0, true},
-		{"a", "s", recordAgain, true}, {"a", "s", recordAgain + time.Second, false},
+		{"a", "s", 0, true},
+		{"a", "s", time.Second, false},
+		{"b", "s", 0, true},
+		{"a", "t", 0, true},
+		{"a", "s", recordAgain, true},
+		{"a", "s", recordAgain + time.Second, false},
 	} {
 		if got := h.due(tt.id, tt.holder, now.Add(tt.at)); got != tt.want {
 			t.Errorf("%d: due is %v", i, got)

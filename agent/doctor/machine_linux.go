@@ -55,7 +55,7 @@ func fileSystem(dir string) (kind string, remote bool) {
 	if unix.Statfs(dir, &st) != nil {
 		return "", false
 	}
-	kind, remote = remotes[int64(st.Type)]
+	kind, remote = remotes[int64(st.Type)] //nolint:unconvert // its type differs by machine
 	return kind, remote
 }
 
@@ -71,7 +71,7 @@ func freeBytes(dir string) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("look at the file system of %s: %w", dir, err)
 		}
-		return int64(st.Bavail) * st.Bsize, nil //nolint:unconvert // its type differs by machine
+		return int64(st.Bavail) * st.Bsize, nil
 	}
 }
 

@@ -120,8 +120,8 @@ func (j *Journal) keptForConsumers(due []*segment, sizes []int64) (kept int, err
 		return 0, err
 	}
 	lag := int64(0)
-	for i := len(due) - 1; i >= 0; i-- {
-		_, last := due[i].bounds()
+	for i, d := range slices.Backward(due) {
+		_, last := d.bounds()
 		if lag += sizes[i]; last <= wanted || lag > j.keeping().MaxLag {
 			break
 		}

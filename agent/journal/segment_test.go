@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,8 +91,12 @@ func TestSealed(t *testing.T) {
 			}
 		}
 		for _, q := range []journal.Query{
-			{Limit: 1000}, {IP: all[3].IP, Limit: 700}, {Tool: "tool_3", Outcome: "result", Limit: 90},
-			{Session: "session-7", Limit: 10}, {From: all[900].Time, To: all[1700].Time, Limit: 300}, {IP: "192.0.2.9", Limit: 1},
+			{Limit: 1000},
+			{IP: all[3].IP, Limit: 700},
+			{Tool: "tool_3", Outcome: "result", Limit: 90},
+			{Session: "session-7", Limit: 10},
+			{From: all[900].Time, To: all[1700].Time, Limit: 300},
+			{IP: "192.0.2.9", Limit: 1},
 		} {
 			if diff := cmp.Diff(filter(all, q), pages(t, j, q)); diff != "" {
 				t.Errorf("Query(%+v) (-want +got):\n%s", q, diff)
@@ -112,8 +117,7 @@ func TestSealed(t *testing.T) {
 
 // filter is [scan] for the fields that these queries use.
 func filter(all []*sdk.Event, q journal.Query) (found []uint64) {
-	for i := len(all) - 1; i >= 0; i-- {
-		ev := all[i]
+	for _, ev := range slices.Backward(all) {
 		if (q.Session == "" || ev.Session == q.Session) && len(scan([]*sdk.Event{ev}, q)) > 0 {
 			found = append(found, ev.Seq)
 		}

@@ -154,11 +154,11 @@ func (s *Server) check() error {
 // lineOf is where a member of that name first stands.
 func lineOf(data []byte, name string) int {
 	quoted, _ := json.Marshal(name) // a string always has a JSON form
-	at := bytes.Index(data, quoted)
-	if at < 0 {
+	before, _, ok := bytes.Cut(data, quoted)
+	if !ok {
 		return 1
 	}
-	return bytes.Count(data[:at], []byte("\n")) + 1
+	return bytes.Count(before, []byte("\n")) + 1
 }
 
 // withoutComments makes JSON of JSON with comments and trailing commas, as VS Code

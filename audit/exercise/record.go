@@ -3,6 +3,7 @@ package exercise
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
@@ -100,10 +101,8 @@ func (s *Session) result(c *evidence.Call, raw json.RawMessage) bool {
 // fault adds an operational failure, once.
 func (s *Session) fault(text string) {
 	text = cut(text, maxError)
-	for _, f := range s.pass.Faults {
-		if f == text {
-			return
-		}
+	if slices.Contains(s.pass.Faults, text) {
+		return
 	}
 	s.pass.Faults = append(s.pass.Faults, text)
 }

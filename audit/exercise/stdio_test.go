@@ -37,7 +37,7 @@ func read(t testing.TB, output string) []string {
 		case isLarge:
 			got = append(got, "large")
 		case err != nil:
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Fatal(err)
 			}
 			return got

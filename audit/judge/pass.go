@@ -287,9 +287,9 @@ const maxChain = 32 // processes above each other
 func (t procs) chain(pid int, at int64) (all []execution) {
 	for range maxChain {
 		runs := t.argv[pid]
-		for i := len(runs) - 1; i >= 0; i-- {
-			if runs[i].at <= at {
-				all = append(all, runs[i])
+		for _, run := range slices.Backward(runs) {
+			if run.at <= at {
+				all = append(all, run)
 				break
 			}
 		}

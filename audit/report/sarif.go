@@ -3,12 +3,11 @@ package report
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"net/url"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/internal/printable"

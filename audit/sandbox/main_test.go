@@ -55,7 +55,7 @@ const childEnv = "KILLDEER_SANDBOX_TEST"
 // again runs the test in a process of its own, as attr says.
 func again(t *testing.T, kind string, attr *syscall.SysProcAttr) {
 	t.Helper()
-	name := strings.Split(t.Name(), "/")[0]
+	name, _, _ := strings.Cut(t.Name(), "/")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+name+"$", "-test.v", "-test.timeout=3m")
 	cmd.Env = append(os.Environ(), childEnv+"="+kind, "HOME=/nonexistent", "TMPDIR=/tmp")
 	cmd.Dir = "/"

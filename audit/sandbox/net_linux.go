@@ -207,8 +207,10 @@ func (o *opened) listenAny() (redirects, error) {
 		network, addr string
 		port          *int
 	}{
-		{"tcp4", "127.0.0.1:0", &to.tcp4}, {"tcp6", "[::1]:0", &to.tcp6},
-		{"udp4", "127.0.0.1:0", &to.udp4}, {"udp6", "[::1]:0", &to.udp6},
+		{"tcp4", "127.0.0.1:0", &to.tcp4},
+		{"tcp6", "[::1]:0", &to.tcp6},
+		{"udp4", "127.0.0.1:0", &to.udp4},
+		{"udp6", "[::1]:0", &to.udp6},
 	} {
 		c, port, err := listenOne(s.network, s.addr)
 		if err != nil {

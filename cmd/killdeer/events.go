@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -147,8 +148,8 @@ func (c *cli) tail(cmd *cobra.Command, log agent.Log, kind sdk.Kind, last int) e
 		if err != nil {
 			return err
 		}
-		for i := len(page.Events) - 1; i >= 0; i-- {
-			if err := p.print(page.Events[i]); err != nil {
+		for _, v := range slices.Backward(page.Events) {
+			if err := p.print(v); err != nil {
 				return err
 			}
 		}

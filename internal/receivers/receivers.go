@@ -172,8 +172,11 @@ func start(tb testing.TB, d *Daemon, command *exec.Cmd) {
 	if err := command.Start(); err != nil {
 		tb.Fatalf("start %s: %v", d.Name, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = command.Wait() // it is told to end
+	}()
 	tb.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		select {

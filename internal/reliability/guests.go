@@ -48,8 +48,14 @@ func goTest(args ...string) (o outcome, err error) {
 // fuzzed are the readers of hostile bytes: JSON-RPC, HTTP heads, PROXY headers,
 // packs, configurations, segments.
 var fuzzed = [][2]string{
-	{"./agent/decoy", "FuzzParseBody"}, {"./agent/decoy", "FuzzConn"}, {"./agent/decoy", "FuzzRequest"}, {"./agent/decoy", "FuzzProxyHeader"},
-	{"./internal/pack", "FuzzPack"}, {"./agent/config", "FuzzParse"}, {"./agent/journal", "FuzzSealed"}, {"./agent/journal", "FuzzDecodeRecord"},
+	{"./agent/decoy", "FuzzParseBody"},
+	{"./agent/decoy", "FuzzConn"},
+	{"./agent/decoy", "FuzzRequest"},
+	{"./agent/decoy", "FuzzProxyHeader"},
+	{"./internal/pack", "FuzzPack"},
+	{"./agent/config", "FuzzParse"},
+	{"./agent/journal", "FuzzSealed"},
+	{"./agent/journal", "FuzzDecodeRecord"},
 }
 
 // fuzz is test 7: the seeds, or ten minutes each.

@@ -105,7 +105,7 @@ func dsnNeedles(value string) []Needle {
 }
 
 func kubeNeedles(value string) (all []Needle) {
-	for _, l := range strings.Split(value, "\n") {
+	for l := range strings.SplitSeq(value, "\n") {
 		name, v, _ := strings.Cut(strings.TrimSpace(l), ": ")
 		switch name {
 		case "server":

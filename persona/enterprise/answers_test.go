@@ -67,7 +67,7 @@ func TestAnswersAreIndented(t *testing.T) {
 
 // find follows a path of keys, entering the first element of lists.
 func find(doc any, path string) (any, bool) {
-	for _, key := range strings.Split(path, ".") {
+	for key := range strings.SplitSeq(path, ".") {
 		list, isList := doc.([]any)
 		if isList {
 			if len(list) == 0 {
@@ -220,7 +220,7 @@ func TestEveryToolAnswers(t *testing.T) {
 					t.Errorf("seed %d, %v: %s failed: %s", seed, now, want.tool, a.text)
 					continue
 				}
-				for _, path := range strings.Fields(want.keys) {
+				for path := range strings.FieldsSeq(want.keys) {
 					if _, ok := find(a.doc, path); !ok {
 						t.Errorf("seed %d, %v: %s has no %s in %.200s", seed, now, want.tool, path, a.text)
 					}

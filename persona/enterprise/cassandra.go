@@ -275,11 +275,12 @@ func (v *view) systemRows(table string) (rows [][]string) {
 // schemaRows are a keyspace's rows of the tables that describe the schema.
 func (v *view) schemaRows(table string, k *world.Keyspace) (rows [][]string) {
 	if table == "system_schema.keyspaces" {
-		replication := say(`{"class":"%"`, k.Class)
+		var replication strings.Builder
+		replication.WriteString(say(`{"class":"%"`, k.Class))
 		for _, r := range k.Replication {
-			replication += say(`,"%":"%"`, r[0], r[1])
+			replication.WriteString(say(`,"%":"%"`, r[0], r[1]))
 		}
-		return [][]string{{k.Name, strconv.FormatBool(k.Durable), replication + "}"}}
+		return [][]string{{k.Name, strconv.FormatBool(k.Durable), replication.String() + "}"}}
 	}
 	type columns struct {
 		table      string

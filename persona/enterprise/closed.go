@@ -48,7 +48,7 @@ func (v *view) closedFile(name, mime string) bool {
 // closedIndex tells whether an index is named that may not be read. A pattern
 // that also matches others just does not match it.
 func closedIndex(names string) bool {
-	for _, name := range strings.Split(names, ",") {
+	for name := range strings.SplitSeq(names, ",") {
 		if !strings.Contains(name, "*") && strings.HasPrefix(strings.TrimPrefix(name, ".ds-"), auditIndex) {
 			return true
 		}

@@ -86,7 +86,7 @@ func TestClosedObjects(t *testing.T) {
 			}
 			hidden = append(hidden, o.hidden...)
 		}
-		short := strings.SplitN(w.Org.Slug, "-", 2)[0]
+		short, _, _ := strings.Cut(w.Org.Slug, "-")
 		for tool, args := range map[string]string{
 			"github_search_repositories": `{"query":"` + short + `","per_page":100}`, "gitlab_search_repositories": `{"query":"` + short + `","per_page":100}`,
 			"bitbucket_search_repositories": `{"query":"` + short + `"}`, "github_search_code": `{"query":"@","per_page":100}`, "gitlab_search_code": `{"query":"@"}`,

@@ -183,11 +183,11 @@ func (r *cqlRun) clusteringKey(row []string) string {
 	if r.t.clustering == 1 {
 		return sortKey(r.t.columns[1].Type, row[1])
 	}
-	text := ""
+	var text strings.Builder
 	for i := 1; i <= r.t.clustering; i++ {
-		text += sortKey(r.t.columns[i].Type, row[i]) + "\x00"
+		text.WriteString(sortKey(r.t.columns[i].Type, row[i]) + "\x00")
 	}
-	return text
+	return text.String()
 }
 
 // perPartition keeps the first n rows of each partition.

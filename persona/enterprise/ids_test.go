@@ -139,11 +139,17 @@ func everyAnswer(t *testing.T, seed uint64, now time.Time, f func(tool string, a
 		f(tool, call(t, p, seed, now, tool, calls[tool]))
 	}
 	more := [][2]string{
-		{"slack_conversations_search_messages", `{"query":"a","count":100}`}, {"jira_search_issues", `{"jql":"","max_results":100}`},
-		{"confluence_search", `{"cql":"type = page","limit":100}`}, {"google_search_drive_files", `{"query":"a","page_size":100}`},
-		{"cassandra_execute_select_query", `{"query":"SELECT * FROM ` + w.Keyspaces()[0].Name + `.events_by_service"}`}, {"elasticsearch_search_logs", `{"query":"*","size":200}`},
-		{"postgresql_execute_select_query", `{"query":"SELECT * FROM customers"}`}, {"postgresql_execute_select_query", `{"query":"SELECT * FROM api_keys"}`},
-		{"github_search_code", `{"query":"@","per_page":100}`}, {"gitlab_search_code", `{"query":"@"}`}, {"jenkins_searchbuildlog", `{"job_name":` + quote(w.Jobs[1].Name) + `,"pattern":".*"}`},
+		{"slack_conversations_search_messages", `{"query":"a","count":100}`},
+		{"jira_search_issues", `{"jql":"","max_results":100}`},
+		{"confluence_search", `{"cql":"type = page","limit":100}`},
+		{"google_search_drive_files", `{"query":"a","page_size":100}`},
+		{"cassandra_execute_select_query", `{"query":"SELECT * FROM ` + w.Keyspaces()[0].Name + `.events_by_service"}`},
+		{"elasticsearch_search_logs", `{"query":"*","size":200}`},
+		{"postgresql_execute_select_query", `{"query":"SELECT * FROM customers"}`},
+		{"postgresql_execute_select_query", `{"query":"SELECT * FROM api_keys"}`},
+		{"github_search_code", `{"query":"@","per_page":100}`},
+		{"gitlab_search_code", `{"query":"@"}`},
+		{"jenkins_searchbuildlog", `{"job_name":` + quote(w.Jobs[1].Name) + `,"pattern":".*"}`},
 	}
 	for _, object := range []string{"Contact", "Opportunity", "Case", "User"} {
 		more = append(more, [2]string{"salesforce_query_soql", `{"query":"SELECT Id FROM ` + object + ` LIMIT 500"}`})

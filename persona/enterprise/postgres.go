@@ -1,6 +1,7 @@
 package enterprise
 
 import (
+	"slices"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/persona/enterprise/pgsql"
@@ -78,9 +79,9 @@ func postgresSelect(v *view, a args, w *guest.Writer) error {
 // shown picks the result that the tool shows of a text with several statements:
 // the last that has rows.
 func shown(results []pgsql.Result) pgsql.Result {
-	for i := len(results) - 1; i >= 0; i-- {
-		if results[i].Returns {
-			return results[i]
+	for _, result := range slices.Backward(results) {
+		if result.Returns {
+			return result
 		}
 	}
 	return pgsql.Result{}

@@ -68,8 +68,10 @@ func TestUsualSearchesFindCredentials(t *testing.T) {
 		}
 	}
 	for _, direct := range []struct{ tool, args, label string }{
-		{"github_search_code", `{"query":"AKIA"}`, "aws_key.id"}, {"github_search_code", `{"query":"sk_live"}`, "stripe_key"},
-		{"slack_conversations_search_messages", `{"query":"AKIA"}`, "aws_key.id"}, {"slack_conversations_search_messages", `{"query":"xoxb"}`, "slack_bot"},
+		{"github_search_code", `{"query":"AKIA"}`, "aws_key.id"},
+		{"github_search_code", `{"query":"sk_live"}`, "stripe_key"},
+		{"slack_conversations_search_messages", `{"query":"AKIA"}`, "aws_key.id"},
+		{"slack_conversations_search_messages", `{"query":"xoxb"}`, "slack_bot"},
 		{"slack_conversations_search_messages", `{"query":"ghp_"}`, "github_pat"},
 	} {
 		found := 0

@@ -113,7 +113,7 @@ func read(doc any, object func(map[string]any), text func(string)) {
 
 // matches tells whether an object has all the keys of a shape.
 func (s *shape) matches(o map[string]any) bool {
-	for _, need := range strings.Fields(s.needs) {
+	for need := range strings.FieldsSeq(s.needs) {
 		path, value, op := condition(need)
 		have := at(o, path)
 		if have == "" || op == '=' && have != value || op == '!' && have == value || op == '^' && !strings.HasPrefix(have, value) {

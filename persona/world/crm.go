@@ -125,7 +125,7 @@ func (w *World) newContact(r *roll, a *Account, site string, k int) Contact {
 // crmSerial makes serials that rise with time.
 func (w *World) crmSerial(t int64) int { return 20_000 + max(0, int(t-w.start+2000*day))/7 }
 
-// Accounts that are there at now, oldest first.
+// AccountsAt are those that are there at now, oldest first.
 func (w *World) AccountsAt(now time.Time) []*Account {
 	return w.Accounts[:sort.Search(len(w.Accounts), func(i int) bool { return w.Accounts[i].Created.After(now) })]
 }

@@ -61,8 +61,8 @@ func (w *World) DriveFiles(now time.Time) []*DriveFile {
 		w.cache.quarters = q + 1
 	}
 	var out []*DriveFile
-	for i := len(w.cache.drive) - 1; i >= 0; i-- {
-		if f := w.cache.drive[i]; !f.Created.After(now) {
+	for _, v := range slices.Backward(w.cache.drive) {
+		if f := v; !f.Created.After(now) {
 			out = append(out, f)
 		}
 	}

@@ -134,66 +134,122 @@ type topic struct {
 }
 
 var topics = []topic{
-	{open: []string{"Running %n minutes late, please start without me.", "Train is stuck, I will join by phone.", "Doctor's appointment until %h.", "Will be in at %h today."},
-		replies: []string{"No problem.", "ok", "We moved the first point to the end.", "Take your time."}},
-	{open: []string{"I am out %d, back on the day after.", "Off from %d, %p has the context.", "On leave next week, please send reviews to %p.", "Taking %d afternoon off."},
-		replies: []string{"Enjoy!", "Have fun.", "I'll cover the rota.", "Could you hand over the open tickets before?"}},
-	{open: []string{"Moved the review to %d %h.", "Planning is at %h in %m.", "Stand-up is in %m today.", "Can we push the sync by %n minutes?"},
-		replies: []string{"Works for me.", "I have a clash, go ahead without me.", "+1", "ok, updated the invite."}},
-	{open: []string{"Anyone else getting logged out of the VPN?", "VPN drops every %n minutes for me.", "SSO asks for the second factor on every page since this morning."},
-		replies: []string{"Same here.", "Fine from the office.", "Restarting the client helped.", "IT knows, see #help-it.", "Only on wifi."}},
-	{open: []string{"Who has context on %r?", "Who knows why %r has two config files?", "Is %s safe to restart during the day?", "Where do the limits of %s come from?"},
-		replies: []string{"%p wrote most of it.", "Look at the runbook.", "Try the design page, it is still true.", "I touched it last, ping me.", "Nobody any more, I am afraid."}, tech: true},
-	{open: []string{"%a is on the phone again, can somebody join?", "Call with %a is at %h, I need one engineer.", "%a signed!", "Heads up: %a wants to see the roadmap %d."},
-		replies: []string{"I can.", "Give me five minutes.", "Great news.", "What do they need exactly?", "Please take notes this time."}},
-	{open: []string{"Can somebody look at the build before lunch?", "CI queue is %n jobs long.", "Agents are slow today, %n minutes for a checkout.", "Cache seems cold, everything rebuilds."},
-		replies: []string{"Looking.", "One agent was offline, back now.", "It recovers.", "Third time this week.", "Can we get one more agent?"}, tech: true},
-	{open: []string{"Demo %d at %h: who shows something?", "Slides for the demo are in Drive.", "Demo went well, thanks all."},
-		replies: []string{"I have %n minutes.", "I'll show the new list.", "Mine is not ready.", ":clap:", "Recording is in the usual folder."}},
-	{open: []string{"Coffee machine on the second floor is fixed.", "There is cake in the kitchen.", "Fire drill %d at %h.", "The window in %m does not close.", "Parking is closed %d."},
-		replies: []string{"Finally.", "Thanks!", ":tada:", "Is there any left?", "noted"}},
-	{open: []string{"Reminder: time sheets are due on Friday.", "Please book your travel before %d.", "Survey closes %d, %n answers so far.", "Please update your emergency contacts."},
-		replies: []string{"done", "Where was the link?", "Done, took two minutes.", "Will do."}},
-	{open: []string{"Shipping this after the freeze.", "Freeze starts %d %h, last merges before that please.", "I would rather wait for the second approval.", "Holding the deploy of %s until %p is back."},
-		replies: []string{"Agreed.", "Fine.", "Support will be happy.", "Then it misses the month, ok?", "ok, telling the customer."}, tech: true},
-	{open: []string{"p99 of %s went up by %n percent since yesterday.", "%s is noisy today.", "Error budget of %s is at %n percent.", "Seeing %n retries a minute from %s."},
-		replies: []string{"Since the last deploy?", "Month-end batch, I think.", "Looks like one tenant.", "Dropping again.", "I'll open a ticket if it stays."}, tech: true},
-	{open: []string{"Replaced the flaky fixture in %r, tell me if it comes back.", "Tests of %r take %n minutes now, was %n more.", "Main of %r needs a rebase after the rename, sorry."},
-		replies: []string{"Nice!", "Thank you.", "Still red for me, pulling again.", "ok"}, tech: true},
-	{open: []string{"Interview with the candidate is %d, %p and me.", "New colleague starts %d, please say hello.", "We are %n people at lunch %d, who else?"},
-		replies: []string{":wave:", "Looking forward to it.", "Count me in.", "In %m?"}},
-	{open: []string{"Handover: quiet week, %n pages, all in the sheet.", "Taking over on-call at %h.", "Swapped on-call with %p for %d."},
-		replies: []string{"Thanks, good night.", "Rota is updated.", "Good luck.", "ok"}, tech: true},
-	{open: []string{"Notes are in the wiki.", "I wrote down how the import works, comments welcome.", "Please read the proposal until %d.", "Decision: we keep it simple and revisit in %n weeks."},
-		replies: []string{"Thanks.", "Left two comments.", "Agree with the decision.", "Can we talk about the second part?", "Good summary."}},
-	{open: []string{"Good catch, I will take it.", "Thanks %p, that worked.", "Sorry, that was me.", "%p saved my day."},
-		replies: []string{":heart:", "Any time.", "No worries.", "np"}},
-	{open: []string{"Need %n test accounts on staging, who can do that?", "Staging is down for %n minutes, I am reloading data.", "Is anybody using the second staging cluster?"},
-		replies: []string{"Go ahead.", "Wait until %h please.", "Not me.", "I need it %d.", "Done, credentials are in vault."}, tech: true},
-	{open: []string{"Contract of %a is back from their legal.", "%a pushes for a discount.", "Forecast call %d at %h.", "Who did the last offer for %a?"},
-		replies: []string{"Send it to me.", "Not more than last year.", "I have the numbers.", "Look in Salesforce.", "ok, preparing."}},
-	{open: []string{"Invoices of %d are out.", "Please send me your expenses until %d.", "Budget for next quarter: %n open points.", "New cost centre for travel, see the mail."},
-		replies: []string{"done", "Thanks.", "Mine follows %d.", "Which cost centre for the off-site?", "ok"}},
-	{open: []string{"Draft of the newsletter is in Drive, comments until %d.", "Need a quote from an engineer for the release post.", "Web page is updated.", "%n people registered for the webinar."},
-		replies: []string{"Reading it tonight.", "Ask %p.", "Nice!", "Typo in the second line, otherwise great.", "Good number."}},
+	{
+		open:    []string{"Running %n minutes late, please start without me.", "Train is stuck, I will join by phone.", "Doctor's appointment until %h.", "Will be in at %h today."},
+		replies: []string{"No problem.", "ok", "We moved the first point to the end.", "Take your time."},
+	},
+	{
+		open:    []string{"I am out %d, back on the day after.", "Off from %d, %p has the context.", "On leave next week, please send reviews to %p.", "Taking %d afternoon off."},
+		replies: []string{"Enjoy!", "Have fun.", "I'll cover the rota.", "Could you hand over the open tickets before?"},
+	},
+	{
+		open:    []string{"Moved the review to %d %h.", "Planning is at %h in %m.", "Stand-up is in %m today.", "Can we push the sync by %n minutes?"},
+		replies: []string{"Works for me.", "I have a clash, go ahead without me.", "+1", "ok, updated the invite."},
+	},
+	{
+		open:    []string{"Anyone else getting logged out of the VPN?", "VPN drops every %n minutes for me.", "SSO asks for the second factor on every page since this morning."},
+		replies: []string{"Same here.", "Fine from the office.", "Restarting the client helped.", "IT knows, see #help-it.", "Only on wifi."},
+	},
+	{
+		open:    []string{"Who has context on %r?", "Who knows why %r has two config files?", "Is %s safe to restart during the day?", "Where do the limits of %s come from?"},
+		replies: []string{"%p wrote most of it.", "Look at the runbook.", "Try the design page, it is still true.", "I touched it last, ping me.", "Nobody any more, I am afraid."}, tech: true,
+	},
+	{
+		open:    []string{"%a is on the phone again, can somebody join?", "Call with %a is at %h, I need one engineer.", "%a signed!", "Heads up: %a wants to see the roadmap %d."},
+		replies: []string{"I can.", "Give me five minutes.", "Great news.", "What do they need exactly?", "Please take notes this time."},
+	},
+	{
+		open:    []string{"Can somebody look at the build before lunch?", "CI queue is %n jobs long.", "Agents are slow today, %n minutes for a checkout.", "Cache seems cold, everything rebuilds."},
+		replies: []string{"Looking.", "One agent was offline, back now.", "It recovers.", "Third time this week.", "Can we get one more agent?"}, tech: true,
+	},
+	{
+		open:    []string{"Demo %d at %h: who shows something?", "Slides for the demo are in Drive.", "Demo went well, thanks all."},
+		replies: []string{"I have %n minutes.", "I'll show the new list.", "Mine is not ready.", ":clap:", "Recording is in the usual folder."},
+	},
+	{
+		open:    []string{"Coffee machine on the second floor is fixed.", "There is cake in the kitchen.", "Fire drill %d at %h.", "The window in %m does not close.", "Parking is closed %d."},
+		replies: []string{"Finally.", "Thanks!", ":tada:", "Is there any left?", "noted"},
+	},
+	{
+		open:    []string{"Reminder: time sheets are due on Friday.", "Please book your travel before %d.", "Survey closes %d, %n answers so far.", "Please update your emergency contacts."},
+		replies: []string{"done", "Where was the link?", "Done, took two minutes.", "Will do."},
+	},
+	{
+		open:    []string{"Shipping this after the freeze.", "Freeze starts %d %h, last merges before that please.", "I would rather wait for the second approval.", "Holding the deploy of %s until %p is back."},
+		replies: []string{"Agreed.", "Fine.", "Support will be happy.", "Then it misses the month, ok?", "ok, telling the customer."}, tech: true,
+	},
+	{
+		open:    []string{"p99 of %s went up by %n percent since yesterday.", "%s is noisy today.", "Error budget of %s is at %n percent.", "Seeing %n retries a minute from %s."},
+		replies: []string{"Since the last deploy?", "Month-end batch, I think.", "Looks like one tenant.", "Dropping again.", "I'll open a ticket if it stays."}, tech: true,
+	},
+	{
+		open:    []string{"Replaced the flaky fixture in %r, tell me if it comes back.", "Tests of %r take %n minutes now, was %n more.", "Main of %r needs a rebase after the rename, sorry."},
+		replies: []string{"Nice!", "Thank you.", "Still red for me, pulling again.", "ok"}, tech: true,
+	},
+	{
+		open:    []string{"Interview with the candidate is %d, %p and me.", "New colleague starts %d, please say hello.", "We are %n people at lunch %d, who else?"},
+		replies: []string{":wave:", "Looking forward to it.", "Count me in.", "In %m?"},
+	},
+	{
+		open:    []string{"Handover: quiet week, %n pages, all in the sheet.", "Taking over on-call at %h.", "Swapped on-call with %p for %d."},
+		replies: []string{"Thanks, good night.", "Rota is updated.", "Good luck.", "ok"}, tech: true,
+	},
+	{
+		open:    []string{"Notes are in the wiki.", "I wrote down how the import works, comments welcome.", "Please read the proposal until %d.", "Decision: we keep it simple and revisit in %n weeks."},
+		replies: []string{"Thanks.", "Left two comments.", "Agree with the decision.", "Can we talk about the second part?", "Good summary."},
+	},
+	{
+		open:    []string{"Good catch, I will take it.", "Thanks %p, that worked.", "Sorry, that was me.", "%p saved my day."},
+		replies: []string{":heart:", "Any time.", "No worries.", "np"},
+	},
+	{
+		open:    []string{"Need %n test accounts on staging, who can do that?", "Staging is down for %n minutes, I am reloading data.", "Is anybody using the second staging cluster?"},
+		replies: []string{"Go ahead.", "Wait until %h please.", "Not me.", "I need it %d.", "Done, credentials are in vault."}, tech: true,
+	},
+	{
+		open:    []string{"Contract of %a is back from their legal.", "%a pushes for a discount.", "Forecast call %d at %h.", "Who did the last offer for %a?"},
+		replies: []string{"Send it to me.", "Not more than last year.", "I have the numbers.", "Look in Salesforce.", "ok, preparing."},
+	},
+	{
+		open:    []string{"Invoices of %d are out.", "Please send me your expenses until %d.", "Budget for next quarter: %n open points.", "New cost centre for travel, see the mail."},
+		replies: []string{"done", "Thanks.", "Mine follows %d.", "Which cost centre for the off-site?", "ok"},
+	},
+	{
+		open:    []string{"Draft of the newsletter is in Drive, comments until %d.", "Need a quote from an engineer for the release post.", "Web page is updated.", "%n people registered for the webinar."},
+		replies: []string{"Reading it tonight.", "Ask %p.", "Nice!", "Typo in the second line, otherwise great.", "Good number."},
+	},
 }
 
 // requests are what people want from IT, with answers.
 var requests = []topic{
-	{open: []string{"Need read access to the reporting database, reason is %q.", "Could I get reporting_ro for %q?", "Who approves database access now? It is for %q."},
-		replies: []string{"Needs an OK from the data team, then I'll add you.", "Approved, takes effect with the next login.", "Please follow the access page, role reporting_ro.", "Done."}},
-	{open: []string{"My second factor is on the old phone, can somebody reset it?", "Lost my security key, sorry.", "New phone, the authenticator is gone."},
-		replies: []string{"Reset, please enrol again today.", "Call me, I need to see you on video.", "Done, check your mail.", "Stop by at the desk."}},
-	{open: []string{"VPN profile expired, portal says pending.", "VPN refuses my certificate since this morning.", "Which VPN gateway should I use from abroad?"},
-		replies: []string{"Approved in the portal.", "Same gateway, new profile.", "Renewed, download it again.", "Ticket please, there are more of you."}},
-	{open: []string{"Please add me to the vault group of my team.", "Vault says permission denied for our path.", "Who owns the vault policy of %t?"},
-		replies: []string{"Your lead has to ask for it.", "Added.", "Log out and in again.", "Done, prod stays read-only."}},
-	{open: []string{"Laptop battery is swelling, who takes it?", "Keyboard loses every second letter.", "Second monitor does not wake up.", "Laptop asks for the recovery key."},
-		replies: []string{"Bring it to the desk, do not charge it.", "I have a spare.", "Recovery key sent to your manager.", "Ordered, %n days."}},
-	{open: []string{"Cannot reach Jenkins from the office network.", "Jenkins says I lack Job/Build on %r.", "Is there a service account for the importer or do I need a new one?"},
-		replies: []string{"Proxy hiccup, try again.", "Permission comes with the team group, adding you.", "There is one, %p knows it.", "Works again since %h."}},
-	{open: []string{"Shared drive shows 'request access' for the %q folder.", "Please share the invoices folder with %p.", "Can I get edit rights on the on-call sheet?"},
-		replies: []string{"The owner has to do that.", "Done.", "Finance keeps that one closed.", "Asked the owner."}},
+	{
+		open:    []string{"Need read access to the reporting database, reason is %q.", "Could I get reporting_ro for %q?", "Who approves database access now? It is for %q."},
+		replies: []string{"Needs an OK from the data team, then I'll add you.", "Approved, takes effect with the next login.", "Please follow the access page, role reporting_ro.", "Done."},
+	},
+	{
+		open:    []string{"My second factor is on the old phone, can somebody reset it?", "Lost my security key, sorry.", "New phone, the authenticator is gone."},
+		replies: []string{"Reset, please enrol again today.", "Call me, I need to see you on video.", "Done, check your mail.", "Stop by at the desk."},
+	},
+	{
+		open:    []string{"VPN profile expired, portal says pending.", "VPN refuses my certificate since this morning.", "Which VPN gateway should I use from abroad?"},
+		replies: []string{"Approved in the portal.", "Same gateway, new profile.", "Renewed, download it again.", "Ticket please, there are more of you."},
+	},
+	{
+		open:    []string{"Please add me to the vault group of my team.", "Vault says permission denied for our path.", "Who owns the vault policy of %t?"},
+		replies: []string{"Your lead has to ask for it.", "Added.", "Log out and in again.", "Done, prod stays read-only."},
+	},
+	{
+		open:    []string{"Laptop battery is swelling, who takes it?", "Keyboard loses every second letter.", "Second monitor does not wake up.", "Laptop asks for the recovery key."},
+		replies: []string{"Bring it to the desk, do not charge it.", "I have a spare.", "Recovery key sent to your manager.", "Ordered, %n days."},
+	},
+	{
+		open:    []string{"Cannot reach Jenkins from the office network.", "Jenkins says I lack Job/Build on %r.", "Is there a service account for the importer or do I need a new one?"},
+		replies: []string{"Proxy hiccup, try again.", "Permission comes with the team group, adding you.", "There is one, %p knows it.", "Works again since %h."},
+	},
+	{
+		open:    []string{"Shared drive shows 'request access' for the %q folder.", "Please share the invoices folder with %p.", "Can I get edit rights on the on-call sheet?"},
+		replies: []string{"The owner has to do that.", "Done.", "Finance keeps that one closed.", "Asked the owner."},
+	},
 }
 
 // reasons are what %q stands for.

@@ -131,7 +131,7 @@ func (w *World) makeProjects() {
 func (w *World) makeRepos() {
 	r := w.sub("repos").at(0)
 	hosts := [...]SCM{GitHub, GitLab, Bitbucket, GitHub, GitHub, GitLab, GitHub}
-	short := strings.SplitN(w.Org.Slug, "-", 2)[0]
+	short, _, _ := strings.Cut(w.Org.Slug, "-")
 	for i, p := range w.Products {
 		plans := append([]repoPlan(nil), productRepos[1:]...)
 		r.shuffle(len(plans), func(a, b int) { plans[a], plans[b] = plans[b], plans[a] })

@@ -247,11 +247,12 @@ func legalForms(country string) []string {
 
 // coin makes a word of n syllables and an ending.
 func coin(r *roll, n int) string {
-	word := heads[r.below(len(heads))]
+	var word strings.Builder
+	word.WriteString(heads[r.below(len(heads))])
 	for range n - 1 {
-		word += joint(r, word) + heads[r.below(len(heads))]
+		word.WriteString(joint(r, word.String()) + heads[r.below(len(heads))])
 	}
-	return word + tails[r.below(len(tails))]
+	return word.String() + tails[r.below(len(tails))]
 }
 
 // joint is now and then a consonant between a vowel and the next syllable.

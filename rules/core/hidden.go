@@ -265,9 +265,25 @@ func fromBase64(run []byte) []byte {
 }
 
 var magic = [...]struct{ start, what string }{
-	{"PK\x03\x04", "a zip archive"}, {"\x1f\x8b\x08", "gzip data"}, {"BZh", "bzip2 data"}, {"\xfd7zXZ", "xz data"}, {"7z\xbc\xaf\x27\x1c", "a 7z archive"}, {"Rar!", "a rar archive"},
-	{"\x28\xb5\x2f\xfd", "zstd data"}, {"\x7fELF", "an executable"}, {"MZ", "an executable"}, {"\xca\xfe\xba\xbe", "an executable"}, {"\xcf\xfa\xed\xfe", "an executable"}, {"\x00asm", "a WebAssembly module"},
-	{"\xac\xed\x00\x05", "a serialised Java object"}, {"\x80\x04\x95", "a Python pickle"}, {"\x80\x03", "a Python pickle"}, {"#!", "a script"}, {"<?php", "a script"}, {"<script", "a script"}, {"<%@", "a script"},
+	{"PK\x03\x04", "a zip archive"},
+	{"\x1f\x8b\x08", "gzip data"},
+	{"BZh", "bzip2 data"},
+	{"\xfd7zXZ", "xz data"},
+	{"7z\xbc\xaf\x27\x1c", "a 7z archive"},
+	{"Rar!", "a rar archive"},
+	{"\x28\xb5\x2f\xfd", "zstd data"},
+	{"\x7fELF", "an executable"},
+	{"MZ", "an executable"},
+	{"\xca\xfe\xba\xbe", "an executable"},
+	{"\xcf\xfa\xed\xfe", "an executable"},
+	{"\x00asm", "a WebAssembly module"},
+	{"\xac\xed\x00\x05", "a serialised Java object"},
+	{"\x80\x04\x95", "a Python pickle"},
+	{"\x80\x03", "a Python pickle"},
+	{"#!", "a script"},
+	{"<?php", "a script"},
+	{"<script", "a script"},
+	{"<%@", "a script"},
 }
 
 // code are signs of source code; two of them make it.

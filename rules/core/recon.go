@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,10 +133,8 @@ func categoryRule(info sdk.RuleInfo, reason string, categories ...string) *rule 
 		if !reachedTool(in.Event) {
 			return nil
 		}
-		for _, c := range categories {
-			if in.Event.Category == c {
-				return []sdk.Hit{{Reason: reason}}
-			}
+		if slices.Contains(categories, in.Event.Category) {
+			return []sdk.Hit{{Reason: reason}}
 		}
 		return nil
 	}}

@@ -82,8 +82,11 @@ var stages = [...]struct {
 	score int
 	words string
 }{
-	{"recon", 1, "looked around"}, {"data", 2, "read data"}, {"secrets", 4, "looked for secrets"},
-	{"write", 6, "wrote or ran something"}, {"exfil", 6, "took large amounts"},
+	{"recon", 1, "looked around"},
+	{"data", 2, "read data"},
+	{"secrets", 4, "looked for secrets"},
+	{"write", 6, "wrote or ran something"},
+	{"exfil", 6, "took large amounts"},
 }
 
 const (

@@ -148,8 +148,12 @@ func seenText(list []sdk.CanarySeen) string {
 		c := &list[i]
 		writeRef(w.Obj(), &c.CanaryRef)
 		for _, m := range [...]struct{ key, text string }{
-			{"scope", c.Scope}, {"origin_session", c.OriginSession}, {"origin_actor", c.OriginActor},
-			{"origin_ip", c.OriginIP}, {"origin_event", c.OriginEvent}, {"origin_time", stamp(c.OriginTime)},
+			{"scope", c.Scope},
+			{"origin_session", c.OriginSession},
+			{"origin_actor", c.OriginActor},
+			{"origin_ip", c.OriginIP},
+			{"origin_event", c.OriginEvent},
+			{"origin_time", stamp(c.OriginTime)},
 		} {
 			optional(&w, m.key, m.text)
 		}

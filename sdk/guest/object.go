@@ -2,6 +2,7 @@ package guest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -35,8 +36,8 @@ func (o Object) Has(key string) bool {
 
 // Raw returns the member's value as it stands, nil when it is absent.
 func (o Object) Raw(key string) []byte {
-	for i := len(o.keys) - 1; i >= 0; i-- {
-		if o.keys[i] == key {
+	for i, v := range slices.Backward(o.keys) {
+		if v == key {
 			return o.values[i]
 		}
 	}

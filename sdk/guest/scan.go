@@ -1,6 +1,9 @@
 package guest
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // stringEnd returns the index after the string that starts at b[i], -1 when it
 // does not end. It looks at eight bytes at a time: under a deadline, a jump costs
@@ -34,12 +37,7 @@ func escaped(b []byte) bool {
 			return true
 		}
 	}
-	for _, c := range b {
-		if c == '\\' {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b, '\\')
 }
 
 func load8(p *[8]byte) uint64 {

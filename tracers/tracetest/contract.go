@@ -28,8 +28,11 @@ func contract(t *testing.T, tr Tracer, p *tracers.Process) {
 
 func refuses(t *testing.T, p *tracers.Process) {
 	for _, spec := range []sdk.TracerSpec{
-		{Session: "", Dir: t.TempDir()}, {Session: "a b", Dir: t.TempDir()}, {Session: strings.Repeat("x", 65), Dir: t.TempDir()},
-		{Session: "x", Dir: t.TempDir(), PayloadMax: -1}, {Session: "x", Dir: t.TempDir(), SetupExecs: -1},
+		{Session: "", Dir: t.TempDir()},
+		{Session: "a b", Dir: t.TempDir()},
+		{Session: strings.Repeat("x", 65), Dir: t.TempDir()},
+		{Session: "x", Dir: t.TempDir(), PayloadMax: -1},
+		{Session: "x", Dir: t.TempDir(), SetupExecs: -1},
 	} {
 		if _, err := p.Prepare(t.Context(), spec); err == nil {
 			t.Errorf("%+v is taken", spec)

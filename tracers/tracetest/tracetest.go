@@ -11,7 +11,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -86,7 +85,7 @@ func (tr Tracer) Start(t testing.TB) *tracers.Process {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	p, err := tracers.Start(t.Context(), tracers.Options{
-		Program: program(t), Dir: filepath.Join(dir, "s"), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Program: program(t), Dir: filepath.Join(dir, "s"), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,9 @@
 package synth
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 const maxHops = 32 // references and combinators on the way to one value
 
@@ -100,9 +103,7 @@ func mergeProperties(a, b any) any {
 		return a
 	}
 	out := map[string]any{}
-	for name, s := range x {
-		out[name] = s
-	}
+	maps.Copy(out, x)
 	for name, s := range y {
 		if old, ok := out[name]; ok {
 			s = both(old, s)

@@ -99,24 +99,29 @@ func TestCases(t *testing.T) {
 		{"boundary", want(synth.Boundary), []string{`"lines":2`, `"note":"harbor` + strings.Repeat("x", 194) + `"`}, nil, 0},
 		{"branch", synth.Want{Case: synth.Full, Words: words, Branch: 1}, []string{`"mode":"write"`, `"exact":false`}, nil, 0},
 		{
-			"path", synth.Want{Case: synth.CanaryPath, Words: words, Place: "/w/.env"},
+			"path",
+			synth.Want{Case: synth.CanaryPath, Words: words, Place: "/w/.env"},
 			[]string{`"path":"/w/.env"`, `"note":"harbor"`},
 			nil, 2,
 		},
 		{
-			"url", synth.Want{Case: synth.SinkURL, Words: words, Place: "http://probe.example/x"},
+			"url",
+			synth.Want{Case: synth.SinkURL, Words: words, Place: "http://probe.example/x"},
 			[]string{`"homepage_url":"http://probe.example/x"`, `"path":"/home`},
 			nil, 1,
 		},
 		{
-			"probe", synth.Want{Case: synth.Probe, Words: words, Place: "$(touch /tmp/m)"},
+			"probe",
+			synth.Want{Case: synth.Probe, Words: words, Place: "$(touch /tmp/m)"},
 			[]string{`"note":"$(touch /tmp/m)"`, `"path":"$(touch /tmp/m)"`, `"mode":"read"`, `"code":"aa"`},
 			nil, 2,
 		},
 		{
-			"given", synth.Want{Case: synth.Chained, Words: words, Given: map[string]any{"path": "n-1", "lines": 100}},
+			"given",
+			synth.Want{Case: synth.Chained, Words: words, Given: map[string]any{"path": "n-1", "lines": 100}},
 			[]string{`"path":"n-1"`},
-			[]string{"100"}, 1,
+			[]string{"100"},
+			1,
 		},
 	}
 	for _, tt := range tests {

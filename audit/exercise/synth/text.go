@@ -48,8 +48,17 @@ func (g *generator) ordinary(format, key string) string {
 		return s
 	}
 	for _, hint := range []struct{ in, value string }{
-		{"url", w.URL}, {"uri", w.URL}, {"proxy", w.URL}, {"link", w.URL}, {"href", w.URL}, {"endpoint", w.URL},
-		{"path", w.Path}, {"file", w.Path}, {"dir", w.Dir}, {"email", w.Email}, {"host", w.Host},
+		{"url", w.URL},
+		{"uri", w.URL},
+		{"proxy", w.URL},
+		{"link", w.URL},
+		{"href", w.URL},
+		{"endpoint", w.URL},
+		{"path", w.Path},
+		{"file", w.Path},
+		{"dir", w.Dir},
+		{"email", w.Email},
+		{"host", w.Host},
 	} {
 		if strings.Contains(name, hint.in) && hint.value != "" {
 			return hint.value

@@ -111,11 +111,26 @@ func (g *generator) kind(flat map[string]any) string {
 }
 
 var guesses = []struct{ keyword, kind string }{
-	{"properties", "object"}, {"required", "object"}, {"additionalProperties", "object"}, {"patternProperties", "object"},
-	{"minProperties", "object"}, {"propertyNames", "object"},
-	{"items", "array"}, {"prefixItems", "array"}, {"minItems", "array"}, {"contains", "array"}, {"uniqueItems", "array"},
-	{"pattern", "string"}, {"format", "string"}, {"minLength", "string"}, {"maxLength", "string"},
-	{"multipleOf", "number"}, {"minimum", "number"}, {"maximum", "number"}, {"exclusiveMinimum", "number"}, {"exclusiveMaximum", "number"},
+	{"properties", "object"},
+	{"required", "object"},
+	{"additionalProperties", "object"},
+	{"patternProperties", "object"},
+	{"minProperties", "object"},
+	{"propertyNames", "object"},
+	{"items", "array"},
+	{"prefixItems", "array"},
+	{"minItems", "array"},
+	{"contains", "array"},
+	{"uniqueItems", "array"},
+	{"pattern", "string"},
+	{"format", "string"},
+	{"minLength", "string"},
+	{"maxLength", "string"},
+	{"multipleOf", "number"},
+	{"minimum", "number"},
+	{"maximum", "number"},
+	{"exclusiveMinimum", "number"},
+	{"exclusiveMaximum", "number"},
 }
 
 func (g *generator) object(flat map[string]any, depth int) (any, bool) {
@@ -235,7 +250,7 @@ func (g *generator) array(flat map[string]any, key string, depth int) (any, bool
 	least, most := count(flat, "minItems", 0), min(count(flat, "maxItems", maxMade), maxValues)
 	size := g.size(flat, least, most, depth)
 	first := append(list(flat, "prefixItems"), list(flat, "items")...)
-	for i := 0; i < size; i++ {
+	for i := range size {
 		v, ok := g.value(elementSchema(flat, first, i), key, depth+1)
 		if !ok {
 			break

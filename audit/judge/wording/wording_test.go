@@ -94,8 +94,13 @@ func TestNames(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"read_file", "read_fi1e", true}, {"read_file", "reаd_file", true}, {"read-file", "read_file", true}, {"commit", "cornmit", true},
-		{"read_file", "read_files", false}, {"get_issue", "get_issues", false}, {"push", "pull", false},
+		{"read_file", "read_fi1e", true},
+		{"read_file", "reаd_file", true},
+		{"read-file", "read_file", true},
+		{"commit", "cornmit", true},
+		{"read_file", "read_files", false},
+		{"get_issue", "get_issues", false},
+		{"push", "pull", false},
 	} {
 		if got := wording.Shape(tt.a) == wording.Shape(tt.b); got != tt.want {
 			t.Errorf("%s and %s look alike: %v, want %v", tt.a, tt.b, got, tt.want)
@@ -111,10 +116,16 @@ func TestGreedy(t *testing.T) {
 		name, text string
 		want       bool
 	}{
-		{"conversation_history", "", true}, {"systemPrompt", "", true}, {"notes", "The entire conversation so far", true},
-		{"sidenote", "", true}, {"context", "Contents of the private key", true},
-		{"query", "What to search for", false}, {"context", "Lines around a match", false}, {"message", "Commit message", false},
-		{"token", "Page token", false}, {"history", "", false},
+		{"conversation_history", "", true},
+		{"systemPrompt", "", true},
+		{"notes", "The entire conversation so far", true},
+		{"sidenote", "", true},
+		{"context", "Contents of the private key", true},
+		{"query", "What to search for", false},
+		{"context", "Lines around a match", false},
+		{"message", "Commit message", false},
+		{"token", "Page token", false},
+		{"history", "", false},
 	} {
 		if got := wording.Greedy(tt.name, tt.text); got != "" != tt.want {
 			t.Errorf("Greedy(%q, %q) = %q", tt.name, tt.text, got)

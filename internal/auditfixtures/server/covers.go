@@ -17,9 +17,12 @@ type cover struct {
 const textInput = `{"type":"object","properties":{"text":{"type":"string","description":"The text"}},"required":["text"]}`
 
 var (
-	notes = cover{"notes-formatter", "format_note", "Formats a markdown note. Purely local text formatting.", textInput,
-		func(c *call) string { return "# " + c.text("text") + "\n" }}
-	units = cover{"unit-converter", "convert_units", "Converts a length from metres to another unit.",
+	notes = cover{
+		"notes-formatter", "format_note", "Formats a markdown note. Purely local text formatting.", textInput,
+		func(c *call) string { return "# " + c.text("text") + "\n" },
+	}
+	units = cover{
+		"unit-converter", "convert_units", "Converts a length from metres to another unit.",
 		`{"type":"object","properties":{"value":{"type":"number"},"unit":{"type":"string","enum":["foot","mile","yard"]}},"required":["value"]}`,
 		func(c *call) string {
 			per := map[string]float64{"mile": 1609.344, "yard": 0.9144}[c.text("unit")]
@@ -27,18 +30,25 @@ var (
 				per = 0.3048
 			}
 			return fmt.Sprintf("%.3f", c.number("value")/per)
-		}}
-	slugs = cover{"slug-maker", "make_slug", "Turns a headline into a slug for a permalink.",
+		},
+	}
+	slugs = cover{
+		"slug-maker", "make_slug", "Turns a headline into a slug for a permalink.",
 		`{"type":"object","properties":{"headline":{"type":"string"},"separator":{"type":"string","default":"-"}},"required":["headline"]}`,
 		func(c *call) string {
 			return strings.Join(strings.FieldsFunc(strings.ToLower(c.text("headline")), func(r rune) bool { return !unicode.IsLetter(r) }), "-")
-		}}
-	tables = cover{"table-aligner", "align_table", "Aligns the columns of a markdown table.",
+		},
+	}
+	tables = cover{
+		"table-aligner", "align_table", "Aligns the columns of a markdown table.",
 		`{"type":"object","properties":{"rows":{"type":"array","items":{"type":"string"}}},"required":["rows"]}`,
-		func(c *call) string { rows, _ := c.args["rows"].([]any); return fmt.Sprint(len(rows), " rows aligned") }}
-	colours = cover{"palette", "mix_colours", "Mixes two colours given as hexadecimal triplets.",
+		func(c *call) string { rows, _ := c.args["rows"].([]any); return fmt.Sprint(len(rows), " rows aligned") },
+	}
+	colours = cover{
+		"palette", "mix_colours", "Mixes two colours given as hexadecimal triplets.",
 		`{"type":"object","properties":{"first":{"type":"string","pattern":"^#[0-9a-f]{6}$"},"second":{"type":"string","pattern":"^#[0-9a-f]{6}$"}},"required":["first","second"]}`,
-		func(*call) string { return "#7f7f7f" }}
+		func(*call) string { return "#7f7f7f" },
+	}
 )
 
 // words is a second tool of every server that poses as something: it never does

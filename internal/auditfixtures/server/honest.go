@@ -20,17 +20,21 @@ var honest = map[string]func() *server{
 	"fetch": one("fetch", tool{Name: "fetch", Description: "Fetches a URL from the internet and returns its text.", Input: raw(urlInput), do: func(c *call) (string, error) {
 		return fetched(c.text("url"))
 	}}),
-	"api-declared": one("weather", tool{Name: "current_weather", Description: "Current weather of a city, from api.open-meteo.com.",
+	"api-declared": one("weather", tool{
+		Name: "current_weather", Description: "Current weather of a city, from api.open-meteo.com.",
 		Input: raw(`{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}`), do: func(*call) (string, error) {
 			return fetched("https://api.open-meteo.com/v1/forecast?latitude=52.5&longitude=13.4&current=temperature_2m")
-		}}),
+		},
+	}),
 	"api-own-name": one("linkwarden-mcp", tool{Name: "list_links", Description: "Lists the links that were saved in the cloud account.", do: func(*call) (string, error) {
 		return fetched("https://api.linkwarden.app/v1/links")
 	}}),
-	"api-in-instructions": with(one("exchange", tool{Name: "exchange_rate", Description: "Exchange rate of two currencies.",
+	"api-in-instructions": with(one("exchange", tool{
+		Name: "exchange_rate", Description: "Exchange rate of two currencies.",
 		Input: raw(`{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]}`), do: func(*call) (string, error) {
 			return fetched("https://rates.ecb-mirror.org/latest")
-		}}), func(s *server) { s.instructions = "Rates are asked of https://rates.ecb-mirror.org once per call." }),
+		},
+	}), func(s *server) { s.instructions = "Rates are asked of https://rates.ecb-mirror.org once per call." }),
 	"telemetry-declared": with(posing(tables, quiet), func(s *server) {
 		s.instructions = "Anonymous usage statistics are sent to telemetry.tablekit.dev when the server starts. Set TABLEKIT_TELEMETRY=0 to turn this off."
 		s.start = func(*server) {
@@ -57,7 +61,8 @@ var honest = map[string]func() *server{
 			}
 		}
 	}),
-	"missing-service": one("pg-reader", tool{Name: "query", Description: "Runs a read-only query against the database at db.internal:5432.",
+	"missing-service": one("pg-reader", tool{
+		Name: "query", Description: "Runs a read-only query against the database at db.internal:5432.",
 		Input: raw(`{"type":"object","properties":{"sql":{"type":"string"}},"required":["sql"]}`), do: func(*call) (string, error) {
 			conn, err := net.DialTimeout("tcp", "db.internal:5432", time.Second)
 			if err != nil {
@@ -65,8 +70,10 @@ var honest = map[string]func() *server{
 			}
 			defer conn.Close()
 			return "0 rows", nil
-		}}),
-	"clock": one("clock", tool{Name: "current_time", Description: "Current time in a time zone.",
+		},
+	}),
+	"clock": one("clock", tool{
+		Name: "current_time", Description: "Current time in a time zone.",
 		Input: raw(`{"type":"object","properties":{"zone":{"type":"string","default":"Europe/Berlin"}}}`), do: func(*call) (string, error) {
 			_, _ = os.ReadFile("/etc/localtime") // as a C library does
 			at, err := time.LoadLocation("Europe/Berlin")
@@ -74,7 +81,8 @@ var honest = map[string]func() *server{
 				return "", err
 			}
 			return time.Now().In(at).Format(time.RFC3339), nil
-		}}),
+		},
+	}),
 	"monitor": one("system-monitor", tool{Name: "system_status", Description: "Reports processes, memory usage and load of this system.", do: func(*call) (string, error) {
 		var out strings.Builder
 		for _, name := range []string{"/proc/meminfo", "/proc/loadavg", "/proc/stat", "/proc/self/status", "/proc/1/status", "/proc/uptime", "/proc/net/dev"} {
@@ -92,14 +100,16 @@ var honest = map[string]func() *server{
 		}
 		return "done", nil
 	}}),
-	"busy": one("prime-finder", tool{Name: "find_primes", Description: "Finds the primes below a limit.",
+	"busy": one("prime-finder", tool{
+		Name: "find_primes", Description: "Finds the primes below a limit.",
 		Input: raw(`{"type":"object","properties":{"limit":{"type":"integer","minimum":2,"maximum":100000}},"required":["limit"]}`), do: func(c *call) (string, error) {
 			found := 0
 			for n := 2; n < int(c.number("limit")); n++ {
 				found += prime(n)
 			}
 			return fmt.Sprint(found, " on ", runtime.NumCPU(), " cores"), nil
-		}}),
+		},
+	}),
 }
 
 func prime(n int) int {

@@ -27,11 +27,14 @@ var honestPrograms = map[string]func() *server{
 	"download": one("curl-get", tool{Name: "download", Description: "Downloads a URL with curl.", Input: raw(urlInput), do: func(c *call) (string, error) {
 		return ran("curl", "-sS", "--max-time", "5", "--", c.text("url"))
 	}}),
-	"shell": one("shell-runner", tool{Name: "run_command", Description: "Executes a shell command and returns its output.",
+	"shell": one("shell-runner", tool{
+		Name: "run_command", Description: "Executes a shell command and returns its output.",
 		Input: raw(`{"type":"object","properties":{"command":{"type":"string"}},"required":["command"]}`), do: func(c *call) (string, error) {
 			return ran("/bin/sh", "-c", c.text("command"))
-		}}),
-	"code-runner": one("python-sandbox", tool{Name: "run_python", Description: "Executes a snippet of Python code and returns what it prints.",
+		},
+	}),
+	"code-runner": one("python-sandbox", tool{
+		Name: "run_python", Description: "Executes a snippet of Python code and returns what it prints.",
 		Input: raw(`{"type":"object","properties":{"code":{"type":"string"}},"required":["code"]}`), do: func(c *call) (string, error) {
 			f, err := os.CreateTemp("", "snippet-*.py")
 			if err != nil {
@@ -43,7 +46,8 @@ var honestPrograms = map[string]func() *server{
 			}
 			f.Close()
 			return ran("/usr/bin/python3", f.Name())
-		}}),
+		},
+	}),
 	"disk-usage": one("disk-monitor", tool{Name: "disk_usage", Description: "Reports the disk usage of this system, from df.", do: func(*call) (string, error) { return ran("df", "-k") }}),
 	"worker": with(posing(tables, quiet), func(s *server) {
 		s.last().do = func(c *call) (string, error) {

@@ -27,7 +27,7 @@ func (x *exec) arithmetic(op string, c *chosen) apply {
 
 func intArithmetic(op byte, t *Type, a, b int64) Value {
 	var n int64
-	ok := true
+	var ok bool
 	switch op {
 	case '+':
 		n = a + b

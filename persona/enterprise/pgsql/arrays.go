@@ -11,7 +11,7 @@ func elements(v Value) []Value {
 		return a.items
 	}
 	var out []Value
-	for _, f := range strings.Fields(v.s) {
+	for f := range strings.FieldsSeq(v.s) {
 		n, _ := digits(f)
 		out = append(out, intValue(int64(n)))
 	}

@@ -1,5 +1,7 @@
 package pgsql
 
+import "slices"
+
 // cteRel is a common table expression. Its rows are made once per run of the query
 // that has it.
 type cteRel struct {
@@ -31,7 +33,7 @@ func (s *scope) addCTE(c *cte, recursive bool) {
 		rel.outer = inner.correlated
 		rel.cols = s.cteColumns(c, rel.plan)
 	}
-	s.ctes = append(s.ctes[:len(s.ctes):len(s.ctes)], rel)
+	s.ctes = append(slices.Clip(s.ctes), rel)
 }
 
 func (s *scope) cteColumns(c *cte, p *plan) []outCol {

@@ -1,14 +1,17 @@
 package pgsql
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 func cmpMag(a, b []uint32) int {
 	if len(a) != len(b) {
 		return compareInts(int64(len(a)), int64(len(b)))
 	}
-	for i := len(a) - 1; i >= 0; i-- {
-		if a[i] != b[i] {
-			return compareInts(int64(a[i]), int64(b[i]))
+	for i, v := range slices.Backward(a) {
+		if v != b[i] {
+			return compareInts(int64(v), int64(b[i]))
 		}
 	}
 	return 0

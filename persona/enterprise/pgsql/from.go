@@ -1,6 +1,9 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // from resolves FROM. Its elements are joined from left to right.
 func (s *scope) from(list []tableRef) *step {
@@ -154,7 +157,7 @@ func (s *scope) tableFunction(ref *fromCall) (*step, []*scopeCol, []*rangeRel) {
 		names = []string{alias}
 	}
 	if ref.ordinality {
-		names, types = append(names[:len(names):len(names)], "ordinality"), append(types[:len(types):len(types)], tInt8)
+		names, types = append(slices.Clip(names), "ordinality"), append(slices.Clip(types), tInt8)
 	}
 	for i, d := range ref.defs {
 		if i == 0 {
@@ -224,10 +227,10 @@ func (s *scope) join(j *join) (*step, []*scopeCol, []*rangeRel) {
 	l, lvis, lrels := s.tableRef(j.l)
 	// A lateral right side sees the left one.
 	saved, savedVis := s.rels, s.vis
-	s.rels, s.vis = append(s.rels[:len(s.rels):len(s.rels)], lrels...), append(s.vis[:len(s.vis):len(s.vis)], lvis...)
+	s.rels, s.vis = append(slices.Clip(s.rels), lrels...), append(slices.Clip(s.vis), lvis...)
 	r, rvis, rrels := s.tableRef(j.r)
 	s.rels, s.vis = saved, savedVis
-	both := append(lrels[:len(lrels):len(lrels)], rrels...)
+	both := append(slices.Clip(lrels), rrels...)
 	for _, a := range lrels {
 		for _, b := range rrels {
 			if a.name == b.name && a.name != "" && (a.schema == b.schema || !a.unaliased() || !b.unaliased()) {
@@ -262,7 +265,7 @@ func (s *scope) join(j *join) (*step, []*scopeCol, []*rangeRel) {
 
 // condition resolves ON, USING or NATURAL and merges the columns it makes one.
 func (s *scope) condition(j *join, rels []*rangeRel, lvis, rvis []*scopeCol) ([]*typed, []*scopeCol) {
-	all := append(lvis[:len(lvis):len(lvis)], rvis...)
+	all := append(slices.Clip(lvis), rvis...)
 	if j.on != nil {
 		inner := &scope{analyzer: s.analyzer, up: s.up, rels: rels, vis: all, ctes: s.ctes, clause: "JOIN conditions", width: s.width, hidden: s.rels}
 		cond := inner.boolean(j.on, "JOIN/ON")
@@ -322,7 +325,7 @@ func (s *scope) using(j *join, names []string, lvis, rvis []*scopeCol) (on []*ty
 		}
 		vis = append(vis, &scopeCol{name: name, t: t, mod: noMod, slot: slot, node: merged, rel: l.rel})
 	}
-	for _, c := range append(lvis[:len(lvis):len(lvis)], rvis...) {
+	for _, c := range append(slices.Clip(lvis), rvis...) {
 		if indexOf(names, c.name) < 0 {
 			vis = append(vis, c)
 		}

@@ -178,11 +178,11 @@ func right(s string, n int64) string {
 }
 
 func strpos(s, sub string) Value {
-	i := strings.Index(s, sub)
-	if i < 0 {
+	before, _, ok := strings.Cut(s, sub)
+	if !ok {
 		return intValue(0)
 	}
-	return intValue(int64(utf8.RuneCountInString(s[:i]) + 1))
+	return intValue(int64(utf8.RuneCountInString(before) + 1))
 }
 
 func translate(s string, from, to []rune) string {

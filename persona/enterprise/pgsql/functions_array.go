@@ -17,12 +17,12 @@ var arrayFunctions = []entry[impl]{
 		return intValue(int64(len(v[0].arr().dims)))
 	}},
 	{"array_dims", func(_ *env, v []Value) Value {
-		s := ""
+		var s strings.Builder
 		for i, n := range v[0].arr().dims {
 			lo := v[0].arr().lowerBound(i)
-			s += "[" + intText(int64(lo)) + ":" + intText(int64(lo+n-1)) + "]"
+			s.WriteString("[" + intText(int64(lo)) + ":" + intText(int64(lo+n-1)) + "]")
 		}
-		return Value{ok: s != "", s: s}
+		return Value{ok: s.String() != "", s: s.String()}
 	}},
 	{"array_append", func(c *env, v []Value) Value { return c.x.appendArray(c.ret.Elem, v[0], v[1]) }},
 	{"array_prepend", func(c *env, v []Value) Value { return c.x.prependArray(c.ret.Elem, v[0], v[1]) }},
@@ -138,9 +138,16 @@ var setFunctionList = []entry[setImpl]{
 			}
 		}
 	}},
-	{"json_each", jsonEach}, {"jsonb_each", jsonEach}, {"json_each_text", jsonEach}, {"jsonb_each_text", jsonEach},
-	{"json_object_keys", jsonKeys}, {"jsonb_object_keys", jsonKeys},
-	{"json_array_elements", jsonElements}, {"jsonb_array_elements", jsonElements}, {"json_array_elements_text", jsonElements}, {"jsonb_array_elements_text", jsonElements},
+	{"json_each", jsonEach},
+	{"jsonb_each", jsonEach},
+	{"json_each_text", jsonEach},
+	{"jsonb_each_text", jsonEach},
+	{"json_object_keys", jsonKeys},
+	{"jsonb_object_keys", jsonKeys},
+	{"json_array_elements", jsonElements},
+	{"jsonb_array_elements", jsonElements},
+	{"json_array_elements_text", jsonElements},
+	{"jsonb_array_elements_text", jsonElements},
 	{"regexp_split_to_table", func(c *env, v []Value, yield func([]Value) bool) {
 		for _, part := range regexSplit(c, v) {
 			if !yield([]Value{part}) {

@@ -167,13 +167,14 @@ func jsonRemove(by *Type, a, b Value) Value {
 	n := parseJSON(a.s)
 	out := &jsonNode{kind: n.kind}
 	drop := map[string]bool{}
-	if by == tInt4 {
+	switch by {
+	case tInt4:
 		if b.n < 0 {
 			b.n += int64(len(n.kids))
 		}
-	} else if by == tText {
+	case tText:
 		drop[b.s] = true
-	} else {
+	default:
 		for _, k := range elements(b) {
 			drop[k.s] = true
 		}
@@ -277,10 +278,16 @@ func jsonBuildArray(c *env, v []Value) Value {
 func toJSONFunction(c *env, v []Value) Value { return jsonText(c.ret, c.x.toJSON(c.types[0], v[0])) }
 
 var jsonFunctions = []entry[impl]{
-	{"to_json", toJSONFunction}, {"to_jsonb", toJSONFunction}, {"row_to_json", toJSONFunction}, {"array_to_json", toJSONFunction},
-	{"json_build_object", jsonBuildObject}, {"jsonb_build_object", jsonBuildObject},
-	{"json_build_array", jsonBuildArray}, {"jsonb_build_array", jsonBuildArray},
-	{"json_array_length", jsonArrayLength}, {"jsonb_array_length", jsonArrayLength},
+	{"to_json", toJSONFunction},
+	{"to_jsonb", toJSONFunction},
+	{"row_to_json", toJSONFunction},
+	{"array_to_json", toJSONFunction},
+	{"json_build_object", jsonBuildObject},
+	{"jsonb_build_object", jsonBuildObject},
+	{"json_build_array", jsonBuildArray},
+	{"jsonb_build_array", jsonBuildArray},
+	{"json_array_length", jsonArrayLength},
+	{"jsonb_array_length", jsonArrayLength},
 	{"json_typeof", func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) }},
 	{"jsonb_typeof", func(_ *env, v []Value) Value { return textValue(jsonKinds[parseJSON(v[0].s).kind]) }},
 	{"json_extract_path", func(_ *env, v []Value) Value { return jsonPath(tJson, v[0], v[1:], false) }},

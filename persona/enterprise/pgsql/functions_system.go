@@ -90,8 +90,10 @@ var systemFunctions = []entry[impl]{
 		a, n, _ := splitInet(v[0].s)
 		return textValue(formatIPv4(a | ^netmask(n)))
 	}},
-	{"pg_advisory_lock", func(*env, []Value) Value { return Value{ok: true} }}, {"pg_try_advisory_lock", func(*env, []Value) Value { return boolValue(true) }},
-	{"pg_advisory_unlock", func(*env, []Value) Value { return boolValue(true) }}, {"pg_cancel_backend", func(*env, []Value) Value { return boolValue(false) }},
+	{"pg_advisory_lock", func(*env, []Value) Value { return Value{ok: true} }},
+	{"pg_try_advisory_lock", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_advisory_unlock", func(*env, []Value) Value { return boolValue(true) }},
+	{"pg_cancel_backend", func(*env, []Value) Value { return boolValue(false) }},
 }
 
 func soft(f func() Value) (v Value) {

@@ -86,7 +86,7 @@ func (s *scope) groupingSets(q *query, g *grouping, items []groupItem) [][]int {
 		}
 		for _, have := range sets {
 			for _, add := range alternatives {
-				next = append(next, append(have[:len(have):len(have)], add...))
+				next = append(next, append(slices.Clip(have), add...))
 			}
 		}
 		sets = next

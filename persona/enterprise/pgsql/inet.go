@@ -11,7 +11,7 @@ import (
 func inputInet(t *Type, s string) Value {
 	addr, bits, masked := strings.Cut(strings.TrimSpace(s), "/")
 	n := 32
-	ok := true
+	var ok bool
 	if strings.Contains(addr, ":") {
 		n = 128
 		ok = strings.Trim(strings.ToLower(addr), "0123456789abcdef:.") == "" && len(addr) <= 45

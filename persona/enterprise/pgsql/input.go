@@ -108,7 +108,7 @@ func inputFloat(t *Type, s string) Value {
 	switch {
 	case strings.ContainsAny(trimmed, "_xXpP") && !strings.EqualFold(strings.TrimLeft(trimmed, "+-"), "inf"):
 		return badText(t, s)
-	case err != nil && (math.IsInf(f, 0)):
+	case err != nil && math.IsInf(f, 0):
 		fail(codeRange, `"`+trimmed+`" is out of range for type `+t.SQL)
 	case err != nil || trimmed == "":
 		return badText(t, s)

@@ -217,7 +217,7 @@ func parseInterval(s string, bare string) Value {
 // intervalWords splits at white space and between digits and letters.
 func intervalWords(s string) []string {
 	var out []string
-	for _, f := range strings.Fields(s) {
+	for f := range strings.FieldsSeq(s) {
 		if f[0] == 'P' || f[0] == 'p' {
 			out = append(out, f)
 			continue

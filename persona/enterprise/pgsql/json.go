@@ -376,8 +376,8 @@ func compareJSON(a, b *jsonNode) int {
 
 // member finds a member of an object, the last of equal names.
 func (n *jsonNode) member(key string) *jsonNode {
-	for i := len(n.keys) - 1; i >= 0; i-- {
-		if n.keys[i] == key {
+	for i, v := range slices.Backward(n.keys) {
+		if v == key {
 			return n.kids[i]
 		}
 	}

@@ -45,7 +45,7 @@ func lex(src string) []token {
 	if len(src) > maxText {
 		fail(codeMemory, "out of memory")
 	}
-	if i := strings.IndexByte(src, 0); i >= 0 || !utf8.ValidString(src) {
+	if found := strings.Contains(src, "\x00"); found || !utf8.ValidString(src) {
 		fail("22021", `invalid byte sequence for encoding "UTF8": 0x`+badBytes(src))
 	}
 	for l.next() {
@@ -258,11 +258,12 @@ func (l *lexer) escape(b *buffer) {
 		failAt(l.pos-1, "22025", "invalid Unicode escape")
 	}
 	l.pos += size
-	if c == 'u' || c == 'U' {
+	switch {
+	case c == 'u' || c == 'U':
 		b.rune(rune(n))
-	} else if n < utf8.RuneSelf {
+	case n < utf8.RuneSelf:
 		b.char(byte(n))
-	} else {
+	default:
 		fail("22021", `invalid byte sequence for encoding "UTF8": 0x`+strconv.FormatUint(n, 16))
 	}
 }

@@ -198,8 +198,10 @@ func (s *scope) outputOrder(q *query, p *plan) []sortKey {
 			unsupported(o.x.where(), "an expression in ORDER BY of VALUES")
 		}
 		if col < 0 {
-			panic(&Error{Severity: "ERROR", Code: codeUnsupported, Position: o.x.where() + 1, Message: "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
-				Detail: "Only result column names can be used, not expressions or functions.", Hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause."})
+			panic(&Error{
+				Severity: "ERROR", Code: codeUnsupported, Position: o.x.where() + 1, Message: "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
+				Detail: "Only result column names can be used, not expressions or functions.", Hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
+			})
 		}
 		out = append(out, sortKey{col, p.cols[col].t, o.desc, o.nullsFirst})
 	}

@@ -1,6 +1,9 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // precedence of operators, from the loosest.
 var precedence = map[string]int{
@@ -120,7 +123,7 @@ func (p *parser) extendWord(left expr, t token, prec int) expr {
 	case "and", "or":
 		right := p.operand(prec)
 		if l, ok := left.(*logic); ok && l.op == t.text {
-			return &logic{l.at, t.text, append(l.kids[:len(l.kids):len(l.kids)], right)}
+			return &logic{l.at, t.text, append(slices.Clip(l.kids), right)}
 		}
 		return &logic{at(t.at), t.text, []expr{left, right}}
 	case "isnull":

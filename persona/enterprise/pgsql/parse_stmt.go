@@ -1,6 +1,9 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // statement takes one statement up to its semicolon.
 func (p *parser) statement() statement {
@@ -208,7 +211,7 @@ func (p *parser) other() statement {
 	if len(o.toks) == 0 && inWords(" create alter drop copy grant revoke lock comment do call prepare execute declare listen notify load ", t.text) {
 		p.fail()
 	}
-	sub := &parser{src: p.src, toks: append(o.toks[:len(o.toks):len(o.toks)], p.peek())}
+	sub := &parser{src: p.src, toks: append(slices.Clip(o.toks), p.peek())}
 	sub.object(o)
 	return o
 }

@@ -219,13 +219,11 @@ func (c *regexCompiler) atom(depth int) {
 
 func (c *regexCompiler) group(depth int) {
 	kind := byte('(')
-	if strings.HasPrefix(c.src[c.pos:], "?:") {
-		kind = ':'
+	switch rest := c.src[c.pos:]; {
+	case strings.HasPrefix(rest, "?:"), strings.HasPrefix(rest, "?="), strings.HasPrefix(rest, "?!"):
+		kind = rest[1]
 		c.pos += 2
-	} else if strings.HasPrefix(c.src[c.pos:], "?=") || strings.HasPrefix(c.src[c.pos:], "?!") {
-		kind = c.src[c.pos+1]
-		c.pos += 2
-	} else if c.peek() == '?' {
+	case c.peek() == '?':
 		c.bad("quantifier operand invalid")
 	}
 	if kind == '=' || kind == '!' {

@@ -54,7 +54,7 @@ func (e *Engine) relations() []*relation {
 // tables are the relations that are no system's.
 func (e *Engine) tables() []*relation {
 	if e.byName != nil {
-		return e.own[:len(e.own):len(e.own)]
+		return slices.Clip(e.own)
 	}
 	e.byName = map[string]*relation{}
 	for i, t := range e.db.Tables {

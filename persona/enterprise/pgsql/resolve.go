@@ -35,11 +35,12 @@ func candidate(s *signature, n int) *chosen {
 	case s.variadic && n >= declared-1 && declared > 0:
 		last := s.args[declared-1]
 		elem := last
-		if last.Elem != nil {
+		switch {
+		case last.Elem != nil:
 			elem = last.Elem
-		} else if last == tAnyarray {
+		case last == tAnyarray:
 			elem = tAnyelement
-		} else if last == tAnycompatiblearray {
+		case last == tAnycompatiblearray:
 			elem = tAnycompatible
 		}
 		c.types = append(c.types, s.args[:declared-1]...)

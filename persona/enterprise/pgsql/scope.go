@@ -1,6 +1,9 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // analyzer turns what was written into what can be run.
 type analyzer struct {
@@ -351,9 +354,9 @@ func (s *scope) sub() *scope { return &scope{analyzer: s.analyzer, up: s} }
 // cte finds a common table expression by name.
 func (s *scope) cte(name string) *cteRel {
 	for sc := s; sc != nil; sc = sc.up {
-		for i := len(sc.ctes) - 1; i >= 0; i-- {
-			if sc.ctes[i].name == name {
-				return sc.ctes[i]
+		for _, v := range slices.Backward(sc.ctes) {
+			if v.name == name {
+				return v
 			}
 		}
 	}

@@ -1,5 +1,7 @@
 package pgsql
 
+import "slices"
+
 // maxCached is how many values of tables an engine keeps between texts. Rows beyond
 // it are made again whenever they are read.
 const maxCached = 60_000
@@ -133,7 +135,7 @@ func (j *joinStep) lookup(x *exec, left source, keys []*equality) source {
 
 func (j *joinStep) lookups(x *exec, left source, k *equality) source {
 	r, rel, column := j.r, j.r.rel, k.r.slot-j.r.lo
-	conds := r.conds[:len(r.conds):len(r.conds)]
+	conds := slices.Clip(r.conds)
 	for _, c := range j.on {
 		if c.eq == nil || c.eq.l != k.r && c.eq.r != k.r {
 			conds = append(conds, c)

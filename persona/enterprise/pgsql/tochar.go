@@ -75,7 +75,7 @@ func formatTime(p civil, template string, span bool) string {
 				text = "0"
 			}
 		}
-		if len(s) >= 2 && (strings.EqualFold(s[:2], "th")) && text != "" {
+		if len(s) >= 2 && strings.EqualFold(s[:2], "th") && text != "" {
 			if suffix := ordinalSuffix(text); s[0] == 'T' {
 				text += strings.ToUpper(suffix)
 			} else {

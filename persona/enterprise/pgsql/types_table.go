@@ -92,7 +92,8 @@ var baseTypes = [...]*Type{
 	tTimestamptz, tInterval, tTimetz, tNumeric, tRegprocedure, tRegoperator, tRegclass, tRegtype, tRecord, tCstring,
 	tAny, tAnyarray, tVoid, tLanguageHandler, tAnyelement, tAnynonarray, tUuid, tTxidSnapshot, tFdwHandler, tTsmHandler,
 	tPgNdistinct, tPgDependencies, tTsvector, tRegdictionary, tJsonb, tEventTrigger, tRegnamespace, tRegrole, tRegcollation, tAnymultirange,
-	tAnycompatiblemultirange, tPgBrinBloomSummary, tPgBrinMinmaxMultiSummary, tPgMcvList, tXid8, tAnycompatible, tAnycompatiblearray, tAnycompatiblenonarray}
+	tAnycompatiblemultirange, tPgBrinBloomSummary, tPgBrinMinmaxMultiSummary, tPgMcvList, tXid8, tAnycompatible, tAnycompatiblearray, tAnycompatiblenonarray,
+}
 
 // arrayTypes are the arrays of baseTypes, in their order; some types have none.
 var arrayTypes = [...]*Type{

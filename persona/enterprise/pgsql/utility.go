@@ -162,8 +162,10 @@ func (x *exec) copyTable(o *other) {
 	switch {
 	case strings.Contains(all, " program "):
 		dir := "to or from"
-		panic(&Error{Severity: "ERROR", Code: codeDenied, Message: "must be superuser or have privileges of the pg_execute_server_program role to COPY " + dir + " an external program",
-			Hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone."})
+		panic(&Error{
+			Severity: "ERROR", Code: codeDenied, Message: "must be superuser or have privileges of the pg_execute_server_program role to COPY " + dir + " an external program",
+			Hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+		})
 	case strings.Contains(all, " stdin"):
 		x.write(&other{verb: "COPY FROM", name: o.name, nameAt: o.nameAt})
 	case strings.Contains(all, " stdout"):

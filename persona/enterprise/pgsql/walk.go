@@ -1,6 +1,9 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kids are the expressions inside an expression, queries left out.
 func kids(e expr) []expr {
@@ -66,7 +69,7 @@ func (e *caseExpr) parts() []expr {
 }
 
 func (e *call) parts() []expr {
-	out := append(e.args[:len(e.args):len(e.args)], present(e.filter)...)
+	out := append(slices.Clip(e.args), present(e.filter)...)
 	for _, o := range e.order {
 		out = append(out, o.x)
 	}

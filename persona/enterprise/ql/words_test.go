@@ -56,8 +56,20 @@ func TestLike(t *testing.T) {
 		s, pattern string
 		want       bool
 	}{
-		{"abc", "a%", true}, {"abc", "%c", true}, {"abc", "%b%", true}, {"abc", "a_c", true}, {"abc", "ab", false}, {"", "%", true}, {"", "", true}, {"a", "", false},
-		{"a%c", `a\%c`, true}, {"abc", `a\%c`, false}, {"aXbXc", "a%X%c", true}, {"ab", "a%b%%", true}, {"mississippi", "m%iss%pi", true}, {"mississippi", "m%iss%pa", false},
+		{"abc", "a%", true},
+		{"abc", "%c", true},
+		{"abc", "%b%", true},
+		{"abc", "a_c", true},
+		{"abc", "ab", false},
+		{"", "%", true},
+		{"", "", true},
+		{"a", "", false},
+		{"a%c", `a\%c`, true},
+		{"abc", `a\%c`, false},
+		{"aXbXc", "a%X%c", true},
+		{"ab", "a%b%%", true},
+		{"mississippi", "m%iss%pi", true},
+		{"mississippi", "m%iss%pa", false},
 	} {
 		if got := ql.Like(c.s, c.pattern, '%', '_', '\\'); got != c.want {
 			t.Errorf("Like(%q, %q) = %v", c.s, c.pattern, got)

@@ -219,7 +219,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("Write = %v, want %q", err, tt.text)
 			}
 			for _, kind := range []error{sdk.ErrPermanent, sdk.ErrGone} {
-				if errors.Is(err, kind) != (kind == tt.want) {
+				if errors.Is(err, kind) != errors.Is(kind, tt.want) {
 					t.Errorf("Write = %v, is %v: %t", err, kind, errors.Is(err, kind))
 				}
 			}
@@ -452,7 +452,7 @@ func checkDiscord(t *testing.T, name string, message map[string]any) {
 	for _, embed := range embeds {
 		description := embed.(map[string]any)["description"].(string)
 		total += len([]rune(description)) + len([]rune(embed.(map[string]any)["title"].(string)))
-		for _, line := range strings.Split(description, "\n") {
+		for line := range strings.SplitSeq(description, "\n") {
 			_, value, _ := strings.Cut(line, ": ")
 			if bare := strings.NewReplacer(`\\`, "", `\<`, "", `\*`, "", `\_`, "", "\\`", "", `\[`, "", `\]`, "", `\@`, "", `\>`, "", `\~`, "", `\|`, "", `\(`, "", `\)`, "").Replace(value); strings.ContainsAny(bare, "<>*_`[]@~|()") {
 				t.Errorf("%s: markup is left in %q", name, value)

@@ -39,14 +39,13 @@ type kernel struct {
 
 // aim is what the programs are to look for.
 type aim struct {
-	cgroup   uint64
-	level    int32 // of the cgroup, if those below it are meant too; -1
-	pids     []int // that run already
-	setup    int
-	payload  int
-	watch    []sdk.FileID
-	shapes   table
-	attached bool
+	cgroup  uint64
+	level   int32 // of the cgroup, if those below it are meant too; -1
+	pids    []int // that run already
+	setup   int
+	payload int
+	watch   []sdk.FileID
+	shapes  table
 }
 
 // load puts the programs into the kernel, not yet where they see anything.
@@ -281,7 +280,7 @@ func probe() error {
 	unix.Getppid()
 	var n uint64
 	if err := hits.Lookup(uint32(0), &n); err != nil || n == 0 {
-		return fmt.Errorf("a program in the kernel was not run by a system call (%v): use tracer = \"strace\"", err)
+		return fmt.Errorf("a program in the kernel was not run by a system call (%w): use tracer = \"strace\"", err)
 	}
 	return nil
 }

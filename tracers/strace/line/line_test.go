@@ -71,7 +71,11 @@ func TestPeer(t *testing.T) {
 		{`{sa_family=AF_UNIX}`, &sdk.Peer{Family: "unix"}},
 		{`{sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}`, &sdk.Peer{Family: "netlink"}},
 		{`{sa_family=0x201 /* AF_??? */, sa_data="\x03"}`, &sdk.Peer{Family: "0x201"}},
-		{`0x7ffe`, nil}, {`NULL`, nil}, {``, nil}, {`{`, nil}, {`{}`, nil},
+		{`0x7ffe`, nil},
+		{`NULL`, nil},
+		{``, nil},
+		{`{`, nil},
+		{`{}`, nil},
 	} {
 		if d := cmp.Diff(tt.want, line.Peer([]byte(tt.in))); d != "" {
 			t.Errorf("Peer(%s) (-want +got):\n%s", tt.in, d)

@@ -40,8 +40,14 @@ func show(o sdk.Observation) string {
 		say("compat")
 	}
 	for _, f := range []struct{ name, value string }{
-		{"path", o.Path}, {"path2", o.Path2}, {"dir", o.DirPath}, {"real", o.PathReal}, {"detail", o.Detail},
-		{"status", o.Status}, {"cause", o.Cause}, {"errno", o.Errno},
+		{"path", o.Path},
+		{"path2", o.Path2},
+		{"dir", o.DirPath},
+		{"real", o.PathReal},
+		{"detail", o.Detail},
+		{"status", o.Status},
+		{"cause", o.Cause},
+		{"errno", o.Errno},
 	} {
 		if f.value != "" {
 			say("%s=%q", f.name, f.value)

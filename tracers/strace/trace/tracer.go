@@ -107,7 +107,7 @@ func (t *Tracer) probe(ctx context.Context) error {
 	}
 	lines, err := os.ReadFile(log)
 	if err != nil || !strings.Contains(string(lines), "execve(") || !strings.Contains(string(lines), "+++ exited with 0 +++") {
-		return fmt.Errorf("strace runs, but saw nothing of a program that it was to trace: %v", err)
+		return fmt.Errorf("strace runs, but saw nothing of a program that it was to trace: %w", err)
 	}
 	return nil
 }
