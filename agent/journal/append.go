@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -15,16 +16,31 @@ const maxConsumer = 128 // bytes of a consumer's name
 // commit is what one Append writes, made ready before it is its turn. Only the
 // numbers are missing.
 type commit struct {
-	events  [][]byte // JSON without "seq"
+	json    []byte   // of all events
+	events  [][]byte // of each, without "seq"
 	kept    []*sdk.Event
 	ids     [][]byte
 	minutes []uint64
 	terms   map[string][]int // term -> offsets of its events, rising
 	marks   []Mark
+
+	records []byte // what is written
 }
 
-func prepare(events []*sdk.Event, marks []Mark) (*commit, error) {
+// maxBuffer is how large a buffer of a commit may be to serve for the next.
+const maxBuffer = 2 << 20
+
+// recycle keeps the buffers of a commit for the next.
+func (j *Journal) recycle(buf *[2][]byte, c *commit) {
+	if buf[0], buf[1] = c.json, c.records; cap(c.json)+cap(c.records) <= maxBuffer {
+		j.buffers.Put(buf)
+	}
+}
+
+// prepare encodes events into a buffer, which the commit has from then on.
+func prepare(buf []byte, events []*sdk.Event, marks []Mark) (*commit, error) {
 	c := &commit{
+		json:    buf[:0],
 		events:  make([][]byte, len(events)),
 		kept:    make([]*sdk.Event, len(events)),
 		ids:     make([][]byte, len(events)),
@@ -38,11 +54,13 @@ func prepare(events []*sdk.Event, marks []Mark) (*commit, error) {
 		}
 	}
 	for i, ev := range events {
-		b, kept, err := encodeEvent(ev)
+		at := len(c.json)
+		b, kept, err := encodeEvent(c.json, ev)
 		if err != nil {
 			return nil, fmt.Errorf("encode event %d of %d: %w", i+1, len(events), err)
 		}
-		c.events[i], c.kept[i], c.minutes[i] = b, kept, minuteOf(writable(ev.Time))
+		c.json = b
+		c.events[i], c.kept[i], c.minutes[i] = b[at:len(b):len(b)], kept, minuteOf(writable(ev.Time))
 		if ev.ID != "" {
 			c.ids[i] = idKey(ev.ID)
 		}
@@ -75,10 +93,16 @@ func (j *Journal) Append(ctx context.Context, events []*sdk.Event, marks ...Mark
 			ev.Sensor = j.sensor
 		}
 	}
-	c, err := prepare(events, marks)
+	buf, _ := j.buffers.Get().(*[2][]byte)
+	if buf == nil {
+		buf = new([2][]byte)
+	}
+	c, err := prepare(buf[0], events, marks)
 	if err != nil {
 		return err
 	}
+	c.records = buf[1]
+	defer j.recycle(buf, c)
 	select {
 	case j.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -165,9 +189,11 @@ func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 	events, times := tx.Bucket(bucketEvents), tx.Bucket(bucketTime)
 	events.FillPercent, times.FillPercent = appendFill, appendFill
 	clock := clockAt(tx, base)
+	c.records = slices.Grow(c.records[:0], len(c.json)+len(c.events)*frameRoom)
 	for i, b := range c.events {
-		seq := base + uint64(i) + 1
-		if err := events.Put(be64(seq), frame(b, seq)); err != nil {
+		seq, at := base+uint64(i)+1, len(c.records)
+		c.records = appendFrame(c.records, b, seq)
+		if err := events.Put(be64(seq), c.records[at:len(c.records):len(c.records)]); err != nil {
 			return err
 		}
 		further, late := clock.pass(c.minutes[i])

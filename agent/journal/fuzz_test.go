@@ -24,11 +24,11 @@ func FuzzEncode(f *testing.F) {
 			Head: text, LatencyMS: latency, Notes: map[string]string{text: tool},
 			Detection: &sdk.Detection{RuleID: text, Tool: args},
 		}
-		b, _, err := encodeEvent(ev)
+		b, _, err := encodeEvent(nil, ev)
 		if err != nil {
 			t.Fatalf("encode: %v", err)
 		}
-		rec := frame(b, 42)
+		rec := appendFrame(nil, b, 42)
 		got, err := decodeRecord(rec)
 		if err != nil {
 			t.Fatalf("decode %q: %v", rec, err)
@@ -55,13 +55,13 @@ func terms(ev *sdk.Event) (all []string) {
 // A record is the event's own JSON with the number where encoding/json has it.
 func TestFrameIsMarshal(t *testing.T) {
 	ev := &sdk.Event{V: 1, ID: "a,b", Kind: sdk.KindAccess, Tool: "t", Args: sdk.RawJSON(`{"x":[1,2]}`)}
-	b, _, err := encodeEvent(ev)
+	b, _, err := encodeEvent(nil, ev)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ev.Seq = math.MaxUint64
 	want, err := json.Marshal(ev)
-	if got := frame(b, ev.Seq)[1:]; err != nil || string(got) != string(want) {
+	if got := appendFrame(nil, b, ev.Seq)[1:]; err != nil || string(got) != string(want) {
 		t.Errorf("record = %s, want %s", got, want)
 	}
 }

@@ -115,6 +115,7 @@ type Journal struct {
 	recovered string
 	retention atomic.Pointer[Retention]
 
+	buffers  sync.Pool     // of *[2][]byte: what a commit is encoded into, and written from
 	turn     chan struct{} // holds one token: whoever has it may write
 	openedAt uint64        // the last number then
 

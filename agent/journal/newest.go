@@ -11,8 +11,8 @@ import (
 // What is kept of the newest events, for consumers that are close behind: they
 // need not have decoded what was an event a moment ago.
 const (
-	newestEvents = 2048
-	newestBytes  = 4 << 20 // of their records
+	newestEvents = 4096
+	newestBytes  = 6 << 20 // of their records
 )
 
 // newest holds the newest events without a hole, oldest first.

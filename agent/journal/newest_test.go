@@ -55,7 +55,7 @@ func TestNewest(t *testing.T) {
 func TestFaithful(t *testing.T) {
 	for args, want := range map[string]bool{`{"a":1}`: true, `{"a": 1}`: false, ``: true, `{"a":"<b>"}`: true} {
 		ev := &sdk.Event{Kind: sdk.KindAccess, Args: sdk.RawJSON(args)}
-		b, kept, err := encodeEvent(ev)
+		b, kept, err := encodeEvent(nil, ev)
 		if err != nil || (kept != nil) != want {
 			t.Errorf("%s in %s: kept %v, %v", args, b, kept != nil, err)
 		}

@@ -37,31 +37,42 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Seq
 // Unwrap returns the cause, which wraps [ErrDamaged].
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// encodeEvent returns ev as JSON without its number, and the event that this gives
-// when it is read, nil where only reading can tell. Text that is not the JSON
-// it claims to be is kept as a string rather than refused.
-func encodeEvent(ev *sdk.Event) (record []byte, kept *sdk.Event, err error) {
+// encodeEvent appends ev to dst as JSON without its number, and returns the event
+// that this gives when it is read, nil where only reading can tell. Text that is not
+// the JSON it claims to be is kept as a string rather than refused.
+func encodeEvent(dst []byte, ev *sdk.Event) (grown []byte, kept *sdk.Event, err error) {
 	if ev == nil {
-		return nil, nil, fmt.Errorf("%w: it is nil", ErrEvent)
+		return dst, nil, fmt.Errorf("%w: it is nil", ErrEvent)
 	}
+	kept = ev
+	grown, ok := appendAccess(dst, ev)
+	record := grown[len(dst):]
+	if !ok || brackets(record) > nestingAlarm {
+		if record, kept, err = marshalEvent(ev); err != nil {
+			return dst, nil, fmt.Errorf("%w: %w", ErrEvent, err)
+		}
+		grown = append(dst, record...)
+	}
+	if len(record) > maxRecord {
+		return dst, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEvent, len(record), maxRecord)
+	}
+	if !faithful(kept, record) {
+		return grown, nil, nil
+	}
+	kept.Time = kept.Time.Round(0) // a record has no monotonic clock
+	return grown, kept, nil
+}
+
+// marshalEvent encodes an event of any kind, or what can be made of it.
+func marshalEvent(ev *sdk.Event) (record []byte, kept *sdk.Event, err error) {
 	e := *ev
 	e.Seq = 0
-	b, err := marshal(&e)
+	record, err = marshal(&e)
 	if err != nil {
 		mend(&e, err)
-		b, err = marshal(&e)
+		record, err = marshal(&e)
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrEvent, err)
-	}
-	if len(b) > maxRecord {
-		return nil, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEvent, len(b), maxRecord)
-	}
-	if !faithful(&e, b) {
-		return b, nil, nil
-	}
-	e.Time = e.Time.Round(0) // a record has no monotonic clock
-	return b, &e, nil
+	return record, &e, err
 }
 
 func marshal(e *sdk.Event) ([]byte, error) {
@@ -128,17 +139,16 @@ func writable(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// frame makes the record of an encoded event: the version, then the JSON with
+// frameRoom is what a record has beyond the JSON of its event.
+const frameRoom = 32
+
+// appendFrame appends the record of an encoded event: the version, then the JSON with
 // its number where [json.Marshal] would have put it.
-func frame(event []byte, seq uint64) []byte {
+func appendFrame(dst, event []byte, seq uint64) []byte {
 	comma := bytes.IndexByte(event, ',') + 1 // "v" is a number and "id" always follows
-	rec := make([]byte, 0, len(event)+32)
-	rec = append(rec, recordVersion)
-	rec = append(rec, event[:comma]...)
-	rec = append(rec, `"seq":`...)
-	rec = strconv.AppendUint(rec, seq, 10)
-	rec = append(rec, ',')
-	return append(rec, event[comma:]...)
+	dst = append(append(dst, recordVersion), event[:comma]...)
+	dst = strconv.AppendUint(append(dst, `"seq":`...), seq, 10)
+	return append(append(dst, ','), event[comma:]...)
 }
 
 func checkVersion(rec []byte) error {

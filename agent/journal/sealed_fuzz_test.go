@@ -31,7 +31,7 @@ func sealedSample(tb testing.TB) []byte {
 			V: 1, ID: newID(time.Unix(int64(i), 0)), Kind: sdk.KindAccess, Time: time.Unix(int64(60*i), 0), Tool: string(rune('a' + i%3)), IP: "10.0.0.1",
 		})
 	}
-	c, err := prepare(events, nil)
+	c, err := prepare(nil, events, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
