@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
@@ -115,8 +116,15 @@ func (c *conn) takeHead() wireHead {
 		return wireHead{}
 	}
 	h := c.heads[0]
-	c.heads = c.heads[1:]
+	c.heads = slices.Delete(c.heads, 0, 1) // in place: a connection has many
 	return h
+}
+
+// bodyIsHere reports whether nothing of the body has to be waited for.
+func (c *conn) bodyIsHere() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.body.chunked && c.body.length <= int64(len(c.in))
 }
 
 func (c *conn) inBody() bool { return c.body.chunked || c.body.length > 0 }

@@ -76,8 +76,11 @@ type engine struct {
 
 // catalog returns the prepared catalog.
 func (e *engine) catalog(ctx context.Context) (*catalog, error) {
-	ctx, cancel := context.WithTimeout(ctx, catalogWait)
-	defer cancel()
+	if e.current.Load() == nil { // later there is nothing to wait for
+		limited, cancel := context.WithTimeout(ctx, catalogWait)
+		defer cancel()
+		ctx = limited
+	}
 	of, err := e.backend.Catalog(ctx)
 	if err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func FuzzEventID(f *testing.F) {
 		if !ok {
 			return
 		}
-		n := newSessions(func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
+		n := newSessions(t.Context(), func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
 		s := newTestStream("", newBudget(replayOwner, replayTotal))
 		n.reply(s)
 		s.send([]byte("{}"))

@@ -31,13 +31,21 @@ type arrival struct {
 	*exchange
 	w       http.ResponseWriter
 	r       *http.Request
+	wire    *conn // nil in tests
 	written bool
+	writes  time.Time // until when the client may take what it is sent
 }
 
 // writeBy bounds how long a client that does not read may hold the answer, and
-// with it the event, which is recorded once the answer is out.
+// with it the event, which is recorded once the answer is out. It may be a tenth less:
+// a bound that was set a moment ago stays.
 func (a *arrival) writeBy(d time.Duration) {
-	_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(d)) // fails on a dead connection only
+	until := time.Now().Add(d)
+	if until.Sub(a.writes) < d/10 {
+		return
+	}
+	a.writes = until
+	_ = http.NewResponseController(a.w).SetWriteDeadline(until) // fails on a dead connection only
 }
 
 // handle answers every HTTP request there is.
@@ -51,7 +59,7 @@ func (s *Server) handle(c echo.Context) error {
 	if ok {
 		head = wire.takeHead()
 	}
-	a := &arrival{w: c.Response().Writer, r: r, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
+	a := &arrival{w: c.Response().Writer, r: r, wire: wire, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
 	if ok {
 		a.event.Peer = peerOf(wire)
 		noteTLS(a.event, wire)
@@ -151,11 +159,13 @@ func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
 	if a.r.ContentLength == 0 {
 		return nil, ""
 	}
-	rc := http.NewResponseController(a.w)
-	if err := rc.SetReadDeadline(time.Now().Add(s.now().Limits.Read)); err != nil {
-		s.Log.Debug("set read deadline", "error", err)
+	if a.wire == nil || !a.wire.bodyIsHere() {
+		rc := http.NewResponseController(a.w)
+		if err := rc.SetReadDeadline(time.Now().Add(s.now().Limits.Read)); err != nil {
+			s.Log.Debug("set read deadline", "error", err)
+		}
+		defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails
 	}
-	defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails
 	limit := int64(s.now().Limits.Body)
 	var buf []byte
 	if n := a.r.ContentLength; n > 0 {

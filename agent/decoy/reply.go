@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
@@ -14,7 +15,7 @@ import (
 type reply struct {
 	s      *Server
 	a      *arrival
-	stay   func() bool   // the request goes on though the connection may end
+	stays  atomic.Bool   // the request goes on though the connection may end
 	cut    chan struct{} // closed when the connection is to end before the answer
 	once   sync.Once
 	stream *stream // nil until it is one
@@ -54,7 +55,7 @@ func (r *reply) open() {
 	if r.stream.name == "" {
 		return
 	}
-	r.stay()
+	r.stays.Store(true)
 	if r.a.event.Protocol >= profile.Rev2025_11_25 { // older clients trip over empty data
 		r.stream.prime(0)
 	}
@@ -99,28 +100,34 @@ var outlives = map[string]bool{"tools/call": true, "prompts/get": true, "resourc
 
 // respond serves one request and answers it.
 func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context) profile.Outcome) {
-	ctx, leave := context.WithCancelCause(s.life)
-	stay := context.AfterFunc(a.r.Context(), func() { leave(errLeft) })
-	r := &reply{s: s, a: a, stay: stay, cut: make(chan struct{})}
+	r := &reply{s: s, a: a, cut: make(chan struct{})}
 	a.out = r
-	if a.session == nil || a.era != profile.Legacy || !outlives[m.method] {
-		defer leave(nil)
-		defer stay()
-		r.finish(serve(ctx))
+	if a.session != nil && a.era == profile.Legacy && outlives[m.method] {
+		s.respondBeside(r, m, serve)
 		return
 	}
+	ctx, leave := context.WithCancelCause(s.life)
+	defer leave(nil)
+	defer context.AfterFunc(a.r.Context(), func() { r.left(leave) })()
+	r.finish(serve(ctx))
+}
+
+// respondBeside serves a request that may outlive its connection.
+func (s *Server) respondBeside(r *reply, m *message, serve func(ctx context.Context) profile.Outcome) {
+	a, n, left := r.a, r.a.session, r.a.r.Context().Done()
 	select {
-	case a.session.slots <- struct{}{}:
-	case <-ctx.Done():
-		stay()
+	case n.slots <- struct{}{}:
+	case <-left:
+		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
+		return
+	case <-s.life.Done():
 		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
 		return
 	}
-	ctx, ended := a.session.begin(ctx, m)
+	ctx, leave, ended := n.begin(m)
 	done := make(chan profile.Outcome)
-	s.wg.Go(func() {
-		defer func() { <-a.session.slots }()
-		defer leave(nil)
+	s.crew.run(func() {
+		defer func() { <-n.slots }()
 		defer ended()
 		defer s.recoverPanic(a)
 		o := serve(ctx)
@@ -130,11 +137,24 @@ func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context)
 			r.finish(o)
 		}
 	})
-	select {
-	case o := <-done:
-		stay()
-		r.finish(o)
-	case <-r.cut:
+	for {
+		select {
+		case o := <-done:
+			r.finish(o)
+			return
+		case <-r.cut:
+			return
+		case <-left:
+			r.left(leave)
+			left = nil
+		}
+	}
+}
+
+// left ends a request whose connection has, unless it can be taken up again.
+func (r *reply) left(leave context.CancelCauseFunc) {
+	if !r.stays.Load() {
+		leave(errLeft)
 	}
 }
 

@@ -119,6 +119,7 @@ type Server struct {
 	started   sync.Once
 	local     bool // listening on loopback: names other than loopback's are rebinding
 	wg        sync.WaitGroup
+	crew      *crew // for requests that may outlive their connection
 }
 
 // New returns a decoy that serves nothing yet.
@@ -133,9 +134,10 @@ func New(o Options) *Server {
 	s.settings.Store(&Settings{o.Limits, o.AllowedOrigins, o.AllowedHosts, o.TrustedProxies})
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.crew = newCrew(&s.wg, s.closing.Done())
 	s.replay = newBudget(replayOwner, replayTotal)
 	s.engine = &engine{
-		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(func() *Limits { return &s.now().Limits }, o.Backend.Release),
+		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(s.life, func() *Limits { return &s.now().Limits }, o.Backend.Release),
 		sealer: newSealer(o.Secret), page: func() int { return s.now().Limits.Page }, bulletins: newBulletins(), waiting: newCounter(0, maxWaiting),
 	}
 	s.streams = newCounter(0, o.Limits.StreamsPerSource)

@@ -44,8 +44,8 @@ type session struct {
 	can      []string // abilities of the client, see sdk.Call
 	level    int      // least severity of log notifications, as logLevels has it
 
-	running    map[string]context.CancelFunc // by request id as it was spelled
-	asked      map[string]chan<- *message    // by the id of our request
+	running    map[string]context.CancelCauseFunc // by request id as it was spelled
+	asked      map[string]chan<- *message         // by the id of our request
 	asks       int
 	subscribed map[string]bool
 
@@ -56,9 +56,10 @@ type session struct {
 	closers  []func() // called once it has ended
 }
 
-func newSession(source string, sse bool, now time.Time) *session {
+// newSession makes a session that ends with life, or before.
+func newSession(life context.Context, source string, sse bool, now time.Time) *session {
 	n := &session{id: uuid.NewString(), source: source, sse: sse, lastSeen: now, slots: make(chan struct{}, maxRunning)}
-	n.life, n.end = context.WithCancel(context.Background())
+	n.life, n.end = context.WithCancel(life)
 	n.deaf, n.deafen = context.WithCancel(n.life)
 	return n
 }
@@ -70,6 +71,7 @@ func (n *session) key() string { return n.source + " " + n.id }
 // was idle longest makes room, so that an attacker who opens many only loses his
 // own and nobody is ever refused.
 type sessions struct {
+	life    context.Context // of all of them
 	limits  func() *Limits
 	release func(source string) // the session ended: its guest instances may go
 
@@ -81,9 +83,9 @@ type sessions struct {
 	order    *list.List // least recently seen first
 }
 
-func newSessions(limits func() *Limits, release func(source string)) *sessions {
+func newSessions(life context.Context, limits func() *Limits, release func(source string)) *sessions {
 	return &sessions{
-		limits: limits, release: release,
+		life: life, limits: limits, release: release,
 		byID: map[string]*session{}, bySource: map[string]int{}, order: list.New(),
 	}
 }
@@ -97,7 +99,7 @@ func (s *sessions) count() int {
 
 // open creates a session; sse says that it lives as long as a stream.
 func (s *sessions) open(source string, sse bool, now time.Time) *session {
-	n := newSession(source, sse, now)
+	n := newSession(s.life, source, sse, now)
 	s.mu.Lock()
 	var gone []*session
 	if s.bySource[source] >= s.limits().SessionsPerSource {
@@ -240,31 +242,29 @@ func (n *session) abilities() []string {
 	return n.can
 }
 
-// begin makes a request cancellable by its id, and has it end with the session.
-// It is called before the goroutine that serves it runs: what arrives next may
-// take it back. Of several requests with one id, the first can be.
-func (n *session) begin(ctx context.Context, m *message) (_ context.Context, done func()) {
+// begin makes a request cancellable by its id; it ends with the session at the
+// latest. It is called before the goroutine that serves it runs: what arrives next
+// may take it back. Of several requests with one id, the first can be.
+func (n *session) begin(m *message) (ctx context.Context, cancel context.CancelCauseFunc, done func()) {
+	ctx, cancel = context.WithCancelCause(n.life)
 	if !m.isRequest() {
-		return ctx, func() {}
+		return ctx, cancel, func() { cancel(nil) }
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	alive := context.AfterFunc(n.life, cancel)
 	key := string(m.id)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.running == nil {
-		n.running = map[string]context.CancelFunc{}
+		n.running = map[string]context.CancelCauseFunc{}
 	}
 	if len(n.running) >= maxRunning || n.running[key] != nil {
-		return ctx, func() { alive(); cancel() }
+		return ctx, cancel, func() { cancel(nil) }
 	}
 	n.running[key] = cancel
-	return ctx, func() {
+	return ctx, cancel, func() {
 		n.mu.Lock()
 		delete(n.running, key)
 		n.mu.Unlock()
-		alive()
-		cancel()
+		cancel(nil)
 	}
 }
 
@@ -277,7 +277,7 @@ func (n *session) cancel(id sdk.RawJSON) {
 	cancel := n.running[string(id)]
 	n.mu.Unlock()
 	if cancel != nil {
-		cancel()
+		cancel(nil)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func newTestSession(t *testing.T) *session {
 	t.Helper()
 	limits := DefaultLimits()
-	return newSessions(func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
+	return newSessions(t.Context(), func() *Limits { return &limits }, func(string) {}).open("a", false, time.Now())
 }
 
 func TestSubscriptionLimit(t *testing.T) {
@@ -68,7 +68,8 @@ func TestAskedLimit(t *testing.T) {
 func TestRunningLimit(t *testing.T) {
 	n := newTestSession(t)
 	begin := func(id string) (context.Context, func()) {
-		return n.begin(t.Context(), &message{id: sdk.RawJSON(id), method: "tools/call"})
+		ctx, _, done := n.begin(&message{id: sdk.RawJSON(id), method: "tools/call"})
+		return ctx, done
 	}
 	first, done := begin("0")
 	var all []context.Context

@@ -118,7 +118,7 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 			s.record(x, profile.Outcome{Code: profile.ClientGone}, accepted.Status, 0)
 			continue
 		}
-		ctx, done := a.session.begin(s.life, m)
+		ctx, _, done := a.session.begin(m)
 		s.wg.Go(func() {
 			defer func() { <-a.session.slots }()
 			defer done()

@@ -45,6 +45,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 func (c *stdioClient) serveLines(ctx context.Context, in io.Reader) error {
 	open, closeIn := context.WithCancel(ctx)
 	defer closeIn()
+	defer context.AfterFunc(ctx, c.session.end)()
 	lines := make(chan stdioLine)
 	go c.read(open, in, lines) // ends with in, which the caller closes with the process
 	var wg sync.WaitGroup
@@ -195,7 +196,7 @@ func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message,
 		return
 	}
 	x.out = c
-	ctx, done := c.session.begin(ctx, m)
+	ctx, _, done := c.session.begin(m)
 	wg.Go(func() {
 		defer func() { <-c.session.slots }()
 		defer done()

@@ -161,7 +161,7 @@ func TestStreamTakeOver(t *testing.T) {
 func TestStreamConcurrent(t *testing.T) {
 	b := newBudget(1<<20, 1<<20)
 	limits := DefaultLimits()
-	store := newSessions(func() *Limits { return &limits }, func(string) {})
+	store := newSessions(t.Context(), func() *Limits { return &limits }, func(string) {})
 	var wg sync.WaitGroup
 	for range 8 {
 		n := store.open("a", false, time.Now())
