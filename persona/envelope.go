@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"slices"
 	"strconv"
 	"time"
@@ -18,11 +19,27 @@ type conditions struct {
 	retryAfter int  // seconds; above 0, the source has called one too often
 }
 
-// envelope is the guest's input, and the mark of the placeholders in its answer:
-// one order of keys, so that equal requests give equal bytes. The mark depends on
-// all the rest, so that whoever has seen one knows no other.
-func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) (in []byte, mark string) {
-	var w guest.Writer
+// envelope is the guest's input, and the mark of the placeholders in its answer. The
+// sum and the mark depend on all the rest, so that whoever has seen one mark knows no
+// other.
+type envelope struct {
+	w    guest.Writer
+	mac  hash.Hash
+	sum  [sha256.Size]byte
+	mark string
+}
+
+func (e *envelope) bytes() []byte { return e.w.Bytes() }
+
+// envelope writes the guest's input: one order of keys, so that equal requests give
+// equal bytes. It may go back into p.envelopes.
+func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) *envelope {
+	e, ok := p.envelopes.Get().(*envelope)
+	if !ok {
+		e = &envelope{mac: hmac.New(sha256.New, p.markKey)}
+	}
+	w := &e.w
+	w.Reset()
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
 	w.Key("seed").Str(strconv.FormatUint(p.seed, 10)).Key("company").Str(strconv.FormatUint(p.company, 10))
 	w.Key("now").Str(p.now(c.Now).Format(time.RFC3339))
@@ -38,14 +55,16 @@ func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) (in []byte
 	if with.retryAfter > 0 {
 		w.Key("retry_after").Int(int64(with.retryAfter))
 	}
-	writeOperation(&w, c)
+	writeOperation(w, c)
 	if c.Round > 0 {
-		writeRound(&w, c)
+		writeRound(w, c)
 	}
-	mac := hmac.New(sha256.New, p.markKey)
-	mac.Write(w.Bytes())
-	mark = hex.EncodeToString(mac.Sum(nil)[:markBytes])
-	return w.Key("mark").Str(mark).End().Bytes(), mark
+	e.mac.Reset()
+	e.mac.Write(w.Bytes())
+	e.mac.Sum(e.sum[:0])
+	e.mark = hex.EncodeToString(e.sum[:markBytes])
+	w.Key("mark").Str(e.mark).End()
+	return e
 }
 
 func writeOperation(w *guest.Writer, c *sdk.Call) {

@@ -85,7 +85,8 @@ type loaded struct {
 	fakes   *fakes       // of that company
 	minted  []sdk.Canary // in what it describes
 
-	markKey []byte // of the marks in envelopes
+	markKey   []byte // of the marks in envelopes
+	envelopes sync.Pool
 }
 
 // NewHost returns a host whose personas are still to be loaded.
@@ -267,15 +268,18 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if u := p.upstreams[p.services[c.Tool]]; with.friction && c.Op == sdk.OpCall && c.Round == 0 {
 		with.retryAfter = h.rates.take(owner(source), p.services[c.Tool], u.perMinute, c.Now)
 	}
-	in, mark := p.envelope(c, h.state.get(source, c.Persona, c.Now), with)
-	if len(in) > maxEnvelope {
+	e := p.envelope(c, h.state.get(source, c.Persona, c.Now), with)
+	if len(e.bytes()) > maxEnvelope {
 		return &sdk.Answer{Fault: &sdk.Fault{Kind: sdk.FaultBadArgs, Message: "arguments are too large"}}, nil
 	}
-	key := memoKey(p.guest.Digest(), in)
+	key := memoKey{p.guest.Digest(), e.sum}
 	out, hit := h.memo.get(key)
-	if !hit {
+	mark := e.mark
+	if hit {
+		p.envelopes.Put(e) // a guest's call may keep what it was given
+	} else {
 		var failure *sdk.GuestError
-		if out, failure = h.run(ctx, p, source, c, in, mark); failure != nil {
+		if out, failure = h.run(ctx, p, source, c, e.bytes(), mark); failure != nil {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err) // the caller gave up, the guest did not fail
 			}

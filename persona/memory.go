@@ -16,12 +16,15 @@ type memo struct {
 	limit int64
 	mu    sync.Mutex
 	size  int64
-	by    map[[32]byte]*list.Element
+	by    map[memoKey]*list.Element
 	order *list.List
 }
 
+// memoKey is a module by its digest, and what it was given by the sum of its envelope.
+type memoKey struct{ module, envelope [sha256.Size]byte }
+
 type memoEntry struct {
-	key [32]byte
+	key memoKey
 	out *output
 }
 
@@ -29,21 +32,14 @@ type memoEntry struct {
 const entryOverhead = 256
 
 func newMemo(limit int64) *memo {
-	return &memo{limit: limit, by: map[[32]byte]*list.Element{}, order: list.New()}
-}
-
-func memoKey(module [32]byte, in []byte) [32]byte {
-	h := sha256.New()
-	h.Write(module[:])
-	h.Write(in)
-	return [32]byte(h.Sum(nil))
+	return &memo{limit: limit, by: map[memoKey]*list.Element{}, order: list.New()}
 }
 
 // size is what an entry holds: the guest's whole output, of which the parts are
 // slices.
 func (e *memoEntry) size() int64 { return int64(e.out.size) + entryOverhead }
 
-func (m *memo) get(key [32]byte) (*output, bool) {
+func (m *memo) get(key memoKey) (*output, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.by[key]
@@ -54,7 +50,7 @@ func (m *memo) get(key [32]byte) (*output, bool) {
 	return e.Value.(*memoEntry).out, true
 }
 
-func (m *memo) put(key [32]byte, out *output) {
+func (m *memo) put(key memoKey, out *output) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	entry := &memoEntry{key, out}

@@ -85,13 +85,14 @@ func TestEnvelope(t *testing.T) {
 			h := open(t, &fakeGuest{describe: fullDoc}, nil)
 			p := h.by["t"]
 			tt.call.Now = noon
-			got, mark := p.envelope(&tt.call, nil, conditions{})
+			e := p.envelope(&tt.call, nil, conditions{})
+			got, mark := e.bytes(), e.mark
 			want := fmt.Sprintf(`{"abi":1,"op":%q,"persona":"t","seed":"%d","company":"%d","now":"2026-03-04T12:00:00Z","state":null,%s,"mark":%q}`, tt.call.Op, p.seed, p.company, tt.want, mark)
 			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Error(diff)
 			}
-			if again, same := p.envelope(&tt.call, nil, conditions{}); same != mark || string(again) != string(got) || len(mark) != 2*markBytes {
-				t.Errorf("mark %q, then %q", mark, same)
+			if again := p.envelope(&tt.call, nil, conditions{}); again.mark != mark || string(again.bytes()) != string(got) || len(mark) != 2*markBytes {
+				t.Errorf("mark %q, then %q", mark, again.mark)
 			}
 		})
 	}
@@ -294,7 +295,7 @@ func TestNothingMadeOfWhatIsSentExpands(t *testing.T) {
 		return `{"result":{"content":[{"type":"text","text":` + string(guest.Quote(text)) + `}]}}`, nil
 	}}, nil)
 	earlier := h.by["t"]
-	_, mark := earlier.envelope(&sdk.Call{Op: sdk.OpCall, Tool: "echo"}, nil, conditions{})
+	mark := earlier.envelope(&sdk.Call{Op: sdk.OpCall, Tool: "echo"}, nil, conditions{}).mark
 	for _, args := range []map[string]string{
 		{"a": "{{FAKE:login:1}}"},
 		{"a": "{ { fake : login : 1 } }"},

@@ -20,7 +20,8 @@ type Object struct {
 // ParseObject splits a JSON object into its members. Of a repeated key the last
 // one counts. Nesting beyond [MaxDepth] is an error.
 func ParseObject(b []byte) (Object, error) {
-	var o Object
+	const few = 4 // members, of most objects
+	o := Object{keys: make([]string, 0, few), values: make([][]byte, 0, few)}
 	err := Members(b, func(k string, v []byte) {
 		o.keys = append(o.keys, k)
 		o.values = append(o.values, v)
