@@ -67,14 +67,12 @@ func source(ev *sdk.Event, by string) string {
 
 // digest hashes parts so that no two lists of parts look the same.
 func digest(parts ...string) [sha256.Size]byte {
-	h := sha256.New()
-	var size [8]byte
+	var usual [512]byte
+	all := usual[:0]
 	for _, p := range parts {
-		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
-		h.Write(size[:])
-		h.Write([]byte(p))
+		all = append(binary.BigEndian.AppendUint64(all, uint64(len(p))), p...)
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return sha256.Sum256(all)
 }
 
 func abs(n int64) int64 { return max(n, -n) }

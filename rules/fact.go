@@ -37,7 +37,7 @@ var facts = []struct {
 	{"call", shapeText, func(v *view) string { return callDigest(v.ev) }},
 	{"key", shapeText, func(v *view) string { return keyOf(v.ev) }},
 	{"page", shapeText, func(v *view) string { return pageOf(v.ev) }},
-	{"pace", shapeText, func(v *view) string { return pace(v.ev) }},
+	{"pace", shapeText, pace},
 	{"odd_chars", shapeNumber, func(v *view) string { return integer(v.chars().odd) }},
 	{"longest_run", shapeNumber, func(v *view) string { return integer(v.chars().run) }},
 }
@@ -158,7 +158,8 @@ func pageOf(ev *sdk.Event) (page string) {
 // pace is "TIME DURATION OUTCOME WORDING TOOL" of a call: milliseconds since 1970
 // and of the answer; r for a result, e for an error, - for neither; n if an
 // argument reads like natural language, else -.
-func pace(ev *sdk.Event) string {
+func pace(v *view) string {
+	ev := v.ev
 	if ev.MCPMethod != methodCall || ev.Tool == "" {
 		return ""
 	}
@@ -170,7 +171,7 @@ func pace(ev *sdk.Event) string {
 		outcome = " e "
 	}
 	wording := "- "
-	if speaks(ev.Args) {
+	if v.speaks() {
 		wording = "n "
 	}
 	return strconv.FormatInt(ev.Time.UnixMilli(), 10) + " " + strconv.Itoa(int(min(max(ev.LatencyMS, 0), 1e9))) + outcome + wording +
@@ -181,6 +182,16 @@ func pace(ev *sdk.Event) string {
 const maxObject = 8 << 10
 
 // speaks reports whether some argument holds several plain words in a row.
+func (v *view) speaks() bool {
+	if v.prose == undecided {
+		v.prose = passed
+		if speaks(v.ev.Args) {
+			v.prose = matched
+		}
+	}
+	return v.prose == matched
+}
+
 func speaks(args sdk.RawJSON) (found bool) {
 	if len(args) > maxObject {
 		return false

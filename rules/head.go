@@ -16,6 +16,12 @@ const (
 	maxHeadValue  = 256
 )
 
+// How many heads a view remembers, and of which length.
+const (
+	maxHeads    = 256
+	maxHeadKept = 2 << 10
+)
+
 // headFacts is what rules may know of a request head.
 type headFacts struct {
 	host, origin, names        string
@@ -24,9 +30,23 @@ type headFacts struct {
 
 // headers reads the head of the event's request, once.
 func (v *view) headers() *headFacts {
-	if !v.headRead {
-		v.head, v.headRead = readHead(v.ev), true
+	if v.headRead {
+		return &v.head
 	}
+	v.headRead = true
+	known, ok := v.heads[v.ev.Head]
+	if ok {
+		v.head = known
+		return &v.head
+	}
+	v.head = readHead(v.ev)
+	if n := len(v.ev.Head); n == 0 || n > maxHeadKept {
+		return &v.head
+	}
+	if v.heads == nil || len(v.heads) >= maxHeads {
+		v.heads = make(map[string]headFacts, maxHeads)
+	}
+	v.heads[v.ev.Head] = v.head
 	return &v.head
 }
 

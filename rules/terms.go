@@ -91,6 +91,9 @@ func checkAllTerms(lists []termList) error {
 // scan looks at what the client asks for, and remembers in the view what
 // characters it saw.
 func (t *terms) scan(v *view) ruleset {
+	if v.textBy == t {
+		return v.text.gates
+	}
 	var f textFacts
 	ev := v.ev
 	for _, s := range [...]string{ev.Tool, ev.URI, ev.Prompt} {
@@ -100,7 +103,7 @@ func (t *terms) scan(v *view) ruleset {
 	if args := ev.Args; len(args) > 0 {
 		t.read(unsafe.String(unsafe.SliceData(args), len(args)), true, &f) // a look, no copy
 	}
-	v.text, v.textRead = f, true
+	v.text, v.textBy = f, t
 	return f.gates
 }
 
@@ -119,7 +122,7 @@ func (t *terms) scanClient(ev *sdk.Event) ruleset {
 
 // chars are how many odd characters, and how long a run, the event has.
 func (v *view) chars() *textFacts {
-	if !v.textRead {
+	if v.textBy == nil {
 		noTerms.scan(v)
 	}
 	return &v.text

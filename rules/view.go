@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/google/uuid"
@@ -24,13 +25,48 @@ type view struct {
 	idRead   bool
 	head     headFacts
 	headRead bool
-	text     textFacts
-	textRead bool
+	heads    map[string]headFacts // of events before: most clients' heads recur
+
+	// What follows from the request alone serves for the next event too if that asks
+	// the same: in a flood most do.
+	asked  asked
+	text   textFacts
+	textBy *terms // who read it, nil when nobody has
+	prose  verdict
 }
 
-func (v *view) reset(ev *sdk.Event) {
-	v.ev, v.have, v.idRead, v.headRead, v.textRead = ev, [maxFields / 64]uint64{}, false, false, false
+// asked is what a client asks for.
+type asked struct {
+	method, tool, uri, prompt string
+	args                      sdk.RawJSON
 }
+
+func (a *asked) equal(b *asked) bool {
+	return a.method == b.method && a.tool == b.tool && a.uri == b.uri && a.prompt == b.prompt && bytes.Equal(a.args, b.args)
+}
+
+// reset makes ev the event that is seen.
+func (v *view) reset(ev *sdk.Event) {
+	var have [maxFields / 64]uint64
+	now := asked{ev.MCPMethod, ev.Tool, ev.URI, ev.Prompt, ev.Args}
+	if v.asked.equal(&now) {
+		for w := range have {
+			have[w] = v.have[w] & ofAsked[w]
+		}
+	} else {
+		v.textBy, v.prose = nil, undecided
+	}
+	v.ev, v.have, v.asked, v.idRead, v.headRead = ev, have, now, false, false
+}
+
+// ofAsked are the facts that follow from what is asked for.
+var ofAsked = func() (set [maxFields / 64]uint64) {
+	for _, name := range []string{"call", "key", "page", "odd_chars", "longest_run"} {
+		at := len(fields) + factNamed(name)
+		set[at/64] |= 1 << (at % 64)
+	}
+	return set
+}()
 
 // uuid is the event's id in the form that windows keep, zero when it is not spelled
 // as the journal spells one.

@@ -190,13 +190,13 @@ func (w *window) add(g *group, now int64, value string, passed []int, id uuid.UU
 		e.sum = parseNumber(value)
 		g.append(e, int64(w.over/mergeFraction))
 	case aggregateDistinct:
-		e.hash, e.text = maphash.String(w.seed, value), keep(value)
+		e.hash, e.text = maphash.String(w.seed, value), value
 		g.renew(e)
 	case aggregateLast:
-		e.text = keep(value)
+		e.text = value
 		g.push(e, maxValues)
 	case aggregateFirst:
-		e.hash, e.text = maphash.String(w.seed, value), keep(value)
+		e.hash, e.text = maphash.String(w.seed, value), value
 		g.run(e, maxDistinct)
 	case aggregateSteps:
 		for _, step := range passed {
@@ -320,6 +320,7 @@ func (g group) inOrder() (out []string) {
 func (g *group) renew(e entry) {
 	for i, old := range *g {
 		if old.hash == e.hash {
+			e.text = old.text
 			copy((*g)[i:], (*g)[i+1:])
 			(*g)[len(*g)-1] = e
 			return
@@ -328,7 +329,13 @@ func (g *group) renew(e entry) {
 	g.push(e, maxDistinct)
 }
 
+// push adds an entry, with a text of its own: its event's is not to be kept alive.
 func (g *group) push(e entry, most int) {
+	if n := len(*g); n > 0 && (*g)[n-1].text == e.text {
+		e.text = (*g)[n-1].text
+	} else {
+		e.text = strings.Clone(cut(e.text, maxValueBytes))
+	}
 	if len(*g) >= most {
 		g.cut(1)
 	}
@@ -350,6 +357,3 @@ func groupKey(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
-
-// keep copies a value, so that it does not keep its event alive.
-func keep(s string) string { return strings.Clone(cut(s, maxValueBytes)) }
