@@ -8,6 +8,9 @@ import (
 )
 
 const (
+	// smallHeap is up to where a heap may grow whatever lives in it: a sensor at work has
+	// some 20 MiB, and would collect every few hundred requests.
+	smallHeap = 64 << 20
 	// ordinaryHeap is what lives in a sensor that is busy but not crowded.
 	ordinaryHeap = 96 << 20
 	// headroom is what a crowded heap may grow beyond what lives in it before garbage is
@@ -16,17 +19,19 @@ const (
 	headroom     = 16 << 20
 	ordinaryPace = 100 // percent, Go's own
 	slowestPace  = 5
+	fastestPace  = 400
 	paceEvery    = time.Second
 	paceStep     = 10 // percent that are not worth stopping the world for
 )
 
 const liveHeapMetric = "/gc/heap/live:bytes"
 
-// paceFor is the garbage collector's pace, in percent, for a live heap: Go's own up to
-// ordinaryHeap, then one that leaves less room the more lives, down to headroom.
+// paceFor is the garbage collector's pace, in percent, for a live heap: one that lets a
+// small heap grow to smallHeap, Go's own up to ordinaryHeap, then one that leaves less
+// room the more lives, down to headroom.
 func paceFor(live uint64) int {
 	if live <= ordinaryHeap {
-		return ordinaryPace
+		return max(ordinaryPace, int(min(fastestPace, ordinaryPace*smallHeap/max(live, 1)))-ordinaryPace)
 	}
 	return max(slowestPace, int(ordinaryPace*max(headroom, 2*ordinaryHeap-min(live, 2*ordinaryHeap))/live))
 }

@@ -21,7 +21,7 @@ const (
 	retryEvery    = time.Second // to append what the journal did not take
 	// Where events come as fast as they are judged, judging rests this many times
 	// as long as it works: a flood delays verdicts, not answers.
-	paceFactor = 3
+	paceFactor = 1
 	// Beyond so many events that wait for judgement the oldest are only counted in
 	// the windows, until half as many wait; the count is recorded.
 	maxUnjudged = 1 << 18
