@@ -3,7 +3,9 @@ package decoy
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -38,6 +40,7 @@ type conn struct {
 	net.Conn
 	maxHead int
 	closed  func(c *conn, partial string, unserved []wireHead)
+	lobby   *lobby // where it waits between requests that net/http does not wait for
 
 	mu      sync.Mutex
 	in      []byte // from the socket, not looked at or not passed on
@@ -71,13 +74,60 @@ func (c *conn) Read(p []byte) (int, error) {
 		if len(p) > len(buf) {
 			buf = p // what net/http may see of it is put there again
 		}
-		n, err = c.Conn.Read(buf)
-		c.mu.Lock()
-		c.in = append(c.in, buf[:n]...)
-		c.mu.Unlock()
-		if n == 0 && err != nil {
+		if err := c.fill(buf); err != nil {
 			return 0, err
 		}
+	}
+}
+
+// fill reads from the socket into in.
+func (c *conn) fill(buf []byte) error {
+	n, err := c.Conn.Read(buf)
+	c.mu.Lock()
+	c.in = append(c.in, buf[:n]...)
+	c.mu.Unlock()
+	if n == 0 {
+		return err
+	}
+	return nil
+}
+
+// await returns when the next request has come so far that net/http may see it, or
+// with the error of the socket. Nobody may read beside it.
+func (c *conn) await() error {
+	for !c.arrived() {
+		if err := c.fill(c.scratch[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrived reports whether a head, or a refusal in its place, waits for net/http.
+func (c *conn) arrived() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out) == 0 && !c.inBody() && !c.refused {
+		c.nextHead()
+	}
+	return len(c.out) > 0 || c.refused
+}
+
+// unread puts back what net/http took and did not use. It also lets go of memory: this
+// connection may be idle for long.
+func (c *conn) unread(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = slices.Concat(b, c.out)
+	c.in = append([]byte(nil), c.in...)
+}
+
+// contain is deferred by goroutines that have the connection: a fault of ours ends no
+// more than that.
+func (c *conn) contain(log *slog.Logger) {
+	if p := recover(); p != nil {
+		log.Error("panic on a connection", "panic", p, "stack", string(debug.Stack()))
+		_ = c.Close() // the client sees that it breaks off
 	}
 }
 

@@ -126,7 +126,8 @@ type sensor struct {
 	backend *backend
 }
 
-func start(t testing.TB, change func(*decoy.Options)) *sensor {
+// decoyFor makes a decoy that does not listen yet.
+func decoyFor(t testing.TB, change func(*decoy.Options)) *sensor {
 	t.Helper()
 	s := &sensor{rec: &recorder{}, backend: &backend{}}
 	o := decoy.Options{
@@ -137,6 +138,12 @@ func start(t testing.TB, change func(*decoy.Options)) *sensor {
 		change(&o)
 	}
 	s.Server = decoy.New(o)
+	return s
+}
+
+func start(t testing.TB, change func(*decoy.Options)) *sensor {
+	t.Helper()
+	s := decoyFor(t, change)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +20,26 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// leaving is a client that reads until the first flush and then closes.
+// leaving is a client that reads until the first flush and then closes; of an event
+// stream that was taken over it reads the first frame.
 type leaving struct {
 	*httptest.ResponseRecorder
 	leave context.CancelFunc
+	end   *sync.WaitGroup
+}
+
+// Hijack implements [http.Hijacker].
+func (w leaving) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	ours, its := net.Pipe()
+	w.end.Go(func() {
+		frame := make([]byte, 64<<10)
+		n, _ := its.Read(frame)
+		w.Body.Write(frame[:n])
+		_ = its.Close()
+	})
+	c := newConn(ours, 1<<10, func(*conn, string, []wireHead) {})
+	c.lobby = &lobby{inside: group{closed: true}} // of a server that stops
+	return c, bufio.NewReadWriter(bufio.NewReader(ours), nil), nil
 }
 
 func (w leaving) FlushError() error {
@@ -92,11 +110,12 @@ func FuzzRequest(f *testing.F) {
 		}
 		ctx, leave := context.WithTimeout(context.Background(), 10*time.Second)
 		defer leave()
-		w := leaving{httptest.NewRecorder(), leave}
+		w := leaving{httptest.NewRecorder(), leave, &sync.WaitGroup{}}
 		s.http.Handler.ServeHTTP(w, r.WithContext(ctx))
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
+		w.end.Wait()
 		if ctx.Err() == context.DeadlineExceeded {
 			t.Error("the answer took 10 s")
 		}

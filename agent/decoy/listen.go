@@ -110,9 +110,9 @@ func (c *catalog) lastWord(id sdk.RawJSON) sdk.RawJSON {
 // start begins to pass on what changes, after the acknowledgement. ok is false
 // when too many listen already.
 func (e *engine) start(x *exchange, m *message, send func(message []byte)) (stop func(), ok bool) {
-	sub := x.listen
+	sub, id := x.listen, m.id // not the message for as long as it listens
 	sub.send = func(method string, params []byte) {
-		send(e.profile.Notification(method, subscriptionMeta(params, m.id)))
+		send(e.profile.Notification(method, subscriptionMeta(params, id)))
 	}
 	return e.bulletins.listen(&sub.listening, func() { send(sub.ack) })
 }

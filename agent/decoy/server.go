@@ -112,6 +112,7 @@ type Server struct {
 	http      *http.Server
 	buffers   sync.Pool       // of *bytes.Buffer, for answers on their way out
 	replay    *budget         // what streams keep for clients that come back
+	held      group           // connections of event streams
 	closing   context.Context // ends when a stop begins
 	close     context.CancelFunc
 	life      context.Context // ends when a stop waits no longer for answers
@@ -183,7 +184,7 @@ func (s *Server) newHTTPServer() *http.Server {
 	e.HTTPErrorHandler = func(error, echo.Context) {}
 	return &http.Server{
 		Handler:           e,
-		ReadHeaderTimeout: s.Limits.Head,
+		ReadHeaderTimeout: s.Limits.Head, // it comes from the lobby with its head
 		IdleTimeout:       s.Limits.Idle,
 		// Above our own cap, which answers first.
 		MaxHeaderBytes:               2*s.Limits.Header + 4096,
@@ -206,7 +207,9 @@ func (s *Server) Serve(l net.Listener) error {
 		defer p.wait()
 		l = p
 	}
-	err := s.http.Serve(&listener{Listener: l, server: s})
+	lobby := newLobby(&listener{Listener: l, server: s}, s.Limits, s.Log)
+	defer lobby.wait()
+	err := s.http.Serve(lobby)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -226,12 +229,16 @@ func (s *Server) begin() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	s.engine.bulletins.close()
+	hurry := context.AfterFunc(ctx, s.held.close)
 	err := s.http.Shutdown(ctx)
 	s.end(errLeft)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.wg.Wait()
+	if !hurry() && err == nil {
+		err = ctx.Err() // event streams were cut off
+	}
 	s.engine.sessions.ending.Wait()
 	s.floods.flush(time.Now(), true, s.recordFlood)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -8,8 +8,6 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 )
 
-const sseKeepAlive = 25 * time.Second
-
 // sse opens the stream of an HTTP+SSE session, revision 2024-11-05.
 func (s *Server) sse(a *arrival) {
 	_, refusal := s.readBody(a)
@@ -28,16 +26,17 @@ func (s *Server) sse(a *arrival) {
 	if !ok {
 		return
 	}
-	defer leave()
-	a.session = s.engine.sessions.open(limitKey(a.event.IP), true, a.arrival)
-	defer s.engine.sessions.end(a.session.id)
-	a.event.Transport, a.event.Session = "sse", a.session.id
+	n := s.engine.sessions.open(limitKey(a.event.IP), true, a.arrival)
+	a.session, a.event.Transport, a.event.Session = n, "sse", n.id
 	box := newMailbox()
-	box.push(s.Profile.Endpoint(messagesPath + "?sessionId=" + a.session.id))
-	t := s.standing(a.session)
+	box.push(s.Profile.Endpoint(messagesPath + "?sessionId=" + n.id))
+	t := s.standing(n)
 	t.attach(0, box)
-	defer t.detach(box)
-	s.holdRecorded(a, box, nil)
+	s.holdRecorded(a, box, nil, func() {
+		t.detach(box)
+		s.engine.sessions.end(n.id)
+		leave()
+	})
 }
 
 // messages takes a client's message of an HTTP+SSE session; the answer travels

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -73,14 +72,15 @@ func (s *Server) get(a *arrival) {
 	if !ok {
 		return
 	}
-	defer leave()
 	box := newMailbox()
 	t.attach(after, box)
-	defer t.detach(box)
 	if after == math.MaxInt && a.event.Protocol >= profile.Rev2025_11_25 {
 		t.prime(0)
 	}
-	s.holdRecorded(a, box, nil)
+	s.holdRecorded(a, box, nil, func() {
+		t.detach(box)
+		leave()
+	})
 }
 
 // standing returns a session's stream for messages that belong to no request. The
@@ -116,21 +116,6 @@ func (s *Server) takeStream(a *arrival) (leave func(), ok bool) {
 		return nil, false
 	}
 	return func() { s.streams.remove(source) }, true
-}
-
-// holdRecorded holds an event stream, and records its beginning and its end.
-func (s *Server) holdRecorded(a *arrival, box *mailbox, last []byte) {
-	a.event.Event = "connect"
-	end := s.branch(a.exchange, 0)
-	s.record(a.exchange, profile.Outcome{Code: profile.StreamOpened, ID: a.event.RPCID}, http.StatusOK, 0)
-	s.hold(a, box, last)
-
-	if _, client := a.session.facts(); client != nil {
-		end.event.Client = client
-	}
-	end.event.Time, end.event.Event = time.Now().UTC(), "disconnect"
-	end.event.Head, end.event.HeadB64, end.event.Body = "", nil, nil
-	s.record(end, profile.Outcome{Code: profile.StreamClosed}, http.StatusOK, 0)
 }
 
 func (s *Server) post(a *arrival, body []byte) {
@@ -180,15 +165,17 @@ func (s *Server) postListen(a *arrival, m *message) {
 	if !ok {
 		return
 	}
-	defer leave()
 	box := newMailbox()
 	stop, ok := s.engine.start(a.exchange, m, func(message []byte) { box.push(s.Profile.Event("", message)) })
-	defer stop()
 	if !ok {
+		leave()
 		s.refuse(a, profile.TooManyStreams, "")
 		return
 	}
-	s.holdRecorded(a, box, s.Profile.Event("", s.Profile.Message(a.listen.end)))
+	s.holdRecorded(a, box, s.Profile.Event("", s.Profile.Message(a.listen.end)), func() {
+		stop()
+		leave()
+	})
 }
 
 func (s *Server) postLegacy(a *arrival, m *message) {

@@ -114,73 +114,28 @@ func peerOf(c net.Conn) string { return socketOf(c).RemoteAddr().String() }
 // proxied reads the PROXY headers of trusted proxies' connections: whose they are.
 // Connections of others are passed on as they are.
 type proxied struct {
-	net.Listener
+	stage
 	server  *Server
-	ready   chan net.Conn
-	failed  chan error // of Accept, which ends it
-	closed  chan struct{}
-	once    sync.Once
 	waiting chan struct{} // a place for each connection whose header is awaited
-	all     sync.WaitGroup
 }
 
 func newProxied(l net.Listener, s *Server) *proxied {
-	p := &proxied{
-		Listener: l, server: s, ready: make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{}),
-		waiting: make(chan struct{}, maxProxying),
-	}
-	p.all.Go(p.run)
+	p := &proxied{stage: newStage(l), server: s, waiting: make(chan struct{}, maxProxying)}
+	p.run(p.enter)
 	return p
 }
 
-// Accept implements [net.Listener].
-func (p *proxied) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.ready:
-		return c, nil
-	case err := <-p.failed:
-		return nil, err
+func (p *proxied) enter(c net.Conn) {
+	if t, ok := c.RemoteAddr().(*net.TCPAddr); !ok || !p.server.trusts(t.AddrPort().Addr().Unmap()) {
+		p.deliver(c)
+		return
 	}
-}
-
-// Close implements [net.Listener].
-func (p *proxied) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return p.Listener.Close()
-}
-
-// wait returns when nothing of the listener runs any more.
-func (p *proxied) wait() {
-	_ = p.Close() // it is closed, or of no use
-	p.all.Wait()
-}
-
-func (p *proxied) run() {
-	for {
-		c, err := p.Listener.Accept()
-		if err != nil {
-			p.failed <- err
-			return
-		}
-		if t, ok := c.RemoteAddr().(*net.TCPAddr); !ok || !p.server.trusts(t.AddrPort().Addr().Unmap()) {
-			p.deliver(c)
-			continue
-		}
-		select {
-		case p.waiting <- struct{}{}:
-			p.all.Go(func() {
-				defer func() { <-p.waiting }()
-				p.introduce(c)
-			})
-		case <-p.closed:
-			_ = c.Close() // nobody will accept it
-		}
-	}
-}
-
-func (p *proxied) deliver(c net.Conn) {
 	select {
-	case p.ready <- c:
+	case p.waiting <- struct{}{}:
+		p.all.Go(func() {
+			defer func() { <-p.waiting }()
+			p.introduce(c)
+		})
 	case <-p.closed:
 		_ = c.Close() // nobody will accept it
 	}
@@ -239,9 +194,10 @@ type proxiedConn struct {
 
 // Read implements [net.Conn].
 func (c *proxiedConn) Read(p []byte) (int, error) {
-	if c.r.Buffered() > 0 {
+	if c.r != nil && c.r.Buffered() > 0 {
 		return c.r.Read(p)
 	}
+	c.r = nil // its memory is not needed again
 	return c.Conn.Read(p)
 }
 
