@@ -12,7 +12,7 @@ const (
 	// some 20 MiB, and would collect every few hundred requests.
 	smallHeap = 64 << 20
 	// ordinaryHeap is what lives in a sensor that is busy but not crowded.
-	ordinaryHeap = 96 << 20
+	ordinaryHeap = 80 << 20
 	// headroom is what a crowded heap may grow beyond what lives in it before garbage is
 	// collected. At Go's own pace it is as much again as what lives: with ten thousand
 	// connections hundreds of megabytes of garbage.
@@ -20,8 +20,8 @@ const (
 	ordinaryPace = 100 // percent, Go's own
 	slowestPace  = 5
 	fastestPace  = 400
-	paceEvery    = time.Second
-	paceStep     = 10 // percent that are not worth stopping the world for
+	paceEvery    = 100 * time.Millisecond // a flood doubles the heap in less than a second
+	paceStep     = 10                     // percent that are not worth stopping the world for
 )
 
 const liveHeapMetric = "/gc/heap/live:bytes"

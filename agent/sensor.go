@@ -317,9 +317,9 @@ func (s *Sensor) load(ctx context.Context) {
 		close(s.ready)
 		return
 	}
+	close(s.ready)
 	// Loading leaves tens of megabytes that the sensor will not use again.
 	debug.FreeOSMemory()
-	close(s.ready)
 	s.recordDescribed()
 	s.tasks.Go(func() { s.watchPacks(ctx) })
 }
