@@ -77,13 +77,13 @@ func (s *suite) kills() (string, error) {
 		return "", err
 	}
 	acked, rounds := map[uint64]bool{}, choose(s, 6, 100)
-	var starts []time.Duration
+	var starts, busy []time.Duration
 	l := &load{clients: 16, rate: 2000}
 	for range rounds {
 		if err := k.start(); err != nil {
 			return "", err
 		}
-		starts = append(starts, k.took)
+		starts, busy = append(starts, k.took), append(busy, k.busy)
 		l.url = k.url()
 		disturbed(k, l, acked, k.kill)
 	}
@@ -96,8 +96,8 @@ func (s *suite) kills() (string, error) {
 		return "", err
 	}
 	_, check := k.tool("journal", "check")
-	return fmt.Sprintf("%d kills, %d acknowledged, %d lost, %d gaps, %d holes, ready after %v, at most %v, with %d events", rounds, n, w.lost, w.gaps, w.holes,
-			percentile(starts, 0.5).Round(time.Millisecond), percentile(starts, 1).Round(time.Millisecond), w.events),
+	return fmt.Sprintf("%d kills, %d acknowledged, %d lost, %d gaps, %d holes, ready after %v, at most %v, and %v of processors, with %d events", rounds, n, w.lost, w.gaps, w.holes,
+			percentile(starts, 0.5).Round(time.Millisecond), percentile(starts, 1).Round(time.Millisecond), percentile(busy, 0.5), w.events),
 		errors.Join(check, want(w.lost == 0 && w.gaps == 0 && w.holes == 0, "events are missing"), want(n > 0, "nothing was acknowledged"),
 			want(percentile(starts, 0.5) < 2*time.Second, "slow starts"))
 }

@@ -46,8 +46,12 @@ func (s *suite) crowd() (string, error) {
 	dawdling := make(chan int, 1)
 	go func() { dawdling <- dawdle(ctx, k.addr, n/2) }()
 	honest.took = nil
-	measure(choose(s, 6*time.Second, time.Minute))
-	memory, open := resident(k.pid()), descriptors(k.pid())
+	open, each := 0, choose(s, 500*time.Millisecond, time.Second)
+	for range choose(s, 12, 60) {
+		measure(each)
+		open = max(open, descriptors(k.pid())) // the dawdlers are cut off now and then, and come again
+	}
+	memory := peak(k.pid())
 	cancel()
 	sent := <-dawdling
 	for _, c := range streams {
@@ -55,9 +59,9 @@ func (s *suite) crowd() (string, error) {
 	}
 	back, settled := until(60*time.Second, func() bool { return float64(descriptors(k.pid())) <= 1.05*float64(baseline)+2 })
 	p99 := percentile(honest.took, 0.99)
-	return fmt.Sprintf("%d open (%d streams, %d dawdlers in all), memory %.0f MB, honest p99 %v, descriptors %d -> %d in %v", open, len(streams), sent, memory, p99.Round(100*time.Microsecond), baseline, descriptors(k.pid()), back.Round(100*time.Millisecond)),
+	return fmt.Sprintf("%d open (%d streams, %d dawdlers in all), memory at most %.0f MB, honest p99 %v, descriptors %d -> %d in %v", open, len(streams), sent, memory, p99.Round(100*time.Microsecond), baseline, descriptors(k.pid()), back.Round(100*time.Millisecond)),
 		errors.Join(want(memory < 400, "too much memory"), want(p99 < 250*time.Millisecond && len(honest.failed) == 0, "the honest client waits: %v", honest.failed),
-			want(settled, "descriptors leak"), want(open >= n/2, "the crowd was not there"))
+			want(settled, "descriptors leak"), want(open >= n*9/10, "the crowd was not there"))
 }
 
 // openStreams opens idle event streams.

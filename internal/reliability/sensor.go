@@ -21,7 +21,7 @@ type sensor struct {
 	binary, dir string
 	cmd         *exec.Cmd
 	addr        string
-	took        time.Duration // the last start, until it was ready
+	took, busy  time.Duration // the last start, until it was ready; the processor time of it
 }
 
 // newSensor makes a folder with a configuration: the built-in persona without delays,
@@ -76,7 +76,7 @@ func (k *sensor) start() error {
 			url, _, _ := strings.Cut(strings.TrimSpace(text), " ")
 			k.addr = strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/mcp")
 		case "events":
-			k.took = time.Since(began)
+			k.took, k.busy = time.Since(began), processor(k.pid())
 			return nil
 		}
 	}
@@ -151,6 +151,32 @@ func resident(pid int) float64 {
 	}
 	pages, _ := strconv.ParseFloat(fields[1], 64)
 	return pages * float64(os.Getpagesize()) / 1e6
+}
+
+// processor is the time that a process has had of processors, to 10 ms: what a start
+// takes where nobody else works.
+func processor(pid int) time.Duration {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // 0 when it is gone
+	_, after, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11]) // proc_pid_stat(5): utime, stime
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// peak is the most that a process ever held, in MB.
+func peak(pid int) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // 0 when it is gone
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(after)
+	if len(fields) == 0 {
+		return 0
+	}
+	kb, _ := strconv.ParseFloat(fields[0], 64)
+	return kb * 1024 / 1e6
 }
 
 // descriptors counts what a process has open.
