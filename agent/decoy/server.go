@@ -229,7 +229,7 @@ func (s *Server) begin() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	s.engine.bulletins.close()
-	hurry := context.AfterFunc(ctx, s.held.close)
+	hurry := context.AfterFunc(ctx, func() { s.held.close(func(cut func()) { cut() }) }) // those left are stuck in a write
 	err := s.http.Shutdown(ctx)
 	s.end(errLeft)
 	if err != nil {

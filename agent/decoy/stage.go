@@ -124,9 +124,8 @@ func (b *lobby) admit(c *conn, limit time.Duration) {
 
 // Close implements [net.Listener].
 func (b *lobby) Close() error {
-	err := b.stage.Close()
-	b.inside.close()
-	return err
+	b.inside.close(b.all.Go) // before the stage, whose goroutine keeps b.all from ending
+	return b.stage.Close()
 }
 
 // wait returns when nothing of the lobby runs any more.
@@ -170,14 +169,15 @@ func (g *group) remove(c *conn) {
 	delete(g.open, c)
 }
 
-// close closes the connections in the group, and has it take no more.
-func (g *group) close() {
+// close closes the connections in the group, and has it take no more. run runs what
+// closes one, which takes seconds over TLS when the client does not read.
+func (g *group) close(run func(func())) {
 	g.mu.Lock()
 	g.closed = true
 	open := g.open
 	g.open = nil
 	g.mu.Unlock()
 	for c := range open {
-		_ = c.Close() // its owner notices
+		run(func() { _ = c.Close() }) // its owner notices
 	}
 }
