@@ -152,13 +152,13 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 		case m := <-answers:
 			got[by[string(m.id)]] = m
 		case <-x.session.deaf.Done():
-			if x.session.life.Err() != nil {
-				return nil, nil, errEnded
-			}
-			return nil, nil, errNoAnswer
+			return nil, nil, silence(ctx, x.session)
 		case <-ctx.Done():
-			e.takeBack(x, by, got)
-			return nil, nil, context.Cause(ctx)
+			why := silence(ctx, x.session)
+			if !errors.Is(why, errEnded) { // then there is nobody to tell
+				e.takeBack(x, by, got)
+			}
+			return nil, nil, why
 		}
 	}
 	var good, bad guest.Writer
@@ -172,6 +172,21 @@ func (e *engine) question(ctx context.Context, x *exchange, requests []sdk.Input
 		refused = nil
 	}
 	return inputs, refused, nil
+}
+
+// silence is why no answer comes. A session's end ends its requests as well: which of
+// the two is noticed first says nothing.
+func silence(ctx context.Context, n *session) error {
+	cause := context.Cause(ctx)
+	switch {
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		return cause
+	case n.life.Err() != nil:
+		return errEnded
+	case cause != nil:
+		return cause
+	}
+	return errNoAnswer
 }
 
 // takeBack tells the client that questions need no answer any more.

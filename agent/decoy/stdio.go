@@ -220,11 +220,12 @@ func (c *stdioClient) listen(ctx, open context.Context, x *exchange, m *message,
 	}
 	c.s.record(x, o, 0, 0)
 	select {
-	case <-ctx.Done():
-		return
+	case <-ctx.Done(): // of a stop as well, a moment after it began
 	case <-open.Done():
-		return
 	case <-c.s.closing.Done():
+	}
+	if c.s.closing.Err() == nil || open.Err() != nil {
+		return
 	}
 	// The pages of the specification on cancellation and on subscriptions each want
 	// one of these. They go behind what was told before.
