@@ -109,7 +109,7 @@ func TestRest(t *testing.T) {
 	for _, tt := range []struct {
 		arrived, n int
 		want       time.Duration
-	}{{0, 256, 0}, {64, 256, 75 * time.Millisecond}, {256, 256, 300 * time.Millisecond}, {9999, 256, 300 * time.Millisecond}, {1, 1, 300 * time.Millisecond}} {
+	}{{0, 256, 0}, {64, 256, paceFactor * 25 * time.Millisecond}, {256, 256, paceFactor * 100 * time.Millisecond}, {9999, 256, paceFactor * 100 * time.Millisecond}, {1, 1, paceFactor * 100 * time.Millisecond}} {
 		if got := rest(100*time.Millisecond, tt.arrived, tt.n); got != tt.want {
 			t.Errorf("rest(100ms, %d, %d) = %v, want %v", tt.arrived, tt.n, got, tt.want)
 		}
