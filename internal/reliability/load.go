@@ -31,6 +31,13 @@ type load struct {
 // ping is the cheapest request that is recorded with its number.
 func ping(n uint64) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"ping"}`, n) }
 
+// answered is how many requests were answered so far.
+func (l *load) answered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
 // run sends until ctx ends or the sensor is gone.
 func (l *load) run(ctx context.Context) {
 	var all sync.WaitGroup

@@ -153,6 +153,19 @@ func resident(pid int) float64 {
 	return pages * float64(os.Getpagesize()) / 1e6
 }
 
+// anonymous is what a process holds that is not of a file, in MB: the journal's pages
+// are the kernel's to take.
+func anonymous(pid int) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // 0 when it is gone
+	_, after, _ := strings.Cut(string(text), "RssAnon:")
+	fields := strings.Fields(after)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, _ := strconv.ParseFloat(fields[0], 64)
+	return kib * 1024 / 1e6
+}
+
 // processor is the time that a process has had of processors, to 10 ms: what a start
 // takes where nobody else works.
 func processor(pid int) time.Duration {
