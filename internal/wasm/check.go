@@ -29,7 +29,25 @@ func (s *scanned) check(host offered) (style, error) {
 	if e, ok := s.exports["memory"]; !ok || e.kind != kindMemory || s.memories == 0 {
 		return "", refuse(CodeMemory, "no memory is exported as %q", "memory")
 	}
+	if s.start {
+		if err := s.checkStart(); err != nil {
+			return "", err
+		}
+	}
 	return s.checkEntries()
+}
+
+// checkStart does for a start function what the compiler no longer can: see
+// [meter.hidden].
+func (s *scanned) checkStart() error {
+	got, err := s.typeOf(s.startFunction)
+	if err != nil {
+		return refuse(CodeCompile, "start section: %v", err)
+	}
+	if got != typeNothing {
+		return refuse(CodeCompile, "start section: the function has type %s, not %s", got, typeNothing)
+	}
+	return nil
 }
 
 func (s *scanned) checkImports(host offered) error {

@@ -2,7 +2,8 @@
 // bytes into another under a deadline, a memory limit and an output limit.
 //
 // It checks a module before it compiles it, keeps the instances (one source's
-// instance is never lent to another), and reports what went wrong as a small set
+// instance is never lent to another; what all have in common before a source's first
+// call, they share until they write to it), and reports what went wrong as a small set
 // of codes. One [Runtime] serves all modules of a process.
 //
 // It does not know JSON, the envelope of the guest ABI, personas or rules:

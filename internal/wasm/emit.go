@@ -55,6 +55,9 @@ func (m *meter) instructions(out []byte, length uint32) []byte {
 			if _, known := f.length(here); !known {
 				out = m.chargeLength(out, length)
 			}
+			out = append(out, f.code[in.at:f.end(i)]...)
+		case opTableSet, opTableInit, opTableCopy, opTableGrow, opTableFill, opDataDrop, opElemDrop:
+			m.unfixed = true
 			fallthrough
 		default:
 			out = append(out, f.code[in.at:f.end(i)]...)

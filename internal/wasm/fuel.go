@@ -66,14 +66,27 @@ func installMeter(ctx context.Context, rt wazero.Runtime, slice uint32) error {
 }
 
 // watch looks at the context after each WASI function: fuel does not count the
-// time that these take, and some take as much as a guest likes.
+// time that these take, and some take as much as a guest likes. It notes before
+// which of them change the instance.
 type watch struct{}
 
 // NewFunctionListener implements [experimental.FunctionListenerFactory].
 func (w watch) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener { return w }
 
 // Before implements [experimental.FunctionListener].
-func (watch) Before(context.Context, api.Module, api.FunctionDefinition, []uint64, experimental.StackIterator) {
+func (watch) Before(ctx context.Context, _ api.Module, def api.FunctionDefinition, _ []uint64, _ experimental.StackIterator) {
+	if !stateless[def.Name()] {
+		instanceOf(ctx).touched = true
+	}
+}
+
+// stateless are the WASI functions that leave nothing behind but in memory and in
+// a frame. Others change file descriptors, which an image does not hold.
+var stateless = map[string]bool{
+	"args_get": true, "args_sizes_get": true, "environ_get": true, "environ_sizes_get": true,
+	"clock_res_get": true, "clock_time_get": true, "random_get": true, "sched_yield": true, "proc_exit": true,
+	"fd_fdstat_get": true, "fd_fdstat_set_flags": true, "fd_filestat_get": true, "fd_prestat_get": true, "fd_prestat_dir_name": true,
+	"fd_read": true, "fd_write": true, "poll_oneoff": true,
 }
 
 // After implements [experimental.FunctionListener].

@@ -31,7 +31,9 @@ func withInstance(ctx context.Context, i *instance) context.Context {
 	return context.WithValue(ctx, instanceKey{}, i)
 }
 
-func frameOf(ctx context.Context) *frame { return ctx.Value(instanceKey{}).(*instance).frame }
+func instanceOf(ctx context.Context) *instance { return ctx.Value(instanceKey{}).(*instance) }
+
+func frameOf(ctx context.Context) *frame { return instanceOf(ctx).frame }
 
 type hostFunc struct {
 	name            string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -20,6 +21,12 @@ type instance struct {
 	mem   *mapped
 	frame *frame // of the call in progress
 	calls int
+	// touched says that the guest changed more than memory and variables hold.
+	touched bool
+	of      *image // that it was made of, or nil
+	tables  int64  // bytes, about
+	holds   int64  // bytes that it costs while idle
+	began   int64  // what it cost after its first call
 }
 
 // build describes how a module's instances are made.
@@ -29,12 +36,19 @@ type build struct {
 	style    style
 	limits   Limits
 	plain    bool // wazero's own memory instead of mapped memory
+
+	tables    int64 // bytes that an instance's tables take, about
+	imaged    bool  // an image would be all of an instance's state
+	variables []variable
+	img       atomic.Pointer[image] // that instances are made of, nil until there is one
 }
 
-// instantiate makes an instance and runs its start code. All instances of a
-// module start in the same state: their start code sees a fixed frame.
+// instantiate makes an instance, of the image if there is one, and runs its start
+// code otherwise. All instances of a module start in the same state: their start
+// code sees a fixed frame.
 func (b *build) instantiate(ctx context.Context) (i *instance, err error) {
-	i = &instance{frame: newFrame(nil, time.Time{}, b.limits.Output, b.limits.Log)}
+	img := b.img.Load()
+	i = &instance{frame: newFrame(nil, time.Time{}, b.limits.Output, b.limits.Log), tables: b.tables}
 	ctx, cancel := context.WithTimeout(ctx, b.limits.Instantiate)
 	defer cancel()
 	defer func() {
@@ -50,15 +64,31 @@ func (b *build) instantiate(ctx context.Context) (i *instance, err error) {
 	if !b.plain {
 		i.mem = newMemory()
 	}
-	i.mod, err = b.wz.InstantiateModule(i.context(ctx), b.compiled, i.config(b.style))
+	i.mod, err = b.wz.InstantiateModule(i.context(ctx), b.compiled, i.config(b.startCode(img)...))
 	switch {
 	case err != nil:
 		return i, verdict(b.style, i.frame, err)
 	case i.mod.IsClosed():
 		return i, failed(ErrTrap, "start code called exit")
 	}
+	if img != nil {
+		if err := i.restore(img, b.variables); err != nil {
+			return i, failed(ErrTrap, "instantiate: "+err.Error())
+		}
+	}
 	i.entry = i.mod.ExportedFunction(b.style.entry())
 	return i, nil
+}
+
+// startCode lists what an instance runs before its first call.
+func (b *build) startCode(img *image) []string {
+	switch {
+	case img != nil:
+		return nil
+	case b.style == reactor:
+		return []string{hiddenStart, entryInit}
+	}
+	return []string{hiddenStart}
 }
 
 func (s style) entry() string {
@@ -76,18 +106,14 @@ func (i *instance) context(ctx context.Context) context.Context {
 	return ctx
 }
 
-func (i *instance) config(s style) wazero.ModuleConfig {
-	c := wazero.NewModuleConfig().
+func (i *instance) config(startCode ...string) wazero.ModuleConfig {
+	return wazero.NewModuleConfig().
 		WithName("").
-		WithStartFunctions().
+		WithStartFunctions(startCode...).
 		WithStdin(stdin{i}).WithStdout(stdout{i}).WithStderr(stderr{i}).
 		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).
 		WithNanotime(i.nanotime, sys.ClockResolution(1)).
 		WithRandSource(random{i})
-	if s == reactor {
-		c = c.WithStartFunctions(entryInit)
-	}
-	return c
 }
 
 // call runs the guest once. The instance may be used again only if spent is
@@ -138,13 +164,23 @@ func verdict(s style, f *frame, err error) error {
 	return nil
 }
 
-// size is the linear memory that an idle instance holds.
-func (i *instance) size() int64 {
-	if i.mod == nil {
-		return 0
+// size is how much linear memory an instance has.
+func (i *instance) size() int64 { return int64(i.mod.Memory().Size()) }
+
+// weigh finds what an idle instance costs: its memory, or what of it is not that
+// of an image, and tables.
+func (i *instance) weigh() {
+	if i.holds = i.size(); i.of != nil {
+		i.holds = i.mem.private(i.size()) + i.tables
 	}
-	return int64(i.mod.Memory().Size())
+	if i.calls == 1 {
+		i.began = i.holds
+	}
 }
+
+// worn reports whether a new instance of the image would cost less than this one
+// has gathered since its first call, most of which is garbage.
+func (i *instance) worn() bool { return i.of != nil && i.holds-i.began > wornAfter }
 
 // close frees the instance, and its memory whatever state wazero left it in.
 func (i *instance) close() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -92,6 +93,19 @@ func TestInstanceOfLongestIdleSourceMakesRoom(t *testing.T) {
 	wantCount(t, m, from("c", "1"), 1, "")
 	wantCount(t, n, from("b", "2"), 1, "")
 	wantCount(t, m, from("c", "2"), 2, "1")
+}
+
+// With more sources than there is memory for, those whose instances have grown make
+// room, and the others keep theirs.
+func TestLargestInstanceMakesRoom(t *testing.T) {
+	r := newRuntime(t, func(o *wasm.Options) { o.Limits.MemoryPages, o.Limits.IdleMemory = 16, 18<<16 })
+	m, small := load(t, r, "grow"), load(t, r, "counter")
+	for round := range byte(3) {
+		for _, source := range []string{"a", "b", "c"} {
+			wantCount(t, small, from(source, "x"), round+1, strings.Repeat("x", min(int(round), 1)))
+		}
+		call(t, m, from("large", ""))
+	}
 }
 
 func TestInstanceShared(t *testing.T) {

@@ -49,6 +49,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"start type", file("start_type"), wasm.CodeEntryType, "take and return nothing"},
 		{"init type", file("init_type"), wasm.CodeEntryType, "take and return nothing"},
 		{"entry is a global", file("entry_global"), wasm.CodeEntryType, "not a function"},
+		{"export of the host's", file("hidden_export"), wasm.CodeCompile, "begins with killdeer.hidden/"},
 		{"start traps", file("start_trap"), wasm.CodeInstantiate, "unreachable"},
 		{"start spins", file("start_spin"), wasm.CodeInstantiate, "deadline"},
 		{"start exits", file("start_exit"), wasm.CodeInstantiate, "exit"},

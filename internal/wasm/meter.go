@@ -1,6 +1,12 @@
 package wasm
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var errReserved = errors.New("a name that begins with " + hiddenPrefix + " is exported, which only the host may do")
 
 // The host function that a metered guest calls when its fuel is used up. A guest
 // cannot import it by itself: it is not among the functions that are offered.
@@ -9,10 +15,12 @@ const (
 	meterRefill = "refill"
 )
 
-// meter is the rewriting of a scanned module so that it counts what it runs.
+// meter is the rewriting of a scanned module so that it counts what it runs, and
+// so that the host can read and write what it keeps.
 // It adds a function type, an imported function and a global, each behind the
 // module's own, so that of all indices only those of the module's own functions
-// move, by one.
+// move, by one. Variables are exported, and the start function is too, in place
+// of a start section: see image.go.
 type meter struct {
 	*scanned
 	flow    flow
@@ -22,11 +30,12 @@ type meter struct {
 	pending []addition
 }
 
-// addition is an entry that a section is to end with. The section is made where
-// the module has none.
+// addition is what a section is to end with, and how many entries that are. The
+// section is made where the module has none.
 type addition struct {
-	id    byte
-	entry []byte
+	id      byte
+	count   uint32
+	entries []byte
 }
 
 // metered returns the module with metering.
@@ -39,14 +48,18 @@ func (s *scanned) metered() ([]byte, error) {
 		refill: uint32(len(s.imports)), fuel: uint32(s.globals),
 	}
 	m.pending = []addition{
-		{sectionType, []byte{0x60, 0, 1, typeI32}},
-		{sectionImport, m.importEntry()},
-		{sectionGlobal, []byte{typeI32, 1, opI32Const, 0, opEnd}},
+		{sectionType, 1, []byte{0x60, 0, 1, typeI32}},
+		{sectionImport, 1, m.importEntry()},
+		{sectionGlobal, 1, []byte{typeI32, 1, opI32Const, 0, opEnd}},
+		m.hidden(),
 	}
 	r := &reader{b: s.out[len(coreV1):]}
 	for len(r.b) > 0 {
 		id, body := r.byte(), r.take(r.u32())
 		m.addBefore(id)
+		if id == sectionStart {
+			continue
+		}
 		out, err := m.section(id, body)
 		if err != nil {
 			return nil, refuse(CodeCompile, "%s section: %v", sectionName[id], err)
@@ -77,7 +90,7 @@ func (m *meter) emit(id byte, body []byte) {
 // addBefore makes the sections that are missing before this one.
 func (m *meter) addBefore(id byte) {
 	for len(m.pending) > 0 && sectionRank[m.pending[0].id] < sectionRank[id] {
-		m.emit(m.pending[0].id, append([]byte{1}, m.pending[0].entry...))
+		m.emit(m.pending[0].id, append(appendU32(nil, m.pending[0].count), m.pending[0].entries...))
 		m.pending = m.pending[1:]
 	}
 }
@@ -90,8 +103,6 @@ func (m *meter) section(id byte, body []byte) ([]byte, error) {
 		body = m.globals(r, out)
 	case sectionExport:
 		body = m.exports(r, out)
-	case sectionStart:
-		body = m.function(r, out)
 	case sectionElement:
 		body = m.elements(r, out)
 	case sectionCode:
@@ -100,10 +111,23 @@ func (m *meter) section(id byte, body []byte) ([]byte, error) {
 	if len(m.pending) > 0 && m.pending[0].id == id {
 		r := &reader{b: body}
 		n := r.u32()
-		body = append(append(appendU32(nil, n+1), r.b...), m.pending[0].entry...)
+		body = append(append(appendU32(nil, n+m.pending[0].count), r.b...), m.pending[0].entries...)
 		m.pending = m.pending[1:]
 	}
 	return body, r.err
+}
+
+// hidden exports the variables, and the start function.
+func (m *meter) hidden() addition {
+	a := addition{id: sectionExport, count: uint32(len(m.variables))}
+	for _, v := range m.variables {
+		a.entries = appendU32(append(appendName(a.entries, v.name()), kindGlobal), uint32(v))
+	}
+	if m.start {
+		a.count++
+		a.entries = appendU32(append(appendName(a.entries, hiddenStart), kindFunc), m.moved(m.startFunction))
+	}
+	return a
 }
 
 // moved is the new index of a function.
@@ -150,7 +174,11 @@ func (m *meter) exports(r *reader, out []byte) []byte {
 	n := r.u32()
 	out = appendU32(out, n)
 	for range n {
-		out = appendName(out, r.name())
+		name := r.name()
+		if strings.HasPrefix(name, hiddenPrefix) {
+			r.fail(errReserved)
+		}
+		out = appendName(out, name)
 		kind := r.byte()
 		out = append(out, kind)
 		if kind == kindFunc {

@@ -156,6 +156,10 @@ func (m *Module) serve(ctx context.Context, req Request) (Reply, error) {
 	if m.rt.called != nil {
 		m.rt.called(m.name, time.Since(began), err)
 	}
+	if !spent {
+		inst.weigh()
+		spent = inst.worn()
+	}
 	if spent {
 		inst.close()
 		inst = nil
@@ -335,6 +339,7 @@ func (m *Module) Close(ctx context.Context) error {
 	for inst := range m.spares {
 		inst.close()
 	}
+	m.build.img.Load().close()
 	if err := m.build.compiled.Close(context.Background()); err != nil {
 		return fmt.Errorf("close guest %q: %w", m.name, err)
 	}

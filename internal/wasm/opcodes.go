@@ -27,6 +27,7 @@ const (
 	opLocalTee     = 0x22
 	opGlobalGet    = 0x23
 	opGlobalSet    = 0x24
+	opTableSet     = 0x26
 	opI32Const     = 0x41
 	opI32LtS       = 0x48
 	opI32Sub       = 0x6b
@@ -37,6 +38,12 @@ const (
 	opMemoryInit   = 0xfc08
 	opMemoryCopy   = 0xfc0a
 	opMemoryFill   = 0xfc0b
+	opDataDrop     = 0xfc09
+	opTableInit    = 0xfc0c
+	opElemDrop     = 0xfc0d
+	opTableCopy    = 0xfc0e
+	opTableGrow    = 0xfc0f
+	opTableFill    = 0xfc11
 
 	typeEmpty = 0x40 // of a block without parameters and results
 )

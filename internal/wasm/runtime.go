@@ -191,6 +191,9 @@ func (r *Runtime) Load(ctx context.Context, name string, code []byte) (*Module, 
 		return nil, err
 	}
 	b := &build{wz: r.wz, compiled: compiled, style: style, limits: r.limits, plain: r.engine == EngineInterpreter}
+	if style == reactor && !b.plain && newMemory() != nil && s.fixed() {
+		b.imaged, b.variables, b.tables = true, s.variables, int64(s.elements)*elementBytes
+	}
 	m := newModule(r, name, sha256.Sum256(code), b)
 	first, err := b.instantiate(ctx)
 	if err != nil {

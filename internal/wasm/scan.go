@@ -89,10 +89,15 @@ type scanned struct {
 	exports   map[string]export
 	memories  int
 	globals   int
+	variables []variable
+	unfixed   bool // a guest can change more than memory and variables, or one that the host cannot write
 	elements  int  // entries seen so far
 	locals    int  // locals seen so far
 	counted   bool // there is a data count section
-	out       []byte
+	start     bool // there is a start function
+
+	startFunction uint32
+	out           []byte
 }
 
 // checkHeader tells a core module from everything else.
@@ -159,7 +164,7 @@ func (s *scanned) section(id byte, body []byte) error {
 	case sectionExport:
 		s.scanExports(r)
 	case sectionStart:
-		r.u32()
+		s.start, s.startFunction = true, r.u32()
 	case sectionDataCount:
 		r.u32()
 		s.counted = true

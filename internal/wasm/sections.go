@@ -128,8 +128,11 @@ func (s *scanned) scanGlobals(r *reader) {
 	n := r.count(maxGlobals)
 	s.globals = n
 	for i := 0; i < n && r.err == nil; i++ {
-		scanValueType(r)
-		r.byte()
+		kind := scanValueType(r)
+		if r.byte() != 0 {
+			s.variables = append(s.variables, variable(i))
+			s.unfixed = s.unfixed || !scalar[kind]
+		}
 		scanConstant(r)
 	}
 }

@@ -8,8 +8,10 @@ import (
 )
 
 // sessions keeps one instance per module and source between calls, and closes
-// those that idle too long, or the longest idle when all together hold too
-// much memory. A source's calls take turns.
+// those that idle too long, or the largest when all together hold too much memory:
+// instances grow with what they have answered, so that with many sources each has
+// a small one, where to close the longest idle would leave none that is called
+// again. A source's calls take turns.
 type sessions struct {
 	limit int64
 	after time.Duration
@@ -77,17 +79,28 @@ func (t *sessions) give(s *session, inst *instance) {
 	case inst != nil && s.released:
 		spent = append(spent, inst)
 	case inst != nil:
-		s.inst, s.size, s.since = inst, inst.size(), time.Now()
+		s.inst, s.size, s.since = inst, inst.holds, time.Now()
 		s.place = t.idle.PushBack(s)
 		t.memory += s.size
 	}
 	t.leave(s)
 	for t.memory > t.limit && t.idle.Len() > 0 {
-		spent = append(spent, t.drop(t.idle.Front().Value.(*session)))
+		spent = append(spent, t.drop(t.largest()))
 	}
 	t.mu.Unlock()
 	<-s.turn
 	closeAll(spent)
+}
+
+// largest is the idle session that holds most, of equal ones the longest idle.
+func (t *sessions) largest() *session {
+	var most *session
+	for e := t.idle.Front(); e != nil; e = e.Next() {
+		if s := e.Value.(*session); most == nil || s.size > most.size {
+			most = s
+		}
+	}
+	return most
 }
 
 // release ends a source's session. A call that runs keeps its instance to the
