@@ -31,6 +31,19 @@ func (c *configured) Digest() [32]byte { return c.digest }
 
 // Call implements [Guest].
 func (c *configured) Call(ctx context.Context, r wasm.Request) (wasm.Reply, error) {
+	return c.Guest.Call(ctx, c.with(r))
+}
+
+// Prepare implements [Guest].
+func (c *configured) Prepare(ctx context.Context, steps ...wasm.Request) error {
+	given := make([]wasm.Request, len(steps))
+	for i, r := range steps {
+		given[i] = c.with(r)
+	}
+	return c.Guest.Prepare(ctx, given...)
+}
+
+func (c *configured) with(r wasm.Request) wasm.Request {
 	r.Input = slices.Concat(c.config, r.Input[1:])
-	return c.Guest.Call(ctx, r)
+	return r
 }

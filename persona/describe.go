@@ -34,6 +34,7 @@ type description struct {
 	catalog       sdk.Catalog
 	outputs       map[string]*schema.Schema // by tool, of those that have one
 	grain         time.Duration
+	prepares      bool
 	fallbackText  string
 	fallbackDelay [2]time.Duration
 	upstreams     map[string]upstream // by service
@@ -120,6 +121,7 @@ type wirePersona struct {
 	Updates           map[string]string // resource -> interval
 	Routes            map[string]sdk.RawJSON
 	Grain             string
+	Prepare           bool
 	Needs             []string
 	Fallback          struct {
 		Text    string
@@ -180,7 +182,7 @@ func (p *wirePersona) description(e *expander) (*description, error) {
 	if len(p.Needs) > 0 {
 		return nil, fmt.Errorf("needs %q, which this sensor does not give: leave needs out", p.Needs)
 	}
-	d := &description{id: p.ID, grain: defaultGrain, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}, services: map[string]string{}}
+	d := &description{id: p.ID, grain: defaultGrain, prepares: p.Prepare, fallbackText: fallbackText, outputs: map[string]*schema.Schema{}, services: map[string]string{}}
 	if err := p.settings(d); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ const companyOf = "enterprise"
 // Guest is a loaded module; *wasm.Module is one.
 type Guest interface {
 	Digest() [32]byte
+	Prepare(ctx context.Context, steps ...wasm.Request) error
 	Call(ctx context.Context, r wasm.Request) (wasm.Reply, error)
 	Release(source string)
 }
@@ -110,13 +111,17 @@ type Module struct {
 }
 
 // Open describes the modules and makes the catalog, in their order. It is called
-// once; with err, loading the modules has failed already.
+// once; with err, loading the modules has failed already. Calls are answered
+// before it returns, which is when the modules are prepared as well.
 func (h *Host) Open(ctx context.Context, modules []Module, err error) error {
-	defer close(h.ready)
 	if err == nil {
 		_, err = h.exchange(ctx, modules)
 	}
 	h.err = err
+	close(h.ready)
+	if err == nil {
+		h.prepare(ctx, modules)
+	}
 	return err
 }
 
@@ -132,6 +137,7 @@ func (h *Host) Swap(ctx context.Context, modules []Module) error {
 		return err
 	}
 	old.Wait()
+	h.prepare(ctx, modules)
 	return nil
 }
 
@@ -172,8 +178,11 @@ func (h *Host) Personas() []string {
 	<-h.ready
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return slices.Sorted(maps.Keys(h.by))
+	return h.ids()
 }
+
+// ids lists the personas. The caller holds the lock.
+func (h *Host) ids() []string { return slices.Sorted(maps.Keys(h.by)) }
 
 // Organization returns the name and the domain of the company that the personas show,
 // waiting for Open: that of the first, where they show several.
@@ -183,7 +192,7 @@ func (h *Host) Organization(ctx context.Context) (name, domain string, err error
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	ids := slices.Sorted(maps.Keys(h.by))
+	ids := h.ids()
 	if len(ids) == 0 {
 		return "", "", errors.New("no persona is loaded")
 	}
@@ -200,7 +209,7 @@ func (h *Host) Canaries() []sdk.Canary {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	var all []sdk.Canary
-	for _, id := range slices.Sorted(maps.Keys(h.by)) {
+	for _, id := range h.ids() {
 		all = append(all, h.by[id].minted...)
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,9 +35,17 @@ type fakeGuest struct {
 	call      func(in guest.Object) (string, error)
 	calls     int
 	released  []string
+	prepared  []string
 }
 
 func (g *fakeGuest) Digest() [32]byte { return [32]byte{1} }
+
+func (g *fakeGuest) Prepare(_ context.Context, steps ...wasm.Request) error {
+	for _, r := range steps {
+		g.prepared = append(g.prepared, string(r.Input))
+	}
+	return nil
+}
 
 func (g *fakeGuest) Release(source string) { g.released = append(g.released, source) }
 
@@ -110,6 +119,30 @@ func TestCatalog(t *testing.T) {
 	named := open(t, &fakeGuest{}, func(o *Options) { o.ServerName = "mine" })
 	if c3, _ := named.Catalog(t.Context()); c3.Server.Name != "mine" || string(c3.Routes["/health"]) != `{"server":"mine"}` {
 		t.Errorf("catalog with a configured name = %+v", c3)
+	}
+}
+
+// A persona that says so is prepared with what all its calls have in common, and
+// none else with anything.
+func TestHostPrepares(t *testing.T) { synctest.Test(t, testHostPrepares) }
+
+func testHostPrepares(t *testing.T) {
+	g := &fakeGuest{}
+	h := open(t, g, nil)
+	if len(g.prepared) != 0 {
+		t.Errorf("one that did not ask was prepared with %s", g.prepared)
+	}
+	g = &fakeGuest{describe: strings.Replace(describeDoc, `[{"id":"t"`, `[{"id":"t","prepare":true,"grain":"24h"`, 1)}
+	err := h.Swap(t.Context(), []Module{{Name: "m", Guest: Configured(g, []byte(`{"a":1}`))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := strconv.FormatUint(h.by["t"].seed, 10)
+	company := strconv.FormatUint(h.by["t"].company, 10)
+	today := time.Now().UTC().Truncate(24 * time.Hour).Format(time.RFC3339)
+	want := `{"config":{"a":1},"abi":1,"op":"prepare","persona":"t","seed":"` + seed + `","company":"` + company + `","now":"` + today + `"}`
+	if len(g.prepared) != 1 || g.prepared[0] != want {
+		t.Errorf("prepared with %s, want %s", g.prepared, want)
 	}
 }
 

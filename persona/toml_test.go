@@ -34,6 +34,8 @@ func newNative() *native {
 func (*native) Digest() [32]byte { return [32]byte{7} }
 func (*native) Release(string)   {}
 
+func (*native) Prepare(context.Context, ...wasm.Request) error { return nil }
+
 func (n *native) Call(_ context.Context, r wasm.Request) (wasm.Reply, error) {
 	out := n.handle(r.Input)
 	if out == nil {

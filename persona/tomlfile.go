@@ -83,7 +83,7 @@ func (r *tomlReader) persona(t *tomlTable) *toml.File {
 		t.fault("id", "want 1 to 32 of a-z, 0-9 and '-'")
 	}
 	var w guest.Writer
-	w.Obj().Key("id").Str(f.ID)
+	w.Obj().Key("id").Str(f.ID).Key("prepare").Bool(true)
 	r.identity(t, &w)
 	info := guest.Writer{}
 	info.Obj()

@@ -18,12 +18,23 @@ type Persona interface {
 	Call(c *Call) []byte
 }
 
+// Preparer is a [Persona] that can compute beforehand what many calls need, which
+// pays where the first call of a session would otherwise take long. Its describe
+// object has "prepare": true.
+type Preparer interface {
+	// Prepare is given Seed, Company and Now. It may change how fast later calls
+	// are answered, and nothing else.
+	Prepare(c *Call)
+}
+
 // The operations of [Call].
 const (
 	OpCall     = "call"     // tools/call: Tool, Args
 	OpResource = "resource" // resources/read: URI, and Template and Vars if one matched
 	OpPrompt   = "prompt"   // prompts/get: Name, Args
 	OpComplete = "complete" // completion/complete: Ref, Argument, Context
+
+	OpPrepare = "prepare" // no request: see [Preparer]
 )
 
 // Call is one request to a persona.

@@ -27,6 +27,8 @@ func (n native) Digest() [32]byte { return [32]byte{1} }
 
 func (n native) Release(string) {}
 
+func (n native) Prepare(context.Context, ...wasm.Request) error { return nil }
+
 // The host takes the persona as it describes itself, and everything it answers.
 func TestHost(t *testing.T) {
 	h := persona.NewHost(persona.Options{WorldSeed: []byte("seed"), Log: slog.New(slog.DiscardHandler)})

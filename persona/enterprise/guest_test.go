@@ -3,6 +3,7 @@ package enterprise_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -74,6 +75,33 @@ func TestGuest(t *testing.T) {
 				t.Errorf("seed %d: %s(%s) answers otherwise in WebAssembly:\n%.400s\n%.400s", seed, tool.tool, args, got.Output, want)
 			}
 		}
+	}
+	t.Run("prepared", func(t *testing.T) { preparedAlike(t, m) })
+}
+
+// preparedAlike holds that a guest which has prepared itself answers what one does
+// that has not, whatever it is asked first.
+func preparedAlike(t *testing.T, m *wasm.Module) {
+	prepare(t, m)
+	native := enterprise.New()
+	ask := func(source, tool, args string) {
+		t.Helper()
+		want := native.Call(&sdk.Call{Op: "call", Persona: "enterprise", Tool: tool, Args: []byte(args), Seed: 7, Now: dates[2]})
+		req := wasm.Request{Source: source, Input: envelope(7, dates[2], tool, args), Deadline: 20 * time.Second} // tests share their machine
+		got, err := m.Call(t.Context(), req)
+		if err != nil {
+			t.Errorf("%s(%s): %v", tool, args, err)
+		} else if !bytes.Equal(got.Output, want) {
+			t.Errorf("%s(%s) answers otherwise when prepared:\n%.400s\n%.400s", tool, args, got.Output, want)
+		}
+	}
+	for tool, args := range validCalls(world.New(7), dates[2]) {
+		ask("", tool, args)
+		ask("prepared", tool, args)
+	}
+	for _, s := range searches {
+		ask("", s[0], s[1])
+		ask("prepared", s[0], s[1])
 	}
 }
 
@@ -186,6 +214,56 @@ func BenchmarkGuestCold(b *testing.B) {
 	b.Run("refused", func(b *testing.B) { measure(b, m, wasm.Request{Input: []byte(`{}`)}) })
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) { measure(b, m, wasm.Request{Input: inputs[name]}) })
+	}
+}
+
+// BenchmarkGuestPrepared makes the first call on an instance of a guest that has
+// prepared itself. What is reported is the call alone.
+func BenchmarkGuestPrepared(b *testing.B) {
+	m := loadGuest(b, func(l *wasm.Limits) { l.Spares = 0 })
+	prepare(b, m)
+	names, inputs := benchCalls()
+	b.Run("refused", func(b *testing.B) { measure(b, m, wasm.Request{Input: []byte(`{}`)}) })
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) { measure(b, m, wasm.Request{Input: inputs[name]}) })
+	}
+}
+
+// BenchmarkGuestSessions has sessions call by turns, with arguments that never
+// come again: few of them, and more than there are instances for.
+func BenchmarkGuestSessions(b *testing.B) {
+	varied := []string{
+		"slack_conversations_search_messages", `{"query":"deploy %d"}`, "jira_get_issue", `{"issue_key":"OPS-%d"}`,
+		"postgresql_execute_select_query", `{"query":"SELECT * FROM users WHERE id = %d LIMIT 5"}`,
+		"github_search_repositories", `{"query":"payment %d","per_page":5}`,
+	}
+	m := loadGuest(b, nil)
+	run := func(name string, sessions int) {
+		b.Run(name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				kind := n / sessions % (len(varied) / 2) * 2
+				in := envelope(7, dates[2], varied[kind], fmt.Sprintf(varied[kind+1], n))
+				if _, err := m.Call(b.Context(), wasm.Request{Source: strconv.Itoa(n % sessions), Input: in}); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+		})
+	}
+	run("16/unprepared", 16)
+	prepare(b, m)
+	run("16/prepared", 16)
+	run("1000/prepared", 1000)
+}
+
+// prepare has the guest prepare itself, at another time than that of the calls.
+func prepare(tb testing.TB, m *wasm.Module) {
+	tb.Helper()
+	now := dates[2].Add(-time.Hour)
+	step := []byte(`{"abi":1,"op":"prepare","persona":"enterprise","seed":"7","now":"` + now.Format(time.RFC3339) + `"}`)
+	if err := m.Prepare(tb.Context(), wasm.Request{Input: step, Now: now}); err != nil {
+		tb.Fatal(err)
 	}
 }
 

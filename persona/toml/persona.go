@@ -28,6 +28,11 @@ type Persona struct {
 
 var _ sdk.Persona = (*Persona)(nil)
 
+var _ sdk.Preparer = (*Persona)(nil)
+
+// Prepare implements [sdk.Preparer]. The file has been read by then.
+func (p *Persona) Prepare(c *sdk.Call) { p.worlds.of(c.Company) }
+
 // Describe implements [sdk.Persona].
 func (p *Persona) Describe() []byte { return p.config.Raw("describe") }
 

@@ -118,6 +118,7 @@ func Run(ctx context.Context, m persona.Module, o Options) (*Report, error) {
 	for _, s := range subjects {
 		t.try(ctx, s)
 	}
+	t.prepare(ctx)
 	t.purity(ctx)
 	if !o.Quick {
 		t.speed(ctx)
@@ -141,6 +142,14 @@ type recorder struct {
 	persona.Guest
 	request wasm.Request
 	reply   wasm.Reply
+	steps   []wasm.Request
+}
+
+// Prepare puts it off until there are answers of a guest that is not prepared, for
+// those that follow to be compared with.
+func (r *recorder) Prepare(_ context.Context, steps ...wasm.Request) error {
+	r.steps = steps
+	return nil
 }
 
 // Call implements [persona.Guest].
@@ -285,6 +294,13 @@ func (t *trial) purity(ctx context.Context) {
 		}
 	}
 	t.guest.Release("purity")
+}
+
+// prepare has the guest prepare itself, as a sensor has.
+func (t *trial) prepare(ctx context.Context) {
+	if err := t.guest.Guest.Prepare(ctx, t.guest.steps...); err != nil && ctx.Err() == nil {
+		t.found(Error, "prepare", t.guest.said(err.Error()), failureRemedy(codeOf(err)))
+	}
 }
 
 // again makes a recorded call of the guest itself.

@@ -26,6 +26,8 @@ type fake struct {
 func (*fake) Digest() [32]byte        { return [32]byte{1} }
 func (f *fake) Release(source string) { delete(f.calls, source) }
 
+func (*fake) Prepare(context.Context, ...wasm.Request) error { return nil }
+
 func (f *fake) Call(_ context.Context, r wasm.Request) (wasm.Reply, error) {
 	in, err := guest.ParseObject(r.Input)
 	if err != nil {

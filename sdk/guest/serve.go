@@ -53,6 +53,11 @@ func PersonaHandler(id, version string, personas ...sdk.Persona) func(in []byte)
 			if p := byID[c.Persona]; p != nil {
 				return p.Call(c)
 			}
+		case sdk.OpPrepare:
+			if p, ok := byID[c.Persona].(sdk.Preparer); ok {
+				p.Prepare(c)
+				return []byte("{}")
+			}
 		}
 		return Error(sdk.FaultInternal, "unsupported request")
 	}

@@ -161,6 +161,24 @@ func (persona) Call(c *sdk.Call) []byte {
 	return fmt.Appendf(nil, "%s %d %s %s", c.Tool, c.Seed, c.Now.Format("15:04"), c.Args)
 }
 
+// preparing is a persona that tells what it was prepared with.
+type preparing struct{ with *string }
+
+func (preparing) Describe() []byte        { return []byte(`{"id":"p","prepare":true}`) }
+func (preparing) Call(c *sdk.Call) []byte { return nil }
+func (p preparing) Prepare(c *sdk.Call) {
+	*p.with = fmt.Sprint(c.Seed, " ", c.Company, " ", c.Now.Format("15:04"))
+}
+
+func TestPersonaHandlerPrepares(t *testing.T) {
+	with := ""
+	h := guest.PersonaHandler("m", "1.0.0", preparing{&with})
+	got := string(h([]byte(`{"abi":1,"op":"prepare","persona":"p","seed":"7","company":"9","now":"2026-01-02T03:04:05Z"}`)))
+	if got != "{}" || with != "7 9 03:04" {
+		t.Errorf("answers %s, prepared with %q", got, with)
+	}
+}
+
 func TestPersonaHandler(t *testing.T) {
 	h := guest.PersonaHandler("m", "1.0.0", persona{})
 	tests := []struct{ in, want string }{
@@ -168,6 +186,7 @@ func TestPersonaHandler(t *testing.T) {
 		{`{"abi":1,"op":"call","persona":"p","seed":"18446744073709551615","now":"2026-01-02T03:04:05Z","tool":"t","args":{"a":1}}`, `t 18446744073709551615 03:04 {"a":1}`},
 		{`{"op":"call","persona":"other"}`, `{"error":{"kind":"internal","message":"unsupported request"}}`},
 		{`{"op":"evaluate","persona":"p"}`, `{"error":{"kind":"internal","message":"unsupported request"}}`},
+		{`{"op":"prepare","persona":"p"}`, `{"error":{"kind":"internal","message":"unsupported request"}}`},
 		{`nonsense`, `{"error":{"kind":"internal","message":"bad envelope"}}`},
 	}
 	for _, tt := range tests {
