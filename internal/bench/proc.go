@@ -19,7 +19,8 @@ const (
 	quietBy  = 20 * time.Second
 )
 
-// footprint is what a process holds, in MB.
+// footprint is what a process holds, in MB: pages that guest instances share count
+// once, as they do for the kernel's limits, where Rss has them once per instance.
 type footprint struct{ rss, anonymous float64 }
 
 func (f footprint) String() string {
@@ -39,7 +40,7 @@ func (s *server) memory() (f footprint, err error) {
 			continue
 		}
 		switch name {
-		case "Rss":
+		case "Pss":
 			f.rss = kb / 1024
 		case "Anonymous":
 			f.anonymous = kb / 1024

@@ -142,15 +142,17 @@ func (k *sensor) recorded(each func(record)) error {
 	return nil
 }
 
-// resident is what a process holds, in MB.
+// resident is what a process holds, in MB. Pages that guest instances share count
+// once.
 func resident(pid int) float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)) // 0 when it is gone
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)) // 0 when it is gone
+	for line := range strings.Lines(string(text)) {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "Pss: %f kB", &kib); n == 1 {
+			return kib * 1024 / 1e6
+		}
 	}
-	pages, _ := strconv.ParseFloat(fields[1], 64)
-	return pages * float64(os.Getpagesize()) / 1e6
+	return 0
 }
 
 // anonymous is what a process holds that is not of a file, in MB: the journal's pages
