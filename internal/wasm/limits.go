@@ -31,7 +31,7 @@ type Limits struct {
 	Concurrent  int           // guest calls running at once, over all modules
 	Spares      int           // instances kept ready per module
 	IdleAfter   time.Duration // an idle source's instance is closed after this
-	IdleMemory  int64         // bytes of memory all idle sources' instances may hold
+	IdleMemory  int64         // bytes of memory all idle sources' instances may hold, beside what they share
 }
 
 // DefaultLimits returns the limits that the built-in guests are tested under.
