@@ -227,6 +227,7 @@ func TestHostileRequests(t *testing.T) {
 		{"no host", "GET / HTTP/1.1\r\n\r\n", "400", "bad_head"},
 		{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", "bad_head"},
 		{"bad host", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400", "bad_head"},
+		{"user in host", "GET / HTTP/1.1\r\nHost: me@a\r\n\r\n", "400", "bad_head"},
 		{"bad version", "GET / HTTP/3.7\r\nHost: a\r\n\r\n", "400", "bad_head"},
 		{"http2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400", "bad_head"},
 		{"tls hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400", "bad_head"},

@@ -142,9 +142,10 @@ func validTarget(method string, target []byte) bool {
 	return err == nil && validHost([]byte(u.Host))
 }
 
+// validHost accepts what net/http takes for a host.
 func validHost(v []byte) bool {
 	for _, c := range v {
-		if !isAlnum(c) && strings.IndexByte("!$%&'()*+,-.:;=@[]_~", c) < 0 {
+		if !isAlnum(c) && strings.IndexByte("!$%&'()*+,-.:;=[]_~", c) < 0 {
 			return false
 		}
 	}
