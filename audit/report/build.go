@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -312,8 +313,11 @@ func hostPort(e evidence.Endpoint) string {
 	return fmt.Sprintf("%s:%d", e.Name, e.Port)
 }
 
+// drawn is what a program draws for the name of a file, such as a temporary one.
+var drawn = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{22,}|\b[0-9a-f]{12,}\b`)
+
 // place is a path as a policy names it: below "~" in the server's home, nothing of
-// the system, and with no pattern in it.
+// the system, and with no pattern in it but for what was drawn by lot.
 func place(p *evidence.Pass, file string) []string {
 	file = path.Clean(file)
 	if !path.IsAbs(file) || slices.ContainsFunc(systemDirs, func(d string) bool { return below(file, d) }) {
@@ -322,7 +326,8 @@ func place(p *evidence.Pass, file string) []string {
 	if p.Home != "" && below(file, p.Home) {
 		file = "~" + strings.TrimPrefix(file, p.Home)
 	}
-	return []string{strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(file)}
+	file = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(file)
+	return []string{path.Join(path.Dir(file), drawn.ReplaceAllString(path.Base(file), "*"))}
 }
 
 func below(file, dir string) bool { return file == dir || strings.HasPrefix(file, dir+"/") }
