@@ -15,8 +15,18 @@ type side struct {
 	rates []float64 // of each round
 }
 
-// interleave loads the sides by turns, so that noise hits all of them.
+// interleave loads the sides by turns, so that noise hits all of them. Each had a turn
+// before that does not count: a new process takes its memory from the kernel first.
 func (b *benchmark) interleave(w *workload, sides ...*side) error {
+	for _, s := range sides {
+		if s.warm {
+			continue
+		}
+		if _, err := b.turn(s.server, s.speech, w, b.conns, b.round); err != nil {
+			return fmt.Errorf("%s at %s%s: %w", w.name, s.addr, s.path, err)
+		}
+		s.warm = true
+	}
 	for range b.rounds {
 		for _, s := range sides {
 			r, err := b.turn(s.server, s.speech, w, b.conns, b.round)

@@ -30,6 +30,8 @@ const (
 
 // server is a process under load.
 type server struct {
+	warm bool // it has had a load
+
 	cmd      *exec.Cmd
 	addr     string
 	file     string        // a sensor's configuration
