@@ -157,9 +157,15 @@ func resident(pid int) float64 {
 
 // anonymous is what a process holds that is not of a file, in MB: the journal's pages
 // are the kernel's to take.
-func anonymous(pid int) float64 {
+func anonymous(pid int) float64 { return memory(pid, "RssAnon:") }
+
+// peak is the most that a process ever held, in MB.
+func peak(pid int) float64 { return memory(pid, "VmHWM:") }
+
+// memory is a line of proc_pid_status(5), in MB.
+func memory(pid int, name string) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // 0 when it is gone
-	_, after, _ := strings.Cut(string(text), "RssAnon:")
+	_, after, _ := strings.Cut(string(text), name)
 	fields := strings.Fields(after)
 	if len(fields) == 0 {
 		return 0
@@ -180,18 +186,6 @@ func processor(pid int) time.Duration {
 	user, _ := strconv.Atoi(fields[11]) // proc_pid_stat(5): utime, stime
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// peak is the most that a process ever held, in MB.
-func peak(pid int) float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // 0 when it is gone
-	_, after, _ := strings.Cut(string(text), "VmHWM:")
-	fields := strings.Fields(after)
-	if len(fields) == 0 {
-		return 0
-	}
-	kb, _ := strconv.ParseFloat(fields[0], 64)
-	return kb * 1024 / 1e6
 }
 
 // descriptors counts what a process has open.
