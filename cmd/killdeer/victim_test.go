@@ -38,7 +38,7 @@ func newVictim(t *testing.T, more string) *victim {
 func decoyOf(t *testing.T, cache, persona string) *victim {
 	t.Helper()
 	v := &victim{t: t, dir: t.TempDir()}
-	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndecoy.latency = \"off\"\ndecoy.personas = [%q]\nrules.packs = []\n", cache, persona)
+	text := fmt.Sprintf("sensor.cache_dir = %q\ndecoy.listen = \"127.0.0.1:0\"\ndashboard.listen = \"\"\ndecoy.latency = \"off\"\ndecoy.personas = [%q]\nrules.packs = []\n", cache, persona)
 	if err := os.WriteFile(v.config(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

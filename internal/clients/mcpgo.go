@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"time"
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
@@ -65,7 +66,8 @@ func mcpGoStdio(argv []string) (open *client.Client, done func()) {
 			endGroup(started)
 		}
 	}
-	return client.NewClient(transport.NewStdioWithOptions(argv[0], nil, argv[1:], transport.WithCommandFunc(start))), done
+	// Its own five seconds begin with the process, and are short on a busy machine.
+	return client.NewClient(transport.NewStdioWithOptions(argv[0], nil, argv[1:], transport.WithCommandFunc(start)), client.WithDiscoverTimeout(time.Minute)), done
 }
 
 func mcpGoSession(ctx context.Context, open *client.Client, t target, report *Report) (err error) {
