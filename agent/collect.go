@@ -10,7 +10,7 @@ import (
 const (
 	// smallHeap is up to where a heap may grow whatever lives in it: a sensor at work has
 	// some 20 MiB, and would collect every few hundred requests.
-	smallHeap = 64 << 20
+	smallHeap = 96 << 20
 	// ordinaryHeap is what lives in a sensor that is busy but not crowded.
 	ordinaryHeap = 80 << 20
 	// headroom is what a crowded heap may grow beyond what lives in it before garbage is

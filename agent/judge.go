@@ -22,6 +22,9 @@ const (
 	// Where events come as fast as they are judged, judging rests this many times
 	// as long as it works: a flood delays verdicts, not answers.
 	paceFactor = 1
+	// From so many events that wait judging does not rest, until they are more than
+	// the journal has at hand: those that it must read from its files cost twice as much.
+	hurryFrom = journal.Newest / 4
 	// Beyond so many events that wait for judgement the oldest are only counted in
 	// the windows, until half as many wait; the count is recorded.
 	maxUnjudged = 1 << 18
@@ -86,7 +89,9 @@ func (j *judge) run(ctx context.Context) error {
 		if err := j.commit(ctx, found, at); err != nil {
 			return stopped(ctx, err)
 		}
-		pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), max(1, len(events))))
+		if waits := j.journal.Last() - at; waits < hurryFrom || waits > journal.Newest {
+			pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), max(1, len(events))))
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/schema"
@@ -155,6 +156,7 @@ func (h *Host) parseDescribe(doc []byte, m Module) ([]*loaded, error) {
 			seed: seedFor(h.WorldSeed, p.ID), company: h.fakes.seed, fakes: h.fakes,
 			markKey: derive(h.WorldSeed, "killdeer/1 mark "+p.ID),
 		}
+		l.seeds = [2]string{strconv.FormatUint(l.seed, 10), strconv.FormatUint(l.company, 10)}
 		l.mint = newMint(h.WorldSeed, p.ID, l.company)
 		e := l.expander("", "")
 		var err error

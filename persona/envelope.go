@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"hash"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -41,11 +40,15 @@ func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) *envelope 
 	w := &e.w
 	w.Reset()
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
-	w.Key("seed").Str(strconv.FormatUint(p.seed, 10)).Key("company").Str(strconv.FormatUint(p.company, 10))
+	w.Key("seed").Str(p.seeds[0]).Key("company").Str(p.seeds[1])
 	w.Key("now").Str(p.now(c.Now).Format(time.RFC3339))
 	w.Key("state").Raw(orElse(state, "null"))
 	w.Key("can").Arr()
-	for _, ability := range slices.Sorted(slices.Values(c.Can)) {
+	can := c.Can
+	if !slices.IsSorted(can) {
+		can = slices.Sorted(slices.Values(can))
+	}
+	for _, ability := range can {
 		w.Str(ability)
 	}
 	w.End()
@@ -62,7 +65,9 @@ func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) *envelope 
 	e.mac.Reset()
 	e.mac.Write(w.Bytes())
 	e.mac.Sum(e.sum[:0])
-	e.mark = hex.EncodeToString(e.sum[:markBytes])
+	var mark [2 * markBytes]byte
+	hex.Encode(mark[:], e.sum[:markBytes])
+	e.mark = string(mark[:])
 	w.Key("mark").Str(e.mark).End()
 	return e
 }

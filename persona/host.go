@@ -86,7 +86,8 @@ type loaded struct {
 	fakes   *fakes       // of that company
 	minted  []sdk.Canary // in what it describes
 
-	markKey   []byte // of the marks in envelopes
+	seeds     [2]string // its own and the company's, as envelopes have them
+	markKey   []byte    // of the marks in envelopes
 	envelopes sync.Pool
 }
 
@@ -163,14 +164,13 @@ func (h *Host) exchange(ctx context.Context, modules []Module) (*sync.WaitGroup,
 	return old, nil
 }
 
-// enter returns a persona, nil if there is none of the id. Until leave is called,
+// enter returns a persona, nil if there is none of the id. Until the caller's Done,
 // its module is in use.
-func (h *Host) enter(id string) (p *loaded, leave func()) {
+func (h *Host) enter(id string) (p *loaded, calls *sync.WaitGroup) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	calls := h.calls
-	calls.Add(1)
-	return h.by[id], calls.Done
+	h.calls.Add(1)
+	return h.by[id], h.calls
 }
 
 // Personas lists the ids of what is loaded, after Open.
@@ -260,19 +260,19 @@ func (h *Host) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answe
 	if _, err := h.Catalog(ctx); err != nil {
 		return nil, err
 	}
-	p, leave := h.enter(c.Persona)
-	defer leave()
+	p, calls := h.enter(c.Persona)
+	defer calls.Done()
 	if p == nil {
 		return nil, fmt.Errorf("%s %s: persona %q is not loaded", c.Op, subject(c), c.Persona)
 	}
 	if !operations[c.Op] {
 		return nil, fmt.Errorf("operation %q is not one of the ABI's", c.Op)
 	}
-	unlock, err := h.state.lock(ctx, source, c.Persona)
+	turn, err := h.state.lock(ctx, source, c.Persona)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", c.Op, subject(c), err)
 	}
-	defer unlock()
+	defer turn.unlock()
 	with := conditions{friction: !h.Calm}
 	if u := p.upstreams[p.services[c.Tool]]; with.friction && c.Op == sdk.OpCall && c.Round == 0 {
 		with.retryAfter = h.rates.take(owner(source), p.services[c.Tool], u.perMinute, c.Now)

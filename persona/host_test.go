@@ -450,7 +450,7 @@ func TestStatesOfOwners(t *testing.T) {
 		t.Errorf("%d, %d and %d are left", s.order.Len(), len(s.by), len(s.owned))
 	}
 
-	unlock, err := s.lock(t.Context(), "s", "p")
+	turn, err := s.lock(t.Context(), "s", "p")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -459,7 +459,7 @@ func TestStatesOfOwners(t *testing.T) {
 	if _, err := s.lock(ctx, "s", "p"); err == nil {
 		t.Error("got a turn that another has")
 	}
-	unlock()
+	turn.unlock()
 	if len(s.turns) != 0 {
 		t.Errorf("%d turns are left", len(s.turns))
 	}

@@ -109,8 +109,24 @@ type stateEntry struct {
 
 // turn has room for the one whose turn it is.
 type turn struct {
+	of      *states
+	key     stateKey
 	taken   chan struct{}
-	waiting int
+	waiting int // guarded by of.mu
+}
+
+// unlock gives the turn back.
+func (t *turn) unlock() {
+	<-t.taken
+	t.leave()
+}
+
+func (t *turn) leave() {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	if t.waiting--; t.waiting == 0 {
+		delete(t.of.turns, t.key)
+	}
 }
 
 func newStates() *states {
@@ -119,30 +135,22 @@ func newStates() *states {
 	}
 }
 
-// lock waits for the turn of a source and persona, or for ctx; unlock gives the
-// turn back.
-func (s *states) lock(ctx context.Context, source, persona string) (unlock func(), err error) {
+// lock waits for the turn of a source and persona, or for ctx.
+func (s *states) lock(ctx context.Context, source, persona string) (*turn, error) {
 	key := stateKey{source, persona}
 	s.mu.Lock()
 	t := s.turns[key]
 	if t == nil {
-		t = &turn{taken: make(chan struct{}, 1)}
+		t = &turn{of: s, key: key, taken: make(chan struct{}, 1)}
 		s.turns[key] = t
 	}
 	t.waiting++
 	s.mu.Unlock()
-	leave := func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if t.waiting--; t.waiting == 0 {
-			delete(s.turns, key)
-		}
-	}
 	select {
 	case t.taken <- struct{}{}:
-		return func() { <-t.taken; leave() }, nil
+		return t, nil
 	case <-ctx.Done():
-		leave()
+		t.leave()
 		return nil, ctx.Err()
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
@@ -57,11 +56,8 @@ var (
 // decodeOutput checks a guest's reply: one valid UTF-8 JSON object with exactly
 // one outcome, within the limits of the ABI.
 func decodeOutput(b []byte, e expected) (*output, error) {
-	if !utf8.Valid(b) || !json.Valid(b) {
-		return nil, errors.New("output is not valid JSON")
-	}
-	if _, err := guest.ParseObject(b); err != nil {
-		return nil, errors.New("output is not one JSON object within the depth limit")
+	if !guest.Valid(b, guest.MaxDepth) {
+		return nil, errors.New("output is not valid JSON within the depth limit")
 	}
 	b, err := oneLine(b)
 	if err != nil {

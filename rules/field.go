@@ -153,28 +153,7 @@ func writeMember(w *guest.Writer, name string, s shape, v string) {
 
 // sendable reports whether v can be a part of the envelope.
 func sendable(v string) bool {
-	return len(v) <= maxArgs && json.Valid([]byte(v)) && utf8.ValidString(v) && depth(v) <= maxArgsDepth
-}
-
-// depth is how deep a valid JSON value nests.
-func depth(v string) int {
-	deepest, now := 0, 0
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '"':
-			for i++; i < len(v) && v[i] != '"'; i++ {
-				if v[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			now++
-			deepest = max(deepest, now)
-		case '}', ']':
-			now--
-		}
-	}
-	return deepest
+	return len(v) <= maxArgs && guest.Valid([]byte(v), maxArgsDepth)
 }
 
 // cut shortens s to at most n bytes without breaking a character.

@@ -135,11 +135,19 @@ func (s *Server) write(a *arrival, resp profile.Response) {
 	a.written = true
 	a.writeBy(s.now().Limits.Write)
 	h := a.w.Header()
+	values := make([]string, 0, len(resp.Header)+1) // of all fields: most have one
+	add := func(name, value string) {
+		if values = append(values, value); h[name] != nil {
+			h[name] = append(h[name], value)
+			return
+		}
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	for _, f := range resp.Header {
-		h[f[0]] = append(h[f[0]], f[1])
+		add(f[0], f[1])
 	}
 	if resp.Status != http.StatusNoContent {
-		h["Content-Length"] = []string{strconv.Itoa(resp.Size())}
+		add("Content-Length", strconv.Itoa(resp.Size()))
 	}
 	a.w.WriteHeader(resp.Status)
 	// One write: net/http would flush the pieces of a large answer one by one.

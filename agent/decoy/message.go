@@ -2,8 +2,6 @@ package decoy
 
 import (
 	"bytes"
-	"encoding/json"
-	"unicode/utf8"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -29,7 +27,7 @@ func (m *message) isRequest() bool { return m.fault != "" || (m.id != nil && !m.
 
 // parseBody reads a request body: one message, or a batch of at most maxBatch.
 func parseBody(body []byte, limits *Limits) (msgs []*message, batch bool, refusal profile.Code) {
-	if !utf8.Valid(body) || !json.Valid(body) || tooDeep(body, limits.Depth) {
+	if !guest.Valid(body, limits.Depth) {
 		return nil, false, profile.ParseError
 	}
 	if firstByte(body) != '[' {
@@ -113,26 +111,4 @@ func firstByte(b []byte) byte {
 		}
 	}
 	return 0
-}
-
-// tooDeep reports whether valid JSON nests deeper than limit.
-func tooDeep(b []byte, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case quoted && c == '\\':
-			i++
-		case quoted:
-			quoted = c != '"'
-		case c == '"':
-			quoted = true
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }

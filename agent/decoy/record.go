@@ -85,7 +85,9 @@ func setHead(ev *sdk.Event, raw string) {
 
 func newBody(b []byte, limit int) *sdk.Body {
 	sum := sha256.Sum256(b)
-	body := &sdk.Body{Size: len(b), SHA256: hex.EncodeToString(sum[:])}
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	body := &sdk.Body{Size: len(b), SHA256: string(digits[:])}
 	kept := b
 	if len(kept) > limit {
 		kept, body.Cut = kept[:limit], true

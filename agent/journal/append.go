@@ -21,7 +21,7 @@ type commit struct {
 	kept    []*sdk.Event
 	ids     [][]byte
 	minutes []uint64
-	terms   map[string][]int // term -> offsets of its events, rising
+	terms   map[string]*[]int // term -> offsets of its events, rising
 	marks   []Mark
 
 	records []byte // what is written
@@ -45,7 +45,7 @@ func prepare(buf []byte, events []*sdk.Event, marks []Mark) (*commit, error) {
 		kept:    make([]*sdk.Event, len(events)),
 		ids:     make([][]byte, len(events)),
 		minutes: make([]uint64, len(events)),
-		terms:   make(map[string][]int),
+		terms:   make(map[string]*[]int),
 		marks:   marks,
 	}
 	for _, m := range marks {
@@ -64,17 +64,19 @@ func prepare(buf []byte, events []*sdk.Event, marks []Mark) (*commit, error) {
 		if ev.ID != "" {
 			c.ids[i] = idKey(ev.ID)
 		}
-		eventTerms(ev, func(t string) { c.addTerm(t, i) })
+		eventTerms(ev, func(t []byte) { c.addTerm(t, i) })
 	}
 	return c, nil
 }
 
-func (c *commit) addTerm(t string, offset int) {
-	offsets := c.terms[t]
-	if n := len(offsets); n > 0 && offsets[n-1] == offset {
-		return // an event and its detection often share a value
+func (c *commit) addTerm(t []byte, offset int) {
+	offsets := c.terms[string(t)]
+	switch {
+	case offsets == nil:
+		c.terms[string(t)] = &[]int{offset}
+	case (*offsets)[len(*offsets)-1] != offset: // an event and its detection often share a value
+		*offsets = append(*offsets, offset)
 	}
-	c.terms[t] = append(offsets, offset)
 }
 
 // Append records events in order, and stores marks, in one commit that is on
@@ -198,7 +200,7 @@ func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 		}
 		further, late := clock.pass(c.minutes[i])
 		if late {
-			c.addTerm(lateTerm, i)
+			c.addTerm([]byte(lateTerm), i)
 		}
 		if further {
 			if err := times.Put(be64(c.minutes[i]), be64(seq)); err != nil {

@@ -44,7 +44,7 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func newEncoder(dict []byte) (*zstd.Encoder, error) {
-	o := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithLowerEncoderMem(true)}
+	o := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true)}
 	if len(dict) > 0 {
 		o = append(o, zstd.WithEncoderDictRaw(dictID, dict))
 	}

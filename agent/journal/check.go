@@ -82,7 +82,7 @@ func (t *tally) record(seq uint64, rec []byte, clock *clock) {
 		return
 	}
 	seen := map[string]bool{}
-	eventTerms(ev, func(term string) { seen[term] = true })
+	eventTerms(ev, func(term []byte) { seen[string(term)] = true })
 	if _, late := clock.pass(minuteOf(ev.Time)); late {
 		seen[lateTerm] = true
 	}

@@ -178,6 +178,10 @@ func (e *encoder) raw(key string, v sdk.RawJSON) {
 	if len(v) == 0 {
 		return
 	}
+	if !bytes.ContainsAny(v, " \t\r\n") && json.Valid(v) { // as most clients write it
+		e.b = append(append(e.b, key...), v...)
+		return
+	}
 	buf := bytes.NewBuffer(append(e.b, key...))
 	if json.Compact(buf, v) != nil {
 		e.unfit = true
@@ -188,17 +192,25 @@ func (e *encoder) raw(key string, v sdk.RawJSON) {
 
 const hexDigits = "0123456789abcdef"
 
+// plain has the ASCII characters that stand for themselves in a JSON string.
+var plain = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // appendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, and what
 // ends a line in JavaScript is escaped.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	done := 0
 	for i := 0; i < len(s); {
-		c, n := rune(s[i]), 1
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if plain[s[i]] {
 			i++
 			continue
 		}
+		c, n := rune(s[i]), 1
 		if c >= utf8.RuneSelf {
 			c, n = utf8.DecodeRuneInString(s[i:])
 			if (c != utf8.RuneError || n > 1) && c != '\u2028' && c != '\u2029' {

@@ -48,7 +48,7 @@ func FuzzEncode(f *testing.F) {
 }
 
 func terms(ev *sdk.Event) (all []string) {
-	eventTerms(ev, func(t string) { all = append(all, t) })
+	eventTerms(ev, func(t []byte) { all = append(all, string(t)) })
 	return all
 }
 

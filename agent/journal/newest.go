@@ -8,12 +8,12 @@ import (
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
-// What is kept of the newest events, for consumers that are close behind: they
-// need not have decoded what was an event a moment ago.
-const (
-	newestEvents = 4096
-	newestBytes  = 6 << 20 // of their records
-)
+// Newest is how many of the newest events are at hand, for consumers that are close
+// behind: they need not have decoded what was an event a moment ago. Large ones are
+// fewer.
+const Newest = 4096
+
+const newestBytes = 6 << 20 // of their records
 
 // newest holds the newest events without a hole, oldest first.
 type newest struct {
@@ -44,7 +44,7 @@ func (r *newest) add(events []*sdk.Event, records [][]byte) {
 		}
 	}
 	drop := 0
-	for drop < len(r.events) && (len(r.events)-drop > newestEvents || r.size > newestBytes) {
+	for drop < len(r.events) && (len(r.events)-drop > Newest || r.size > newestBytes) {
 		r.size -= r.sizes[drop]
 		drop++
 	}

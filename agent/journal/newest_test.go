@@ -16,14 +16,14 @@ func TestNewest(t *testing.T) {
 			r.add([]*sdk.Event{{Seq: uint64(from + i)}}, [][]byte{make([]byte, size)})
 		}
 	}
-	add(1, newestEvents+10, 1)
+	add(1, Newest+10, 1)
 	tests := []struct{ after, limit, n int }{
 		{0, 5, 0},
 		{9, 5, 0},
 		{10, 5, 5},
-		{newestEvents + 8, 5, 2},
-		{newestEvents + 10, 5, 0},
-		{newestEvents + 99, 5, 0},
+		{Newest + 8, 5, 2},
+		{Newest + 10, 5, 0},
+		{Newest + 99, 5, 0},
 		{20, 0, 0},
 		{20, -1, 0},
 	}
@@ -38,12 +38,12 @@ func TestNewest(t *testing.T) {
 	if again, _ := r.after(100, 1); again[0].Tool != "" {
 		t.Error("who reads an event changes it for others")
 	}
-	add(newestEvents+11, 10, newestBytes/4)
+	add(Newest+11, 10, newestBytes/4)
 	if len(r.events) > 4 || r.size > newestBytes {
 		t.Errorf("%d events of %d bytes are kept", len(r.events), r.size)
 	}
-	add(newestEvents+99, 1, 1) // after a hole
-	if _, ok := r.after(newestEvents+15, 5); ok || len(r.events) != 1 {
+	add(Newest+99, 1, 1) // after a hole
+	if _, ok := r.after(Newest+15, 5); ok || len(r.events) != 1 {
 		t.Errorf("%d events across a hole", len(r.events))
 	}
 	r.add([]*sdk.Event{nil}, [][]byte{nil})

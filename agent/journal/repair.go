@@ -203,7 +203,7 @@ func (b *rebuilder) add(seq uint64, rec []byte) error {
 			b.lists[term] = append(l, seq)
 		}
 	}
-	eventTerms(ev, put)
+	eventTerms(ev, func(term []byte) { put(string(term)) })
 	further, late := b.clock.pass(minuteOf(ev.Time))
 	if late {
 		put(lateTerm)

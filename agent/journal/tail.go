@@ -80,7 +80,7 @@ func (t *tail) add(ev *sdk.Event, seq uint64, late bool) {
 			t.lists[term] = append(l, seq)
 		}
 	}
-	eventTerms(ev, put)
+	eventTerms(ev, func(term []byte) { put(string(term)) })
 	if late {
 		put(lateTerm)
 	}
@@ -96,7 +96,7 @@ func (t *tail) extend(c *commit, events []*sdk.Event, base uint64) {
 	defer t.mu.Unlock()
 	for term, offsets := range c.terms {
 		l := t.lists[term]
-		for _, offset := range offsets {
+		for _, offset := range *offsets {
 			l = append(l, base+uint64(offset)+1)
 		}
 		t.lists[term] = l

@@ -29,12 +29,14 @@ const (
 )
 
 // term is the index's name for "this field has this value".
-func term(f field, value string) string {
+func term(f field, value string) string { return string(appendTerm(nil, f, value)) }
+
+func appendTerm(b []byte, f field, value string) []byte {
 	value = asStored(value)
 	if len(value) <= maxTerm && strings.IndexByte(value, 0) < 0 {
-		return string(f) + "=" + value
+		return append(append(b, byte(f), '='), value...)
 	}
-	return string(f) + "#" + digest(value)
+	return append(append(b, byte(f), '#'), digest(value)...)
 }
 
 // asStored returns s as it reads back from a record: JSON has no invalid UTF-8.
@@ -50,12 +52,14 @@ func digest(value string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// eventTerms calls add with each term that ev is found by: at most one for each
-// field of the event and one for each field of its detection.
-func eventTerms(ev *sdk.Event, add func(t string)) {
+// eventTerms calls add with each term that ev is found by, valid until add returns: at
+// most one for each field of the event and one for each field of its detection.
+func eventTerms(ev *sdk.Event, add func(t []byte)) {
+	buf := make([]byte, 0, maxTerm+len("k="))
 	one := func(f field, value string) {
 		if value != "" {
-			add(term(f, value))
+			buf = appendTerm(buf[:0], f, value)
+			add(buf)
 		}
 	}
 	one(fieldKind, string(ev.Kind))

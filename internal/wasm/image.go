@@ -20,6 +20,9 @@ const (
 	// wornAfter is how many bytes an instance of an image gathers before it is
 	// replaced: a new one takes a fraction of what collecting garbage does.
 	wornAfter = 3 << 20
+	// weighEvery is how many calls an instance that does not grow may have before it is
+	// weighed again: the kernel looks at each page for it.
+	weighEvery = 8
 )
 
 // variable is the index of a global that its module may change.

@@ -25,7 +25,8 @@ type instance struct {
 	touched bool
 	of      *image // that it was made of, or nil
 	tables  int64  // bytes, about
-	holds   int64  // bytes that it costs while idle
+	weighed int64  // its size when it was weighed
+	holds   int64  // bytes that it cost then, while idle
 	began   int64  // what it cost after its first call
 }
 
@@ -167,11 +168,18 @@ func verdict(s style, f *frame, err error) error {
 // size is how much linear memory an instance has.
 func (i *instance) size() int64 { return int64(i.mod.Memory().Size()) }
 
+// due reports whether an instance is to be weighed after a call: that takes longer than
+// many a call.
+func (i *instance) due() bool {
+	return i.calls == 1 || i.calls%weighEvery == 0 || i.size() != i.weighed
+}
+
 // weigh finds what an idle instance costs: its memory, or what of it is not that
 // of an image, and tables.
 func (i *instance) weigh() {
-	if i.holds = i.size(); i.of != nil {
-		i.holds = i.mem.private(i.size()) + i.tables
+	i.weighed = i.size()
+	if i.holds = i.weighed; i.of != nil {
+		i.holds = i.mem.private(i.weighed) + i.tables
 	}
 	if i.calls == 1 {
 		i.began = i.holds

@@ -157,7 +157,9 @@ func (m *Module) serve(ctx context.Context, req Request) (Reply, error) {
 		m.rt.called(m.name, time.Since(began), err)
 	}
 	if !spent {
-		inst.weigh()
+		if inst.due() {
+			inst.weigh()
+		}
 		spent = inst.worn()
 	}
 	if spent {

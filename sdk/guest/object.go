@@ -12,20 +12,26 @@ var errJSON = errors.New("not one JSON value")
 
 // Object is a JSON object, read member by member without building a tree. The
 // values are slices of the input.
-type Object struct {
-	keys   []string
-	values [][]byte
+type Object struct{ members []member }
+
+// member is one of an object: its key as it is spelled, quotes included, and its value.
+type member struct{ key, value []byte }
+
+// is reports whether the member has a key. Escapes only make a spelling longer.
+func (m member) is(key string) bool {
+	spelled := m.key[1 : len(m.key)-1]
+	if len(spelled) <= len(key) {
+		return string(spelled) == key && !escaped(spelled)
+	}
+	return escaped(spelled) && String(m.key) == key
 }
 
 // ParseObject splits a JSON object into its members. Of a repeated key the last
 // one counts. Nesting beyond [MaxDepth] is an error.
 func ParseObject(b []byte) (Object, error) {
 	const few = 4 // members, of most objects
-	o := Object{keys: make([]string, 0, few), values: make([][]byte, 0, few)}
-	err := Members(b, func(k string, v []byte) {
-		o.keys = append(o.keys, k)
-		o.values = append(o.values, v)
-	})
+	o := Object{members: make([]member, 0, few)}
+	err := members(b, func(k, v []byte) { o.members = append(o.members, member{k, v}) })
 	return o, err
 }
 
@@ -37,9 +43,9 @@ func (o Object) Has(key string) bool {
 
 // Raw returns the member's value as it stands, nil when it is absent.
 func (o Object) Raw(key string) []byte {
-	for i, v := range slices.Backward(o.keys) {
-		if v == key {
-			return o.values[i]
+	for _, m := range slices.Backward(o.members) {
+		if m.is(key) {
+			return m.value
 		}
 	}
 	return nil
@@ -87,7 +93,13 @@ func (o Object) Object(key string) Object {
 }
 
 // Keys returns the names of the members in the order they were written.
-func (o Object) Keys() []string { return o.keys }
+func (o Object) Keys() []string {
+	keys := make([]string, len(o.members))
+	for i, m := range o.members {
+		keys[i] = String(m.key)
+	}
+	return keys
+}
 
 // Members calls f for each member of the JSON object b.
 func Members(b []byte, f func(key string, value []byte)) error {
