@@ -87,6 +87,9 @@ func ours(pid int) bool {
 	return pid == os.Getpid()
 }
 
+// patience is how much longer than its budget an audit may take on a busy machine.
+const patience = 30 * time.Second
+
 // TestBudget ends an audit of a server that would go on for ever, in time and
 // without leaving anything behind.
 func TestBudget(t *testing.T) {
@@ -101,7 +104,7 @@ func TestBudget(t *testing.T) {
 			o.Depth, o.Budget = audit.Default, 8*time.Second
 			began := time.Now()
 			r := run(t, o)
-			if took := time.Since(began); took > o.Budget+7*time.Second {
+			if took := time.Since(began); took > o.Budget+patience {
 				t.Errorf("it took %s: %v", took, r.Run.Stages)
 			}
 			if r.Outcome == "clean" && name != "ignores-end" {

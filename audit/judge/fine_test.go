@@ -219,6 +219,16 @@ func TestFine(t *testing.T) {
 			a.Passes[0].Survivors = []string{"ping host"}
 			return a
 		}(), []string{"X03 probe_host"}},
+		"a daemon that comes to its program after the call": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			l.call(plainTool, `{}`, func() { l.saw(sdk.Observation{PID: 777, Kind: sdk.ObservedSetsid, Syscall: "setsid", Ret: 777}) })
+			l.idle(func() {
+				l.saw(sdk.Observation{PID: 777, Kind: sdk.ObservedExec, Syscall: "execve", Path: "/bin/sleep", Argv: []string{"sleep", "300"}})
+			})
+			a.Passes[0].Survivors = []string{"sleep 300"}
+			return a
+		}(), []string{"X03 format_note"}},
 		"something else on the port of the DNS": {one(formats, func(l *life) {
 			l.read(home + "/.aws/credentials")
 			l.lookup("example.net")

@@ -77,8 +77,7 @@ func (p *pass) leaves(m moment) bool {
 // or it left its parent's session, or else a process was made that nothing more was
 // heard of.
 func (c *court) origin(p *pass, lines []string) (moment, *sdk.Observation) {
-	var best *sdk.Observation
-	score := 0
+	best, score := -1, 0
 	for i := range p.seen {
 		o := &p.seen[i]
 		if o.Ret < 0 || o.Errno != "" || p.when(o.MonoNS).phase == evidence.Startup {
@@ -94,13 +93,27 @@ func (c *court) origin(p *pass, lines []string) (moment, *sdk.Observation) {
 			n = 1
 		}
 		if n > score {
-			best, score = o, n
+			best, score = i, n
 		}
 	}
-	if best == nil {
+	if best < 0 {
 		return p.during(evidence.AfterExit, 0), nil
 	}
-	return p.when(best.MonoNS), best
+	return p.beginning(best), &p.seen[best]
+}
+
+// beginning is the moment of seen[i], or where that is between calls, the call in which
+// its process was first seen: what a call starts may come to its last program after it.
+func (p *pass) beginning(i int) moment {
+	at := p.when(p.seen[i].MonoNS)
+	if at.call != nil {
+		return at
+	}
+	first := slices.IndexFunc(p.seen, func(o sdk.Observation) bool { return o.PID == p.seen[i].PID })
+	if m := p.when(p.seen[first].MonoNS); m.call != nil {
+		return m
+	}
+	return at
 }
 
 // silent reports whether nothing was heard of the process that was made at seen[i]:
