@@ -236,8 +236,9 @@ packages-again: packages ## make the packages again in a clone and compare them
 	rm -rf dist/again-source
 
 .PHONY: package-test
-package-test: packages ## install, upgrade, remove and purge the .deb in a clean root (root, debootstrap, lintian)
+package-test: packages ## install, upgrade and remove the .deb and .rpm in clean roots (root, debootstrap, lintian, rpm)
 	packaging/deb/test dist/*.deb
+	packaging/rpm/test dist/*.rpm dist/*.deb
 
 .PHONY: needs
 needs:

@@ -161,7 +161,7 @@ func (i *Installation) addUnits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		local := strings.ReplaceAll(string(text), "ExecStart="+packagedBin+" ", "ExecStart="+binDir+"/killdeer ")
+		local := strings.ReplaceAll(string(text), "="+packagedBin+" ", "="+binDir+"/killdeer ")
 		if err := i.write(path.Join(unitDir, unit), []byte(local), 0o644); err != nil {
 			return err
 		}
