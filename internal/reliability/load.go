@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -122,9 +123,9 @@ func post(ctx context.Context, c *http.Client, url, session, message string) (st
 }
 
 // percentile of durations, in which there is at least one.
-func percentile(all []time.Duration, p float64) time.Duration {
+func percentile[T cmp.Ordered](all []T, p float64) (at T) {
 	if len(all) == 0 {
-		return 0
+		return at
 	}
 	all = slices.Sorted(slices.Values(all))
 	return all[min(len(all)-1, int(float64(len(all))*p))]
