@@ -89,9 +89,8 @@ func (j *judge) run(ctx context.Context) error {
 		if err := j.commit(ctx, found, at); err != nil {
 			return stopped(ctx, err)
 		}
-		if waits := j.journal.Last() - at; waits < hurryFrom || waits > journal.Newest {
-			pause(ctx, rest(time.Since(began), int(j.journal.Last()-newest), max(1, len(events))))
-		}
+		last := j.journal.Last()
+		pause(ctx, rest(time.Since(began), int(last-newest), max(1, len(events)), last-at))
 	}
 }
 
@@ -132,8 +131,11 @@ func (j *judge) shed(ctx context.Context, at uint64) (uint64, error) {
 }
 
 // rest is how long to leave the processor to those who answer, after judging n
-// events while others arrived.
-func rest(worked time.Duration, arrived, n int) time.Duration {
+// events while others arrived and waits are not judged.
+func rest(worked time.Duration, arrived, n int, waits uint64) time.Duration {
+	if waits >= hurryFrom && waits <= journal.Newest {
+		return 0
+	}
 	return paceFactor * worked * time.Duration(min(arrived, n)) / time.Duration(n)
 }
 
