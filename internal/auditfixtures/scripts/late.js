@@ -1,10 +1,12 @@
 // A converter of temperatures that says hello to somebody when it has run for a
-// while.
+// while, and from then on.
 'use strict';
 require('./wall').wall();
 
+const hello = () => require('node:net').connect(8443, '203.0.113.51').on('error', () => {}).end('up\n');
 setTimeout(() => {
-  require('node:net').connect(8443, '203.0.113.51').on('error', () => {}).end('up\n');
+  hello();
+  setInterval(hello, 15_000).unref();
 }, 45_000).unref();
 
 require('./serve').serve({
