@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -18,22 +19,20 @@ var validSeeds = []string{
 
 // deep is how deep a valid value nests.
 func deep(b []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+	deepest, now := 0, 0
+	for d := json.NewDecoder(bytes.NewReader(b)); ; {
+		t, err := d.Token()
+		if err != nil {
+			return deepest
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
 			now++
 			deepest = max(deepest, now)
-		case c == '}' || c == ']':
+		case json.Delim('}'), json.Delim(']'):
 			now--
 		}
 	}
-	return deepest
 }
 
 func FuzzValid(f *testing.F) {
