@@ -13,14 +13,16 @@ import (
 var validSeeds = []string{
 	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : [1 , 2.5e+3,-0,0.1E-7], "b":{"c":null}}`, `[true,false,null]`, `"x"`, `""`,
 	`"aé😀"`, `"\u00e9\n\t\"\\\/\b\f\r"`, `"\u00g0"`, `"\u00e"`, `"\x"`, `"\`, `"\u`, `"`, `"a`, "\"a\x00b\"", "\"a\x7fb\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\"0123456\xc3\xa9\"",
-	`"01234567"`, `"012345678`, "\"01234567\x1f\"", `01`, `-`, `-0`, `1.`, `.1`, `1e`, `1e+`, `+1`, `1e5x`, `tru`, `truex`, `nul`, `nulll`, `{`, `[`, `}`, `]`, `[}`, `{]`, `[1,]`,
+	`"01234567"`, `"012345678`, "\"01234567\x1f\"", `01`, `-`, `-0`, `1.`, `.1`, `1e`, `1e+`, `+1`, `1e5x`, `[1e999,[[[]]]]`, `tru`, `truex`, `nul`, `nulll`, `{`, `[`, `}`, `]`, `[}`, `{]`, `[1,]`,
 	`[,1]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`, `{"a":1 "b":2}`, `[1 2]`, `{}{}`, `1 2`, `[[[]]]`, `[[[[]]]]`, `[{"a":[{}]}]`, "\ufeff{}", "\x00",
 }
 
 // deep is how deep a valid value nests.
 func deep(b []byte) int {
 	deepest, now := 0, 0
-	for d := json.NewDecoder(bytes.NewReader(b)); ; {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	for {
 		t, err := d.Token()
 		if err != nil {
 			return deepest
