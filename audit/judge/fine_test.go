@@ -93,6 +93,16 @@ func TestFine(t *testing.T) {
 			l.idle(func() { l.flow("api.notebook.dev", "198.18.0.5", 443, "x") })
 			return a
 		}(), []string{"N05"}},
+		"a connection that is kept and used while idle": {func() *evidence.Audit {
+			a := newAudit()
+			l := begin(a, "A", formats)
+			l.span(evidence.List, 0, func() { l.flow("beat.example.net", "198.18.0.5", 443, "x") })
+			l.idle(func() {
+				l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "write", Ret: 9, Peer: &sdk.Peer{Family: "inet", Addr: "198.18.0.5", Port: 443}})
+			})
+			l.list(evidence.Relist)
+			return a
+		}(), []string{"N01", "N05"}},
 		"its own host":               {one(formats, func(l *life) { l.flow("api.notebook.dev", "198.18.0.5", 443, "x") }), nil},
 		"a host that begins like it": {one(formats, func(l *life) { l.flow("api.notebookapp.dev", "198.18.0.5", 443, "x") }), nil},
 		"a host that holds its name": {one(formats, func(l *life) { l.flow("steals-from-mynotebook.dev", "198.18.0.5", 443, "x") }), []string{"N01 format_note"}},

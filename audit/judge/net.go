@@ -72,7 +72,7 @@ func (c *court) shown(p *pass, host string) string {
 // contacts merges what the sinkhole, the resolver and the tracer saw.
 func (c *court) contacts(p *pass) []contact {
 	var all []contact
-	met := map[string]bool{}
+	met, sent := map[string]bool{}, p.sentQuietly()
 	for i := range p.Net {
 		f := &p.Net[i]
 		if f.Proto == "unix" || isResolver(f) || isLoopback(f.Addr) {
@@ -86,8 +86,14 @@ func (c *court) contacts(p *pass) []contact {
 		}
 		k := contact{m: p.when(f.At), host: host, port: f.Port, raw: isAddr(host), blind: true, how: how}
 		all = append(all, k)
-		if last := p.when(f.Last); f.Last > f.At && quiet(last) && !quiet(k.m) { // it was kept open
+		if quiet(k.m) {
+			continue
+		}
+		if last := p.when(f.Last); f.Last > f.At && quiet(last) { // it was kept open
 			k.m = last
+			all = append(all, k)
+		} else if m, ok := sent[hostPort(f.Addr, f.Port)]; ok {
+			k.m = m
 			all = append(all, k)
 		}
 	}
@@ -107,6 +113,22 @@ func (c *court) contacts(p *pass) []contact {
 	for i := range p.seen {
 		if k, ok := c.connected(p, &p.seen[i], met); ok {
 			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// sentQuietly has when something was sent while nothing was asked of the server, by
+// where to.
+func (p *pass) sentQuietly() map[string]moment {
+	all := map[string]moment{}
+	for i := range p.seen {
+		o := &p.seen[i]
+		if o.Peer == nil || o.Kind != sdk.ObservedSend || o.Ret <= 0 {
+			continue
+		}
+		if m := p.when(o.MonoNS); quiet(m) {
+			all[hostPort(o.Peer.Addr, o.Peer.Port)] = m
 		}
 	}
 	return all
