@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,14 +17,14 @@ import (
 	"time"
 )
 
-// load sends numbered requests to a sensor at a rate, over connections that it keeps.
+// load sends numbered requests to a sensor at a rate. Each client has one connection and
+// ends with it.
 type load struct {
 	url     string
 	clients int
 	rate    int // requests a second in all; 0: as fast as they are answered
 
 	next   atomic.Uint64
-	dials  atomic.Int64
 	mu     sync.Mutex
 	acked  []uint64 // numbers that were answered
 	took   []time.Duration
@@ -55,13 +57,18 @@ func (l *load) run(ctx context.Context) {
 }
 
 func (l *load) client(ctx context.Context) error {
-	dialer := &net.Dialer{}
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		l.dials.Add(1)
-		return dialer.DialContext(ctx, network, addr)
-	}}
-	defer transport.CloseIdleConnections()
-	c := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	at, err := url.Parse(l.url)
+	if err != nil {
+		return err
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", at.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends what waits for an answer
+	c := &http.Client{Transport: &wire{conn, bufio.NewReader(conn)}}
 	session, err := open(ctx, c, l.url)
 	if err != nil {
 		return err
@@ -87,6 +94,24 @@ func (l *load) client(ctx context.Context) error {
 		l.mu.Unlock()
 	}
 	return nil
+}
+
+// wire sends requests one after the other over a connection that is not replaced, as Go's
+// own transport now and then does on a busy machine.
+type wire struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := w.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return nil, err
+	}
+	if err := req.Write(w); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(w.r, req)
 }
 
 // open begins a session.
