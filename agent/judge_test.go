@@ -112,8 +112,15 @@ func TestRest(t *testing.T) {
 		waits      uint64
 		want       time.Duration
 	}{
-		{0, 256, 0, 0}, {64, 256, 100, whole / 4}, {256, 256, 256, whole}, {9999, 256, hurryFrom - 1, whole}, {1, 1, 0, whole},
-		{256, 256, hurryFrom, 0}, {256, 256, journal.Newest, 0}, {256, 256, journal.Newest + 1, whole}, {256, 256, maxUnjudged, whole},
+		{0, 256, 0, 0},
+		{64, 256, 100, whole / 4},
+		{256, 256, 256, whole},
+		{9999, 256, hurryFrom - 1, whole},
+		{1, 1, 0, whole},
+		{256, 256, hurryFrom, 0},
+		{256, 256, journal.Newest, 0},
+		{256, 256, journal.Newest + 1, whole},
+		{256, 256, maxUnjudged, whole},
 	} {
 		if got := rest(100*time.Millisecond, tt.arrived, tt.n, tt.waits); got != tt.want {
 			t.Errorf("rest(100ms, %d, %d, %d) = %v, want %v", tt.arrived, tt.n, tt.waits, got, tt.want)
