@@ -188,6 +188,23 @@ func (f *fixture) pid(name string) (pid int) {
 	return pid
 }
 
+// freeze stops a process. The signal is one thread's to take, and until that one has a
+// processor the others run on: freeze waits until all have stopped.
+func (f *fixture) freeze(pid int) {
+	f.t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		f.t.Fatal(err)
+	}
+	f.until("the process is stopped", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is sound
+		return !slices.ContainsFunc(threads, func(file string) bool {
+			text, err := os.ReadFile(file)
+			_, after, _ := bytes.Cut(text, []byte(") "))
+			return err == nil && !bytes.HasPrefix(after, []byte("T"))
+		})
+	})
+}
+
 func TestConformance(t *testing.T) {
 	sinktest.Run(t, sinktest.Sink{
 		Large: true,
@@ -349,17 +366,15 @@ func TestStopped(t *testing.T) {
 	want := f.events(10)
 	f.gets("siem", want)
 	first := f.pid("siem")
-	if err := syscall.Kill(first, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	f.freeze(first)
 	want = append(want, f.events(10)...)
 	f.gets("other", want)
 	f.gets("siem", want)
-	if second := f.pid("siem"); second == first {
+	second := f.pid("siem")
+	if second == first {
 		t.Error("a program that is stopped delivers events")
-	} else if err := syscall.Kill(second, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
 	}
+	f.freeze(second)
 	f.stop()
 	if err := syscall.Kill(first, 0); err == nil {
 		t.Error("the stopped program is still there")
