@@ -85,7 +85,7 @@ var mayImport = map[string][]string{
 	"agent/monitor":    {},
 	"agent/doctor":     {"agent/config", "internal/child", "internal/guests", "internal/pack", "internal/wasm"},
 	"agent/decoy":      {"sdk", "sdk/guest", "agent/decoy/profile", "internal/schema"},
-	"agent/journal":    {"sdk"},
+	"agent/journal":    {"sdk", "sdk/guest"},
 	"agent/dashboard":  {"sdk", "internal/printable"},
 	"agent/demo":       {},
 	"agent/honeytoken": {"sdk", "sdk/guest", "persona/canary"},

@@ -38,6 +38,7 @@ type wireHead struct {
 // handler takes exactly one per call. The mutex is for Close and the handler.
 type conn struct {
 	net.Conn
+	peer    string // address of the socket's other end
 	maxHead int
 	closed  func(c *conn, partial string, unserved []wireHead)
 	lobby   *lobby // where it waits between requests that net/http does not wait for
@@ -55,7 +56,7 @@ type conn struct {
 }
 
 func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string, unserved []wireHead)) *conn {
-	return &conn{Conn: c, maxHead: maxHead, closed: closed}
+	return &conn{Conn: c, peer: peerOf(c), maxHead: maxHead, closed: closed}
 }
 
 // Read implements [net.Conn].

@@ -61,7 +61,7 @@ func (s *Server) handle(c echo.Context) error {
 	}
 	a := &arrival{w: c.Response().Writer, r: r, wire: wire, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
 	if ok {
-		a.event.Peer = peerOf(wire)
+		a.event.Peer = wire.peer
 		noteTLS(a.event, wire)
 	}
 	defer s.recoverPanic(a)

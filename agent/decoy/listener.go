@@ -269,7 +269,7 @@ func (s *Server) recordFlood(key floodKey, n int, since time.Time) {
 func (s *Server) recordHead(c *conn, raw string, code profile.Code) {
 	ev := s.newEvent(time.Now(), "http")
 	s.setPeer(ev, c.RemoteAddr().String(), nil)
-	ev.Peer = peerOf(c)
+	ev.Peer = c.peer
 	noteTLS(ev, c)
 	setHead(ev, raw)
 	ev.Outcome = string(code)

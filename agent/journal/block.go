@@ -82,8 +82,13 @@ func appendBlock(dst []byte, enc *zstd.Encoder, b *block) []byte {
 	return dst
 }
 
-// readBlock reads the block of a kind that lies at off and ends before end.
-func readBlock(r io.ReaderAt, dec *zstd.Decoder, magic string, off, end int64) (*block, int64, error) {
+// blockMemory is what a block is read into, for a reader who is done with a block before
+// he reads the next.
+type blockMemory struct{ packed, raw []byte }
+
+// readBlock reads the block of a kind that lies at off and ends before end, into memory of
+// its own if mem is nil.
+func readBlock(r io.ReaderAt, dec *zstd.Decoder, mem *blockMemory, magic string, off, end int64) (*block, int64, error) {
 	bad := func(what string) error { return fmt.Errorf("%w: block at %d: %s", ErrDamaged, off, what) }
 	if off < 0 || end-off < blockHeader {
 		return nil, 0, bad("out of range")
@@ -100,14 +105,19 @@ func readBlock(r io.ReaderAt, dec *zstd.Decoder, magic string, off, end int64) (
 	case packed > maxPacked || unpacked > maxUnpacked || next > end:
 		return nil, 0, bad("too long")
 	}
-	buf := append(h, make([]byte, packed)...)
+	if mem == nil {
+		mem = &blockMemory{}
+	}
+	mem.packed = append(slices.Grow(mem.packed[:0], blockHeader+int(packed)), h...)
+	buf := mem.packed[:blockHeader+packed]
 	if _, err := r.ReadAt(buf[blockHeader:], off+blockHeader); err != nil {
 		return nil, 0, readError(off, err)
 	}
 	if crc32.Checksum(buf[8:], castagnoli) != binary.BigEndian.Uint32(h[4:]) {
 		return nil, 0, bad("checksum differs")
 	}
-	raw, err := dec.DecodeAll(buf[blockHeader:], make([]byte, 0, unpacked))
+	mem.raw = slices.Grow(mem.raw[:0], int(unpacked))
+	raw, err := dec.DecodeAll(buf[blockHeader:], mem.raw)
 	if err != nil || int64(len(raw)) != unpacked {
 		return nil, 0, bad("cannot be unpacked")
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/killdeer-mcp/killdeer/sdk"
+	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
 
 // encoder appends an access event to b as encoding/json would write it, members in
@@ -178,8 +179,8 @@ func (e *encoder) raw(key string, v sdk.RawJSON) {
 	if len(v) == 0 {
 		return
 	}
-	if !bytes.ContainsAny(v, " \t\r\n") && json.Valid(v) { // as most clients write it
-		e.b = append(append(e.b, key...), v...)
+	if guest.Valid(v, guest.MaxDepth) {
+		e.b = appendPacked(append(e.b, key...), v)
 		return
 	}
 	buf := bytes.NewBuffer(append(e.b, key...))
@@ -188,6 +189,25 @@ func (e *encoder) raw(key string, v sdk.RawJSON) {
 		return
 	}
 	e.b = buf.Bytes()
+}
+
+// appendPacked appends valid JSON without the blanks between its parts.
+func appendPacked(b []byte, v sdk.RawJSON) []byte {
+	done := 0
+	for i := 0; i < len(v); i++ {
+		switch v[i] {
+		case '"':
+			for i++; v[i] != '"'; i++ {
+				if v[i] == '\\' {
+					i++
+				}
+			}
+		case ' ', '\t', '\r', '\n':
+			b = append(b, v[done:i]...)
+			done = i + 1
+		}
+	}
+	return append(b, v[done:]...)
 }
 
 const hexDigits = "0123456789abcdef"

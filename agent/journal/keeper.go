@@ -240,6 +240,7 @@ func verify(ctx context.Context, path string, st *store) error {
 		return err
 	}
 	defer z.close()
+	z.memory = &blockMemory{}
 	if err := z.readThrough(ctx); err != nil {
 		return err
 	}

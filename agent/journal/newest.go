@@ -61,6 +61,7 @@ func (r *newest) after(seq uint64, limit int) (events []*sdk.Event, ok bool) {
 		return nil, false
 	}
 	skip := int(seq + 1 - r.events[0].Seq)
+	events = make([]*sdk.Event, 0, min(limit, n-skip))
 	for _, ev := range r.events[skip:min(skip+limit, n)] {
 		given := *ev // theirs to change, as a decoded one is
 		events = append(events, &given)

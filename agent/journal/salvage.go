@@ -93,7 +93,7 @@ func salvageSealed(ctx context.Context, r io.ReaderAt, size int64, f func(uint64
 		if at = nextMagic(r, at, size); at < 0 {
 			return unreadable, nil
 		}
-		b, next, err := readBlock(r, dec, magicEvents, at, size)
+		b, next, err := readBlock(r, dec, nil, magicEvents, at, size)
 		var all []stored
 		if err == nil {
 			all, err = b.records()

@@ -67,6 +67,8 @@ type sealed struct {
 	size int64
 	head sealedHead
 	dec  *zstd.Decoder
+	// memory of every block in turn; nil, as nearly always: each has its own.
+	memory *blockMemory
 
 	once   sync.Once // loads the directories
 	loaded error
@@ -230,7 +232,7 @@ func (z *sealed) readDirs() error {
 
 // block reads a block and notes when it is damaged.
 func (z *sealed) block(magic string, off, end int64) (*block, int64, error) {
-	b, next, err := readBlock(z.r, z.dec, magic, off, end)
+	b, next, err := readBlock(z.r, z.dec, z.memory, magic, off, end)
 	if err != nil {
 		z.spoilt(err)
 	}
