@@ -67,7 +67,7 @@ type sealed struct {
 	size int64
 	head sealedHead
 	dec  *zstd.Decoder
-	// memory of every block in turn; nil, as nearly always: each has its own.
+	// memory of every block in turn, for one reader; nil, as nearly always: each has its own.
 	memory *blockMemory
 
 	once   sync.Once // loads the directories

@@ -95,7 +95,9 @@ func (t *tableReader) load(i int) error {
 			t.z.spoilt(err)
 			return err
 		}
-		t.z.cache.put(off, all, len(b.raw))
+		if t.z.memory == nil { // else the next block takes this one's
+			t.z.cache.put(off, all, len(b.raw))
+		}
 	}
 	t.at, t.all = i, all
 	return nil
