@@ -55,11 +55,10 @@ func (s *Server) setPeer(ev *sdk.Event, peer string, forwarded []string) {
 		return
 	}
 	ip := at.Addr().Unmap()
-	if len(forwarded) == 0 {
-		ev.IP = ip.WithZone("").String()
-		return
+	var hops []string
+	if len(forwarded) > 0 {
+		hops = strings.Split(strings.Join(forwarded, ","), ",")
 	}
-	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for i := len(hops) - 1; i >= max(0, len(hops)-maxForwarded) && s.trusts(ip); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
