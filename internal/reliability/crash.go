@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -131,7 +130,7 @@ func (s *suite) powerCuts() (_ string, err error) {
 		disturbed(k, l, acked, func() {
 			// Without power nothing is answered either: a sensor whose disk fails answers
 			// on, and counts what it cannot record.
-			cut = errors.Join(k.cmd.Process.Signal(syscall.SIGSTOP), d.cut())
+			cut = errors.Join(k.freeze(), d.cut())
 			k.kill()
 		})
 		if err := errors.Join(cut, d.unmount(), d.mount()); err != nil {

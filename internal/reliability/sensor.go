@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,6 +88,24 @@ func (k *sensor) start() error {
 func (k *sensor) kill() {
 	_ = k.cmd.Process.Kill()
 	_ = k.cmd.Wait() // killed, as it should be
+}
+
+// freeze stops the sensor where it is. The signal is one thread's to take, and until that
+// one has a processor the others run on: freeze waits until all have stopped.
+func (k *sensor) freeze() error {
+	if err := k.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	threads := fmt.Sprintf("/proc/%d/task/*/stat", k.pid())
+	_, stopped := until(patience, func() bool {
+		files, _ := filepath.Glob(threads) // the pattern is sound
+		return !slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file)
+			_, state, _ := strings.Cut(string(text), ") ")
+			return err == nil && !strings.HasPrefix(state, "T")
+		})
+	})
+	return want(stopped, "the sensor does not stop at SIGSTOP")
 }
 
 // stop ends the sensor as the service manager would.
