@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -106,16 +107,21 @@ func TestReconnect(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		got <- text
+		// First: what comes in between would be acknowledged, and read by nobody.
 		_ = conn.Close()
+		got <- text
 	})
 	s := newSink(t, `{"address":"`+address+`","transport":"tcp"}`)
 	for i := range 5 {
 		e := encodetest.Call()
-		e.Tool = "tool-" + strconv.Itoa(i)
 		// The receiver hangs up as soon as it has read: that may be seen as a failure
-		// of the batch, never as nothing.
-		for s.Write(t.Context(), []sdk.Event{e}) != nil {
+		// of the batch, never as nothing. Attempts differ, so that it is the last one's
+		// connection that has ended when the next batch is written.
+		for attempt := 0; ; attempt++ {
+			e.Tool = fmt.Sprintf("tool-%d-%d.", i, attempt)
+			if s.Write(t.Context(), []sdk.Event{e}) == nil {
+				break
+			}
 		}
 		for !strings.Contains(<-got, e.Tool) { // others are those that seemed to have failed
 		}
