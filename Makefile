@@ -25,9 +25,10 @@ LINT         := dist/tools/golangci-lint-$(LINT_VERSION)
 # wazero's compiler that only compute: they share nothing with us, and took five times as long
 # for a guest. No more of wazero, or of anything that locks: which copy of a generic function a
 # program has, sync.Map's for one, is the linker's choice, and without the detector in the copy
-# it sees races where there is a lock. What packs our guests only computes too.
+# it sees races where there is a lock. What packs our guests only computes too, and what meters them.
 WAZEVO  := github.com/tetratelabs/wazero/internal/engine/wazevo
-UNRACED := $(addprefix $(WAZEVO)/,ssa frontend backend/...) github.com/killdeer-mcp/killdeer/internal/guests/squeeze
+UNRACED := $(addprefix $(WAZEVO)/,ssa frontend backend/...) \
+	$(addprefix github.com/killdeer-mcp/killdeer/internal/,guests/squeeze wasm/meter)
 RACE    := $(if $(shell command -v gcc || command -v cc || command -v clang),-race \
 	$(foreach p,$(UNRACED),-gcflags=$(p)=-race=false))
 # A program with the detector sleeps for a second before it exits, and tests start hundreds.

@@ -46,7 +46,8 @@ var mayImport = map[string][]string{
 	"internal/conformance/wasm": {"sdk", "sdk/guest", "internal/conformance"},
 	"internal/bench/echo":       {"sdk", "sdk/guest"},
 
-	"internal/wasm":                   {},
+	"internal/wasm/meter":             {},
+	"internal/wasm":                   {"internal/wasm/meter"},
 	"internal/schema":                 {},
 	"internal/tomltext":               {},
 	"internal/printable":              {},

@@ -1,5 +1,7 @@
 package wasm
 
+import "github.com/killdeer-mcp/killdeer/internal/wasm/meter"
+
 // Style is how a module is called.
 type style string
 
@@ -22,25 +24,25 @@ type offered map[string]map[string]string
 
 // check applies the load rules that need no compiler, and tells how the module
 // is to be called.
-func (s *scanned) check(host offered) (style, error) {
-	if err := s.checkImports(host); err != nil {
+func check(s *meter.Module, host offered) (style, error) {
+	if err := checkImports(s, host); err != nil {
 		return "", err
 	}
-	if e, ok := s.exports["memory"]; !ok || e.kind != kindMemory || s.memories == 0 {
+	if e, ok := s.Exports["memory"]; !ok || e.Kind != meter.KindMemory || s.Memories == 0 {
 		return "", refuse(CodeMemory, "no memory is exported as %q", "memory")
 	}
-	if s.start {
-		if err := s.checkStart(); err != nil {
+	if s.Start {
+		if err := checkStart(s); err != nil {
 			return "", err
 		}
 	}
-	return s.checkEntries()
+	return checkEntries(s)
 }
 
 // checkStart does for a start function what the compiler no longer can: see
-// [meter.hidden].
-func (s *scanned) checkStart() error {
-	got, err := s.typeOf(s.startFunction)
+// "hidden" in package meter.
+func checkStart(s *meter.Module) error {
+	got, err := s.TypeOf(s.StartFunction)
 	if err != nil {
 		return refuse(CodeCompile, "start section: %v", err)
 	}
@@ -50,52 +52,52 @@ func (s *scanned) checkStart() error {
 	return nil
 }
 
-func (s *scanned) checkImports(host offered) error {
-	for i, im := range s.imports {
-		functions, ok := host[im.module]
+func checkImports(s *meter.Module, host offered) error {
+	for i, im := range s.Imports {
+		functions, ok := host[im.Module]
 		if !ok {
-			return refuse(CodeImport, "%q %q is not offered%s", im.module, im.name, hint(im))
+			return refuse(CodeImport, "%q %q is not offered%s", im.Module, im.Name, hint(im))
 		}
-		want, ok := functions[im.name]
+		want, ok := functions[im.Name]
 		if !ok {
-			return refuse(CodeImport, "%q %q is not offered%s", im.module, im.name, hint(im))
+			return refuse(CodeImport, "%q %q is not offered%s", im.Module, im.Name, hint(im))
 		}
-		got, err := s.typeOf(uint32(i))
+		got, err := s.TypeOf(uint32(i))
 		if err != nil {
-			return refuse(CodeCompile, "import %q %q: %v", im.module, im.name, err)
+			return refuse(CodeCompile, "import %q %q: %v", im.Module, im.Name, err)
 		}
 		if got != want {
-			return refuse(CodeImportType, "%q %q has type %s, not %s", im.module, im.name, want, got)
+			return refuse(CodeImportType, "%q %q has type %s, not %s", im.Module, im.Name, want, got)
 		}
 	}
 	return nil
 }
 
-func (s *scanned) checkEntries() (style, error) {
-	_, call := s.exports[entryReactor]
-	_, start := s.exports[entryCommand]
+func checkEntries(s *meter.Module) (style, error) {
+	_, call := s.Exports[entryReactor]
+	_, start := s.Exports[entryCommand]
 	switch {
 	case call && start:
 		return "", refuse(CodeEntryBoth, "%s and %s are both exported", entryReactor, entryCommand)
 	case call:
-		if _, ok := s.exports[entryInit]; ok {
-			if err := s.checkEntry(entryInit, typeNothing); err != nil {
+		if _, ok := s.Exports[entryInit]; ok {
+			if err := checkEntry(s, entryInit, typeNothing); err != nil {
 				return "", err
 			}
 		}
-		return reactor, s.checkEntry(entryReactor, typeReactor)
+		return reactor, checkEntry(s, entryReactor, typeReactor)
 	case start:
-		return command, s.checkEntry(entryCommand, typeNothing)
+		return command, checkEntry(s, entryCommand, typeNothing)
 	}
 	return "", refuse(CodeEntry, "neither %s nor %s is exported", entryReactor, entryCommand)
 }
 
-func (s *scanned) checkEntry(name, want string) error {
-	e := s.exports[name]
-	if e.kind != kindFunc {
+func checkEntry(s *meter.Module, name, want string) error {
+	e := s.Exports[name]
+	if e.Kind != meter.KindFunc {
 		return refuse(CodeEntryType, "%s is not a function", name)
 	}
-	got, err := s.typeOf(e.index)
+	got, err := s.TypeOf(e.Index)
 	if err != nil {
 		return refuse(CodeCompile, "%s: %v", name, err)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 const (
@@ -167,12 +169,12 @@ func CompileChild(ctx context.Context, module io.Reader, cacheDir string) (err e
 	if err := limitData(childMemory); err != nil {
 		return fmt.Errorf("limit the compiler's memory: %w", err)
 	}
-	code, err := io.ReadAll(io.LimitReader(module, maxModule+1))
+	code, err := io.ReadAll(io.LimitReader(module, meter.MaxModule+1))
 	if err != nil {
 		return fmt.Errorf("read the module: %w", err)
 	}
-	if _, err := scan(code); err != nil {
-		return err
+	if _, err := meter.Scan(code); err != nil {
+		return refusal(err)
 	}
 	limits := DefaultLimits()
 	limits.MemoryPages = maxMemoryPages // the parent applies its own

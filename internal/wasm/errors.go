@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // maxDetail bounds how much text of a guest's making an error may carry.
@@ -40,6 +42,20 @@ func (e *LoadError) Error() string {
 
 func refuse(code, format string, args ...any) *LoadError {
 	return &LoadError{Code: code, Detail: clip(fmt.Sprintf(format, args...))}
+}
+
+// faultCodes has the code of each fault that a file can have.
+var faultCodes = map[meter.Fault]string{
+	meter.Malformed: CodeCompile, meter.NotWasm: CodeNotWasm, meter.Component: CodeComponent,
+	meter.Tables: CodeTableLimit, meter.ImportKind: CodeImportType,
+}
+
+// refusal is a LoadError for what package meter says.
+func refusal(err error) *LoadError {
+	if e, ok := errors.AsType[*meter.Error](err); ok {
+		return refuse(faultCodes[e.Fault], "%s", e.Detail)
+	}
+	return refuse(CodeCompile, "%v", err)
 }
 
 // What [CallError] wraps. Callers branch on these with errors.Is.

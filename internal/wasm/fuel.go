@@ -9,6 +9,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // How much fuel a guest gets at a time. Native code runs 0.05 to 0.2 ms on it, and
@@ -56,11 +58,11 @@ func installMeter(ctx context.Context, rt wazero.Runtime, slice uint32) error {
 		}
 		stack[0] = uint64(slice)
 	})
-	_, err := rt.NewHostModuleBuilder(meterModule).
-		NewFunctionBuilder().WithGoFunction(refill, nil, i32s(1)).Export(meterRefill).
+	_, err := rt.NewHostModuleBuilder(meter.HostModule).
+		NewFunctionBuilder().WithGoFunction(refill, nil, i32s(1)).Export(meter.HostRefill).
 		Instantiate(ctx)
 	if err != nil {
-		return fmt.Errorf("install host module %s: %w", meterModule, err)
+		return fmt.Errorf("install host module %s: %w", meter.HostModule, err)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 const (
@@ -122,7 +124,7 @@ func offers(rt wazero.Runtime, modules ...string) offered {
 	for _, module := range modules {
 		all[module] = map[string]string{}
 		for name, def := range rt.Module(module).ExportedFunctionDefinitions() {
-			all[module][name] = signature(typeNames(def.ParamTypes()), typeNames(def.ResultTypes()))
+			all[module][name] = meter.Signature(typeNames(def.ParamTypes()), typeNames(def.ResultTypes()))
 		}
 	}
 	return all

@@ -11,6 +11,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // instance is one guest with its memory. One goroutine uses it at a time, and
@@ -40,7 +42,7 @@ type build struct {
 
 	tables    int64 // bytes that an instance's tables take, about
 	imaged    bool  // an image would be all of an instance's state
-	variables []variable
+	variables []meter.Variable
 	img       atomic.Pointer[image] // that instances are made of, nil until there is one
 }
 
@@ -87,9 +89,9 @@ func (b *build) startCode(img *image) []string {
 	case img != nil:
 		return nil
 	case b.style == reactor:
-		return []string{hiddenStart, entryInit}
+		return []string{meter.HiddenStart, entryInit}
 	}
-	return []string{hiddenStart}
+	return []string{meter.HiddenStart}
 }
 
 func (s style) entry() string {

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 const (
 	// MaxInput is the largest input of a call.
 	MaxInput = 8 << 20
-	// maxModule bounds what Limits.Module may be set to: the scanner's own
-	// limits are made for modules of this size.
-	maxModule = 64 << 20
 	// maxMemoryPages is what the format allows: 4 GiB.
 	maxMemoryPages = 1 << 16
 	pageSize       = 1 << 16
@@ -60,7 +59,7 @@ func (l Limits) Validate() error {
 		}
 	}
 	const forever = int64(24 * time.Hour)
-	within("module", int64(l.Module), 8, maxModule)
+	within("module", int64(l.Module), 8, meter.MaxModule)
 	within("output", int64(l.Output), 1, 1<<30)
 	within("log", int64(l.Log), 0, 1<<20)
 	within("memory_pages", int64(l.MemoryPages), 1, maxMemoryPages)

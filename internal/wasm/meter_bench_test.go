@@ -32,17 +32,3 @@ func benchmarkMode(b *testing.B, mode string, code []byte, input string) {
 		r.call(b.Context(), []byte(input), time.Minute)
 	}
 }
-
-// BenchmarkMeter rewrites the larger of the built-in guests.
-func BenchmarkMeter(b *testing.B) {
-	code := builtInGuest(b, "enterprise")
-	for b.Loop() {
-		s, err := scan(code)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := s.metered(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // How a test or benchmark runs a guest.
@@ -40,17 +42,17 @@ func newRunner(tb testing.TB, engine, mode string, code []byte) *runner {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := scan(code)
+	s, err := meter.Scan(code)
 	if err != nil {
 		return nil
 	}
-	style, err := s.check(host)
+	style, err := check(s, host)
 	if err != nil {
 		return nil
 	}
-	out := s.out
+	out := s.Code
 	if mode == modeMetered {
-		if out, err = s.metered(); err != nil {
+		if out, err = s.Metered(); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -162,99 +164,41 @@ func TestMeterIsNotOffered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := scan(fixtures(t)["testdata/echo.wasm"])
+	s, err := meter.Scan(fixtures(t)["testdata/echo.wasm"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.metered()
+	out, err := s.Metered()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := scan(out)
+	again, err := meter.Scan(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = again.check(host)
+	_, err = check(again, host)
 	if refused, ok := errors.AsType[*LoadError](err); !ok || refused.Code != CodeImport {
 		t.Errorf("check of a metered guest = %v, want code %s", err, CodeImport)
 	}
 }
 
-// Sections that a module lacks are made, each in its place.
-func TestMeteringAddsSections(t *testing.T) {
-	code := module(
-		section(sectionType, 1, 0x60, 0, 0),
-		section(sectionFunction, 1, 0),
-		section(sectionMemory, 1, 0, 1),
-		section(sectionExport, 1, 1, 'f', 0, 0),
-		section(sectionCode, 1, 7, 0, opLoop, typeEmpty, opBr, 0, opEnd, opEnd),
-	)
-	s, err := scan(code)
-	if err != nil {
-		t.Fatal(err)
+func fixtures(tb testing.TB) map[string][]byte {
+	tb.Helper()
+	files, err := filepath.Glob("testdata/*.wasm")
+	if err != nil || len(files) == 0 {
+		tb.Fatalf("no fixtures: %v", err)
 	}
-	out, err := s.metered()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rt := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
-	defer rt.Close(t.Context())
-	compiled, err := rt.CompileModule(t.Context(), out)
-	if err != nil {
-		t.Fatalf("compile % x: %v", out, err)
-	}
-	for _, def := range compiled.ExportedFunctions() {
-		if def.Index() != 1 {
-			t.Errorf("f has index %d, want 1", def.Index())
+	all := map[string][]byte{}
+	for _, file := range files {
+		if all[file], err = os.ReadFile(file); err != nil {
+			tb.Fatal(err)
 		}
 	}
-}
-
-func TestMeteringRefuses(t *testing.T) {
-	tests := []struct {
-		name string
-		body []byte // instructions
-		want string
-	}{
-		{"unknown instruction", []byte{0x06, 0x0b}, "unknown instruction"},
-		{"tail call", []byte{0x12, 0, 0x0b}, "unknown instruction"},
-		{"atomic", []byte{0xfe, 0, 0, 0x0b}, "unknown instruction"},
-		{"relaxed vector", []byte{0xfd, 0x80, 0x02, 0x0b}, "unknown instruction"},
-		{"long prefix", []byte{0xfc, 0x80, 0x00, 0x0b}, "unknown instruction"},
-		{"long vector prefix", []byte{0xfd, 0x8c, 0x00, 0x0b}, "unknown instruction"},
-		{"unknown table instruction", []byte{0xfc, 0x12, 0, 0x0b}, "unknown instruction"},
-		{"no end", []byte{0x02, 0x40, 0x0b}, "unexpected end"},
-		{"too many ends", []byte{0x0b, 0x0b}, "longer"},
-		{"else without if", []byte{0x05, 0x0b}, "nested"},
-		{"label", []byte{0x0c, 1, 0x0b}, "label"},
-		{"label of a table", []byte{0x0e, 1, 0, 7, 0x0b}, "label"},
-		{"many labels", []byte{0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x0b}, "count"},
-		{"block type", []byte{0x02, 0x7a, 0x0b, 0x0b}, "immediate"},
-		{"select of two", []byte{0x1c, 2, 0x7f, 0x7f, 0x0b}, "immediate"},
-		{"reference", []byte{0xd0, 0x6e, 0x0b}, "immediate"},
-		{"memory index", []byte{0x3f, 1, 0x0b}, "immediate"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			body := append([]byte{0}, tt.body...)
-			code := append(appendU32([]byte{1}, uint32(len(body))), body...)
-			s, err := scan(module(
-				section(sectionType, 1, 0x60, 0, 0), section(sectionFunction, 1, 0), section(sectionCode, code...)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = s.metered()
-			refused, ok := errors.AsType[*LoadError](err)
-			if !ok || refused.Code != CodeCompile || !strings.Contains(refused.Detail, tt.want) {
-				t.Errorf("metered = %v, want code %s and %q", err, CodeCompile, tt.want)
-			}
-		})
-	}
+	return all
 }
 
 // FuzzMeter: whatever the scanner lets through is metered or refused cleanly;
-// what compiles without metering compiles with it, pays its way, and answers the
-// same.
+// what compiles without metering compiles with it, and answers the same.
 func FuzzMeter(f *testing.F) {
 	for name, code := range fixtures(f) {
 		if len(code) < 4<<10 {
@@ -276,18 +220,18 @@ func FuzzMeter(f *testing.F) {
 	metered, host := newRuntime(false)
 	plain, _ := newRuntime(true)
 	f.Fuzz(func(t *testing.T, code, input []byte) {
-		s, err := scan(code)
+		s, err := meter.Scan(code)
 		if err != nil {
 			return
 		}
-		out, err := s.metered()
+		out, err := s.Metered()
 		if err != nil {
-			if refused, ok := errors.AsType[*LoadError](err); !ok || len(refused.Detail) > maxDetail {
+			if len(refusal(err).Detail) > maxDetail {
 				t.Fatalf("metered = %v", err)
 			}
 			return
 		}
-		before, err := compileRecovered(t.Context(), plain, s.out)
+		before, err := compileRecovered(t.Context(), plain, s.Code)
 		if err != nil {
 			return
 		}
@@ -297,8 +241,7 @@ func FuzzMeter(f *testing.F) {
 			t.Fatalf("compiles without metering only: %v", err)
 		}
 		defer after.Close(t.Context())
-		walkAll(t, "fuzzed", s.out, 2)
-		style, err := s.check(host)
+		style, err := check(s, host)
 		if err != nil {
 			return
 		}

@@ -3,6 +3,8 @@ package wasm
 import (
 	"cmp"
 	"strings"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // remedies tell the author of a refused module what to change, by code. They are
@@ -61,15 +63,15 @@ var envNames = map[string]string{
 }
 
 // hint says why a toolchain asks for an import.
-func hint(im importedFunc) string {
-	why := foreign[im.module]
+func hint(im meter.Import) string {
+	why := foreign[im.Module]
 	switch {
 	case why != "":
-	case im.module == abortModule:
-		why = cmp.Or(envNames[im.name], "declared but not defined, so link what defines it")
-	case strings.HasPrefix(im.name, "sock_"):
+	case im.Module == abortModule:
+		why = cmp.Or(envNames[im.Name], "declared but not defined, so link what defines it")
+	case strings.HasPrefix(im.Name, "sock_"):
 		why = "guests have no sockets"
-	case strings.HasPrefix(im.module, "wasi:"):
+	case strings.HasPrefix(im.Module, "wasi:"):
 		why = "built for WASI 0.2, build a core module for wasip1"
 	}
 	if why == "" {

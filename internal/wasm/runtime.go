@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/killdeer-mcp/killdeer/internal/wasm/meter"
 )
 
 // The engines that [Options.Engine] names.
@@ -174,25 +176,25 @@ func (r *Runtime) Load(ctx context.Context, name string, code []byte) (*Module, 
 	if len(code) > r.limits.Module {
 		return nil, refuse(CodeTooBig, "over %d bytes", r.limits.Module)
 	}
-	s, err := scan(code)
+	s, err := meter.Scan(code)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	style, err := check(s, r.host)
 	if err != nil {
 		return nil, err
 	}
-	style, err := s.check(r.host)
+	metered, err := s.Metered()
 	if err != nil {
-		return nil, err
-	}
-	metered, err := s.metered()
-	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	compiled, err := r.compile(ctx, metered)
 	if err != nil {
 		return nil, err
 	}
 	b := &build{wz: r.wz, compiled: compiled, style: style, limits: r.limits, plain: r.engine == EngineInterpreter}
-	if style == reactor && !b.plain && newMemory() != nil && s.fixed() {
-		b.imaged, b.variables, b.tables = true, s.variables, int64(s.elements)*elementBytes
+	if style == reactor && !b.plain && newMemory() != nil && s.Fixed() {
+		b.imaged, b.variables, b.tables = true, s.Variables, int64(s.Elements)*elementBytes
 	}
 	m := newModule(r, name, sha256.Sum256(code), b)
 	first, err := b.instantiate(ctx)

@@ -1,4 +1,4 @@
-package wasm
+package meter
 
 import (
 	"math/rand/v2"
@@ -95,7 +95,9 @@ func (g *generator) jump(label byte) {
 func TestMeteringKeepsDispatches(t *testing.T) {
 	rt := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
 	defer rt.Close(t.Context())
-	if err := installMeter(t.Context(), rt, 1<<8); err != nil {
+	refill := func() uint32 { return 1 << 8 }
+	_, err := rt.NewHostModuleBuilder(HostModule).NewFunctionBuilder().WithFunc(refill).Export(HostRefill).Instantiate(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	instantiate := func(code []byte) api.Function {
@@ -112,20 +114,20 @@ func TestMeteringKeepsDispatches(t *testing.T) {
 		code := module(
 			section(sectionType, 1, 0x60, 1, typeI32, 1, typeI32),
 			section(sectionFunction, 1, 0),
-			section(sectionExport, 1, 1, 'f', kindFunc, 0),
+			section(sectionExport, 1, 1, 'f', KindFunc, 0),
 			section(sectionCode, append(appendU32([]byte{1}, uint32(len(body))), body...)...),
 		)
-		s, err := scan(code)
+		s, err := Scan(code)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.metered()
+		out, err := s.Metered()
 		if err != nil {
 			t.Fatal(err)
 		}
 		walkAll(t, "generated", code, 20)
 		flowsOf(t, code, func(_ int, f *flow) { shortened += countShortened(f) })
-		plain, metered := instantiate(s.out), instantiate(out)
+		plain, metered := instantiate(s.Code), instantiate(out)
 		for pc := range uint64(10) {
 			want, err := plain.Call(t.Context(), pc)
 			if err != nil {

@@ -1,4 +1,4 @@
-package wasm
+package meter
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 
 var errReserved = errors.New("a name that begins with " + hiddenPrefix + " is exported, which only the host may do")
 
-// The host function that a metered guest calls when its fuel is used up. A guest
-// cannot import it by itself: it is not among the functions that are offered.
+// The host function that a metered guest calls when its fuel is used up: it takes
+// nothing and returns an i32, the fuel to go on with. Only metering may import it.
 const (
-	meterModule = "killdeer.meter"
-	meterRefill = "refill"
+	HostModule = "killdeer.meter"
+	HostRefill = "refill"
 )
 
 // meter is the rewriting of a scanned module so that it counts what it runs, and
@@ -22,7 +22,7 @@ const (
 // move, by one. Variables are exported, and the start function is too, in place
 // of a start section: see image.go.
 type meter struct {
-	*scanned
+	*Module
 	flow    flow
 	out     []byte
 	refill  uint32 // index of the host function, and of the first one that moved
@@ -38,14 +38,14 @@ type addition struct {
 	entries []byte
 }
 
-// metered returns the module with metering.
-func (s *scanned) metered() ([]byte, error) {
+// metered returns the module with metering. An error is an *[Error].
+func (s *Module) Metered() ([]byte, error) {
 	if len(s.functions) == 0 {
-		return s.out, nil
+		return s.Code, nil
 	}
 	m := &meter{
-		scanned: s, out: append(make([]byte, 0, 2*len(s.out)), coreV1...),
-		refill: uint32(len(s.imports)), fuel: uint32(s.globals),
+		Module: s, out: append(make([]byte, 0, 2*len(s.Code)), coreV1...),
+		refill: uint32(len(s.Imports)), fuel: uint32(s.globals),
 	}
 	m.pending = []addition{
 		{sectionType, 1, []byte{0x60, 0, 1, typeI32}},
@@ -53,7 +53,7 @@ func (s *scanned) metered() ([]byte, error) {
 		{sectionGlobal, 1, []byte{typeI32, 1, opI32Const, 0, opEnd}},
 		m.hidden(),
 	}
-	r := &reader{b: s.out[len(coreV1):]}
+	r := &reader{b: s.Code[len(coreV1):]}
 	for len(r.b) > 0 {
 		id, body := r.byte(), r.take(r.u32())
 		m.addBefore(id)
@@ -62,19 +62,22 @@ func (s *scanned) metered() ([]byte, error) {
 		}
 		out, err := m.section(id, body)
 		if err != nil {
-			return nil, refuse(CodeCompile, "%s section: %v", sectionName[id], err)
+			return nil, fault(Malformed, "%s section: %v", sectionName[id], err)
 		}
 		m.emit(id, out)
-		if len(m.out) > maxModule {
-			return nil, refuse(CodeCompile, "over %d bytes with metering", maxModule)
+		if len(m.out) > MaxModule {
+			return nil, fault(Malformed, "over %d bytes with metering", MaxModule)
 		}
 	}
-	return m.out, r.err
+	if r.err != nil {
+		return nil, fault(Malformed, "%v", r.err)
+	}
+	return m.out, nil
 }
 
 func (m *meter) importEntry() []byte {
-	entry := appendName(appendName(nil, meterModule), meterRefill)
-	return appendU32(append(entry, kindFunc), uint32(len(m.types)))
+	entry := appendName(appendName(nil, HostModule), HostRefill)
+	return appendU32(append(entry, KindFunc), uint32(len(m.types)))
 }
 
 func appendName(b []byte, name string) []byte {
@@ -119,13 +122,13 @@ func (m *meter) section(id byte, body []byte) ([]byte, error) {
 
 // hidden exports the variables, and the start function.
 func (m *meter) hidden() addition {
-	a := addition{id: sectionExport, count: uint32(len(m.variables))}
-	for _, v := range m.variables {
-		a.entries = appendU32(append(appendName(a.entries, v.name()), kindGlobal), uint32(v))
+	a := addition{id: sectionExport, count: uint32(len(m.Variables))}
+	for _, v := range m.Variables {
+		a.entries = appendU32(append(appendName(a.entries, v.Name()), kindGlobal), uint32(v))
 	}
-	if m.start {
+	if m.Start {
 		a.count++
-		a.entries = appendU32(append(appendName(a.entries, hiddenStart), kindFunc), m.moved(m.startFunction))
+		a.entries = appendU32(append(appendName(a.entries, HiddenStart), KindFunc), m.moved(m.StartFunction))
 	}
 	return a
 }
@@ -181,7 +184,7 @@ func (m *meter) exports(r *reader, out []byte) []byte {
 		out = appendName(out, name)
 		kind := r.byte()
 		out = append(out, kind)
-		if kind == kindFunc {
+		if kind == KindFunc {
 			out = m.function(r, out)
 		} else {
 			out = copiedIndex(r, out)
@@ -238,7 +241,7 @@ func (m *meter) code(r *reader, out []byte) ([]byte, error) {
 		}
 		out = appendU32(out, uint32(len(body)))
 		out = append(out, body...)
-		if len(out) > maxModule {
+		if len(out) > MaxModule {
 			break // metered says so
 		}
 	}

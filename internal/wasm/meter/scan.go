@@ -1,9 +1,13 @@
-package wasm
+package meter
 
 import (
 	"bytes"
 	"fmt"
 )
+
+// MaxModule is the largest module, in bytes, that the limits below are made for.
+// It bounds a metered one too.
+const MaxModule = 64 << 20
 
 // Limits of the scanner. The compiler allocates what a module's counts
 // announce, and what an instance costs follows from these, so they are checked
@@ -50,16 +54,17 @@ var sectionName = [sections]string{
 	"export", "start", "element", "code", "data", "data count",
 }
 
+// Kinds of what is imported and exported.
 const (
-	kindFunc   = 0
+	KindFunc   = 0
 	kindTable  = 1
-	kindMemory = 2
+	KindMemory = 2
 	kindGlobal = 3
 	kindTag    = 4
 )
 
 var kindName = map[byte]string{
-	kindFunc: "function", kindTable: "table", kindMemory: "memory", kindGlobal: "global", kindTag: "tag",
+	KindFunc: "function", kindTable: "table", KindMemory: "memory", kindGlobal: "global", kindTag: "tag",
 }
 
 var (
@@ -68,73 +73,78 @@ var (
 	layerCore = byte(0)
 )
 
-type importedFunc struct {
-	module, name string
+// Import is a function that a module asks for.
+type Import struct {
+	Module, Name string
 	typ          uint32
 }
 
-type export struct {
-	kind  byte
-	index uint32
+// Export is what a module has a name for. Index counts within the kind, imports first.
+type Export struct {
+	Kind  byte
+	Index uint32
 }
 
-// scanned is what the load checks need to know of a module, and the module
-// rewritten: custom sections left out, every table with a maximum, data segments
-// joined.
-type scanned struct {
-	types     []string // signatures, as signature writes them
-	imports   []importedFunc
+// Module is what the load checks need to know of a module.
+type Module struct {
+	Imports   []Import
+	Exports   map[string]Export
+	Memories  int
+	Variables []Variable
+	Elements  int  // entries of all element segments
+	Start     bool // there is a start function
+
+	StartFunction uint32
+
+	// Code is the module rewritten: custom sections left out, every table with a
+	// maximum, data segments joined.
+	Code []byte
+
+	types     []string // signatures, as Signature writes them
 	params    []int    // how many, by type
 	functions []uint32 // type indices
-	exports   map[string]export
-	memories  int
 	globals   int
-	variables []variable
 	unfixed   bool // a guest can change more than memory and variables, or one that the host cannot write
-	elements  int  // entries seen so far
 	locals    int  // locals seen so far
 	counted   bool // there is a data count section
-	start     bool // there is a start function
-
-	startFunction uint32
-	out           []byte
 }
 
 // checkHeader tells a core module from everything else.
 func checkHeader(code []byte) error {
 	switch {
 	case len(code) == 0:
-		return refuse(CodeNotWasm, "the file is empty")
+		return fault(NotWasm, "the file is empty")
 	case len(code) < len(coreV1) || !bytes.HasPrefix(code, magic):
-		return refuse(CodeNotWasm, "no WebAssembly header")
+		return fault(NotWasm, "no WebAssembly header")
 	case code[6] != layerCore:
-		return refuse(CodeComponent, "this is a component, as of WASI 0.2, not a core module")
+		return fault(Component, "this is a component, as of WASI 0.2, not a core module")
 	case !bytes.HasPrefix(code, coreV1):
-		return refuse(CodeNotWasm, "WebAssembly version %d is not supported", code[4])
+		return fault(NotWasm, "WebAssembly version %d is not supported", code[4])
 	}
 	return nil
 }
 
-// scan walks a module's sections, in order and each at most once.
-func scan(code []byte) (*scanned, error) {
+// scan walks a module's sections, in order and each at most once. A file of over
+// [MaxModule] bytes is not for it. An error is an *[Error].
+func Scan(code []byte) (*Module, error) {
 	if err := checkHeader(code); err != nil {
 		return nil, err
 	}
-	s := &scanned{exports: map[string]export{}, out: make([]byte, 0, len(code)+64)}
-	s.out = append(s.out, coreV1...)
+	s := &Module{Exports: map[string]Export{}, Code: make([]byte, 0, len(code)+64)}
+	s.Code = append(s.Code, coreV1...)
 	r := &reader{b: code[len(coreV1):]}
 	last := 0
 	for len(r.b) > 0 {
 		id := r.byte()
 		body := r.take(r.u32())
 		if r.err != nil {
-			return nil, refuse(CodeCompile, "read a section: %v", r.err)
+			return nil, fault(Malformed, "read a section: %v", r.err)
 		}
 		if id == sectionCustom {
 			continue
 		}
 		if int(id) >= sections || sectionRank[id] <= last {
-			return nil, refuse(CodeCompile, "section %d is unknown, doubled or out of order", id)
+			return nil, fault(Malformed, "section %d is unknown, doubled or out of order", id)
 		}
 		last = sectionRank[id]
 		if err := s.section(id, body); err != nil {
@@ -144,7 +154,7 @@ func scan(code []byte) (*scanned, error) {
 	return s, nil
 }
 
-func (s *scanned) section(id byte, body []byte) error {
+func (s *Module) section(id byte, body []byte) error {
 	r := &reader{b: body}
 	var err error
 	switch id {
@@ -157,14 +167,14 @@ func (s *scanned) section(id byte, body []byte) error {
 	case sectionTable:
 		body, err = rewriteTables(r)
 	case sectionMemory:
-		s.memories = r.count(1)
-		skipLimits(r, s.memories)
+		s.Memories = r.count(1)
+		skipLimits(r, s.Memories)
 	case sectionGlobal:
 		s.scanGlobals(r)
 	case sectionExport:
 		s.scanExports(r)
 	case sectionStart:
-		s.start, s.startFunction = true, r.u32()
+		s.Start, s.StartFunction = true, r.u32()
 	case sectionDataCount:
 		r.u32()
 		s.counted = true
@@ -179,26 +189,26 @@ func (s *scanned) section(id byte, body []byte) error {
 		return err
 	}
 	if err := r.end(); err != nil {
-		return refuse(CodeCompile, "%s section: %v", sectionName[id], err)
+		return fault(Malformed, "%s section: %v", sectionName[id], err)
 	}
 	if id == sectionData && !s.counted {
 		// A module with a data count may name its segments in code.
 		body = joinData(body)
 	}
-	s.out = append(s.out, id)
-	s.out = appendU32(s.out, uint32(len(body)))
-	s.out = append(s.out, body...)
+	s.Code = append(s.Code, id)
+	s.Code = appendU32(s.Code, uint32(len(body)))
+	s.Code = append(s.Code, body...)
 	return nil
 }
 
-// typeOf returns the signature of a function by its index over imports and own
+// TypeOf returns the signature of a function by its index over imports and own
 // functions.
-func (s *scanned) typeOf(index uint32) (string, error) {
+func (s *Module) TypeOf(index uint32) (string, error) {
 	var typ uint32
-	own := int64(index) - int64(len(s.imports))
+	own := int64(index) - int64(len(s.Imports))
 	switch {
 	case own < 0:
-		typ = s.imports[index].typ
+		typ = s.Imports[index].typ
 	case own < int64(len(s.functions)):
 		typ = s.functions[own]
 	default:

@@ -1,4 +1,4 @@
-package wasm
+package meter
 
 import (
 	"errors"
@@ -26,11 +26,11 @@ const (
 
 // signature renders a function type the way the import policy writes it:
 // "(i32,i32)->(i32)".
-func signature(params, results []string) string {
+func Signature(params, results []string) string {
 	return "(" + strings.Join(params, ",") + ")->(" + strings.Join(results, ",") + ")"
 }
 
-func (s *scanned) scanTypes(r *reader) {
+func (s *Module) scanTypes(r *reader) {
 	n := r.count(maxTypes)
 	for i := 0; i < n && r.err == nil; i++ {
 		if r.byte() != 0x60 {
@@ -38,7 +38,7 @@ func (s *scanned) scanTypes(r *reader) {
 			return
 		}
 		params, results := scanValueTypes(r), scanValueTypes(r)
-		s.types = append(s.types, signature(params, results))
+		s.types = append(s.types, Signature(params, results))
 		s.params = append(s.params, len(params))
 	}
 }
@@ -60,19 +60,19 @@ func scanValueType(r *reader) string {
 }
 
 // scanImports refuses at once what no guest may import, whatever its name.
-func (s *scanned) scanImports(r *reader) error {
+func (s *Module) scanImports(r *reader) error {
 	n := r.count(maxImports)
 	for i := 0; i < n && r.err == nil; i++ {
 		module, name, kind := r.name(), r.name(), r.byte()
-		if r.err == nil && kind != kindFunc {
-			return refuse(CodeImportType, "%q %q: a guest imports functions only, not a %s", module, name, kindName[kind])
+		if r.err == nil && kind != KindFunc {
+			return fault(ImportKind, "%q %q: a guest imports functions only, not a %s", module, name, kindName[kind])
 		}
-		s.imports = append(s.imports, importedFunc{module, name, r.u32()})
+		s.Imports = append(s.Imports, Import{module, name, r.u32()})
 	}
 	return nil
 }
 
-func (s *scanned) scanFunctions(r *reader) {
+func (s *Module) scanFunctions(r *reader) {
 	for range r.count(maxFunctions) {
 		s.functions = append(s.functions, r.u32())
 	}
@@ -100,7 +100,7 @@ func scanLimits(r *reader) (low, high uint32, bounded bool) {
 func rewriteTables(r *reader) ([]byte, error) {
 	n := r.u32()
 	if r.err == nil && n > maxTables {
-		return nil, refuse(CodeTableLimit, "%d tables, the limit is %d", n, maxTables)
+		return nil, fault(Tables, "%d tables, the limit is %d", n, maxTables)
 	}
 	out := appendU32(nil, n)
 	for i := uint32(0); i < n && r.err == nil; i++ {
@@ -110,7 +110,7 @@ func rewriteTables(r *reader) ([]byte, error) {
 		}
 		low, high, bounded := scanLimits(r)
 		if low > maxTableElements {
-			return nil, refuse(CodeTableLimit, "table %d starts with %d elements, the limit is %d", i, low, maxTableElements)
+			return nil, fault(Tables, "table %d starts with %d elements, the limit is %d", i, low, maxTableElements)
 		}
 		if bounded && high < low {
 			r.fail(errFlags)
@@ -124,13 +124,13 @@ func rewriteTables(r *reader) ([]byte, error) {
 	return out, nil
 }
 
-func (s *scanned) scanGlobals(r *reader) {
+func (s *Module) scanGlobals(r *reader) {
 	n := r.count(maxGlobals)
 	s.globals = n
 	for i := 0; i < n && r.err == nil; i++ {
 		kind := scanValueType(r)
 		if r.byte() != 0 {
-			s.variables = append(s.variables, variable(i))
+			s.Variables = append(s.Variables, Variable(i))
 			s.unfixed = s.unfixed || !scalar[kind]
 		}
 		scanConstant(r)
@@ -166,20 +166,20 @@ func scanConstant(r *reader) {
 	}
 }
 
-func (s *scanned) scanExports(r *reader) {
+func (s *Module) scanExports(r *reader) {
 	n := r.count(maxExports)
 	for i := 0; i < n && r.err == nil; i++ {
 		name := r.name()
-		e := export{kind: r.byte(), index: r.u32()}
-		if _, double := s.exports[name]; double {
+		e := Export{Kind: r.byte(), Index: r.u32()}
+		if _, double := s.Exports[name]; double {
 			r.fail(errDouble)
 			return
 		}
-		s.exports[name] = e
+		s.Exports[name] = e
 	}
 }
 
-func (s *scanned) scanElements(r *reader) {
+func (s *Module) scanElements(r *reader) {
 	n := r.count(maxSegments)
 	for i := 0; i < n && r.err == nil; i++ {
 		s.scanElement(r)
@@ -189,7 +189,7 @@ func (s *scanned) scanElements(r *reader) {
 // scanElement reads one element segment. Bit 0 of its flags: passive or
 // declarative; bit 1: a table index, or declarative; bit 2: expressions instead
 // of function indices.
-func (s *scanned) scanElement(r *reader) {
+func (s *Module) scanElement(r *reader) {
 	flags := r.u32()
 	if flags > 7 {
 		r.fail(errSegment)
@@ -204,8 +204,8 @@ func (s *scanned) scanElement(r *reader) {
 	if flags&3 != 0 {
 		r.byte() // the element kind or type, which the compiler checks
 	}
-	n := r.count(maxElements - s.elements)
-	s.elements += n
+	n := r.count(maxElements - s.Elements)
+	s.Elements += n
 	for i := 0; i < n && r.err == nil; i++ {
 		if flags&4 != 0 {
 			scanConstant(r)
@@ -217,7 +217,7 @@ func (s *scanned) scanElement(r *reader) {
 
 // scanCode checks each function's locals, which the compiler expands before it
 // looks at anything else, and leaves the instructions alone.
-func (s *scanned) scanCode(r *reader) {
+func (s *Module) scanCode(r *reader) {
 	n := r.count(maxFunctions)
 	for i := 0; i < n && r.err == nil; i++ {
 		body := &reader{b: r.take(r.u32()), err: r.err}
@@ -228,7 +228,7 @@ func (s *scanned) scanCode(r *reader) {
 	}
 }
 
-func (s *scanned) scanLocals(r *reader) {
+func (s *Module) scanLocals(r *reader) {
 	total := uint64(0)
 	groups := r.count(maxLocals)
 	for i := 0; i < groups && r.err == nil; i++ {
