@@ -40,7 +40,7 @@ func check(s *meter.Module, host offered) (style, error) {
 }
 
 // checkStart does for a start function what the compiler no longer can: see
-// "hidden" in package meter.
+// [meter.HiddenStart].
 func checkStart(s *meter.Module) error {
 	got, err := s.TypeOf(s.StartFunction)
 	if err != nil {

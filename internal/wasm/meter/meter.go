@@ -20,7 +20,7 @@ const (
 // It adds a function type, an imported function and a global, each behind the
 // module's own, so that of all indices only those of the module's own functions
 // move, by one. Variables are exported, and the start function is too, in place
-// of a start section: see image.go.
+// of a start section: see state.go.
 type meter struct {
 	*Module
 	flow    flow
