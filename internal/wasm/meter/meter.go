@@ -38,7 +38,7 @@ type addition struct {
 	entries []byte
 }
 
-// metered returns the module with metering. An error is an *[Error].
+// Metered returns the module with metering. An error is an *[Error].
 func (s *Module) Metered() ([]byte, error) {
 	if len(s.functions) == 0 {
 		return s.Code, nil

@@ -124,7 +124,7 @@ func checkHeader(code []byte) error {
 	return nil
 }
 
-// scan walks a module's sections, in order and each at most once. A file of over
+// Scan walks a module's sections, in order and each at most once. A file of over
 // [MaxModule] bytes is not for it. An error is an *[Error].
 func Scan(code []byte) (*Module, error) {
 	if err := checkHeader(code); err != nil {

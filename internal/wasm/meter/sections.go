@@ -24,7 +24,7 @@ const (
 	typeI32   = 0x7f
 )
 
-// signature renders a function type the way the import policy writes it:
+// Signature renders a function type the way the import policy writes it:
 // "(i32,i32)->(i32)".
 func Signature(params, results []string) string {
 	return "(" + strings.Join(params, ",") + ")->(" + strings.Join(results, ",") + ")"
