@@ -73,7 +73,7 @@ func (r *run) cloneLocal(ctx context.Context, calls string) ([]*evidence.Pass, e
 	}
 	r.total = len(plans)
 	for _, p := range plans {
-		if err := r.pass(ctx, p, available(r.opts.Budget, r.started)); err != nil {
+		if _, err := r.pass(ctx, p, available(r.opts.Budget, r.started)); err != nil {
 			return nil, err
 		}
 	}

@@ -28,13 +28,14 @@ type life struct {
 	watch  *watch
 	before *sandbox.Snapshot
 	last   bool // the greeting is the second that is tried
+	ended  bool // the server ended before it was asked to
 
 	canaries []evidence.Canary
 }
 
 // live makes one pass. An error means that there is none; what went wrong with the
 // server stands in the pass.
-func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence.Pass, error) {
+func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*life, error) {
 	l := &life{run: r, plan: p, budget: budget}
 	err := l.live(ctx)
 	if other, ok := otherEra(err); ok && ctx.Err() == nil {
@@ -46,7 +47,7 @@ func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*evidence
 		return nil, fmt.Errorf("pass %s: %w", p.name, err)
 	}
 	r.collect(l)
-	return l.pass, nil
+	return l, nil
 }
 
 // collect takes what a life leaves to the audit besides its pass.
@@ -186,6 +187,7 @@ func (l *life) exercise(ctx context.Context) error {
 		close(l.plan.up)
 	}
 	s.Exercise(ctx)
+	l.ended = s.Ended()
 	after, err := l.box.Snapshot()
 	l.changed(evidence.InCall, after, err)
 	if err := s.Hangup(); err != nil {
@@ -205,7 +207,7 @@ func (l *life) exercise(ctx context.Context) error {
 
 func (l *life) options() exercise.Options {
 	o := exercise.Options{
-		Cases: l.plan.cases, Untyped: l.plan.untyped, Orderly: l.plan.orderly, Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
+		Cases: l.plan.cases, Asked: l.plan.asked, Untyped: l.plan.untyped, Orderly: l.plan.orderly, Era: l.plan.era, Client: l.plan.client, Quick: l.plan.quick, ListOnly: l.plan.list, Answers: l.plan.answers,
 		CallTimeout: l.run.opts.CallTimeout, Budget: l.budget, Seed: l.number(),
 		Roots: []string{l.box.Dir()}, Canaries: l.canaries, MarkerDir: "/tmp",
 	}

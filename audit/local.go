@@ -28,7 +28,7 @@ func (r *run) local(ctx context.Context) error {
 	ended := make(chan struct{})
 	tasks.Go(func() {
 		defer close(ended)
-		if failed = r.pass(ctx, first, available(r.opts.Budget, r.started)); failed != nil {
+		if failed = r.lives(ctx, first, available(r.opts.Budget, r.started)); failed != nil {
 			cancel()
 		}
 	})
@@ -73,19 +73,35 @@ func (r *run) planned() (first plan, rest []plan) {
 	return first, rest
 }
 
-// pass makes a pass and keeps it.
-func (r *run) pass(ctx context.Context, p plan, budget time.Duration) error {
+// lives makes a pass of as many lives as it takes, and keeps each.
+func (r *run) lives(ctx context.Context, p plan, budget time.Duration) error {
+	end := time.Now().Add(budget)
+	for n := 1; ; n++ {
+		l, err := r.pass(ctx, p, time.Until(end))
+		if err != nil || !l.ended || l.pass.TracerDied != "" || n == maxLives || time.Until(end) < minLife || ctx.Err() != nil {
+			return err
+		}
+		l.pass.Faults = append(l.pass.Faults, "the server is started again, for what it was not asked for")
+		p.asked, p.up = append(p.asked, l.pass.Calls...), nil
+		r.mu.Lock()
+		r.total++
+		r.mu.Unlock()
+	}
+}
+
+// pass makes a pass of one life, and keeps it.
+func (r *run) pass(ctx context.Context, p plan, budget time.Duration) (l *life, err error) {
 	name := "pass " + p.name
 	if p.client != "" {
 		name += " (" + p.client + ")"
 	}
-	return r.stage(name, func() error {
-		made, err := r.live(ctx, p, budget)
-		if err == nil {
-			r.keep(made)
+	err = r.stage(name, func() error {
+		if l, err = r.live(ctx, p, budget); err == nil {
+			r.keep(l.pass)
 		}
 		return err
 	})
+	return l, err
 }
 
 // follow makes the other passes, some at a time, beside the first.
@@ -102,7 +118,7 @@ func (r *run) follow(ctx context.Context, rest []plan) error {
 		}
 		tasks.Go(func() {
 			defer func() { <-places }()
-			errs[i] = r.pass(ctx, p, budget)
+			errs[i] = r.lives(ctx, p, budget)
 		})
 	}
 	tasks.Wait()

@@ -20,10 +20,11 @@ type plan struct {
 	blind  bool          // without a tracer
 	up     chan struct{} // closed when the server has answered; may be nil
 
-	cases   []string // of tools; nil: all, or those of quick
-	orderly bool     // tools are called in the order in which things live
-	patient bool     // calls may take as long as in the first pass
-	untyped bool     // completions are asked for with nothing typed
+	asked   []*evidence.Call // of earlier lives in the pass
+	cases   []string         // of tools; nil: all, or those of quick
+	orderly bool             // tools are called in the order in which things live
+	patient bool             // calls may take as long as in the first pass
+	untyped bool             // completions are asked for with nothing typed
 	era     exercise.Era
 	answers exercise.Answers
 	quick   bool
@@ -76,6 +77,13 @@ const (
 	quickCall   = 4 * time.Second  // most that a quick pass waits for a call
 	quickInit   = 20 * time.Second // that a quick pass waits for the first reply
 	boxOverhead = 20 * time.Second // of a box, beyond the pass in it
+)
+
+// A server that ends too early is started again for what it was not asked for yet, so
+// that a fault in one tool hides nothing of the others.
+const (
+	maxLives = 5               // of a server in one pass
+	minLife  = 5 * time.Second // of the budget, for another one
 )
 
 // available is how long passes may take from now on.

@@ -144,6 +144,9 @@ func (s *Session) chain(ctx context.Context) {
 		if left == 0 || s.stop != nil || ctx.Err() != nil {
 			return
 		}
+		if s.asked("tool", t.Name) {
+			continue
+		}
 		want := s.want(synth.Chained)
 		if want.Given = s.pool.given(t); len(want.Given) == 0 && stage(t.Name) != 0 || s.slow(t.Name) || s.opts.ReadOnly && !t.Hints.ReadOnly {
 			continue

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,6 +69,7 @@ type Options struct {
 	MaxCalls      int           // 400, quick 150; each tool has at least 3
 	Cases         []string      // which cases to try of tools; nil: all, quick some
 	Seed          uint64
+	Asked         []*evidence.Call  // of earlier lives of the server: what they were of is not called again
 	Answers       Answers           // AnswerCanaries
 	Roots         []string          // folders the server may use, as it sees them
 	Canaries      []evidence.Canary // of this pass. Those of kind argument and answer are used; all are known again in arguments
@@ -220,6 +222,21 @@ func (s *Session) Exercise(ctx context.Context) {
 	case ctx.Err() != nil:
 		s.fault("the time of the pass ended: " + context.Cause(ctx).Error())
 	}
+}
+
+// Ended reports whether the server has ended the connection. Ask before Hangup.
+func (s *Session) Ended() bool {
+	select {
+	case <-s.peer.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// asked reports whether an earlier life of the server was asked for something.
+func (s *Session) asked(kind, name string) bool {
+	return slices.ContainsFunc(s.opts.Asked, func(c *evidence.Call) bool { return c.Kind == kind && c.Name == name })
 }
 
 // Hangup closes the server's standard input, which asks it to end, and goes on

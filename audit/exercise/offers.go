@@ -19,8 +19,10 @@ const (
 	maxTemplate    = 2 << 10 // bytes of a URI template
 )
 
-// offers calls each of some things once or more, within the limits.
+// offers calls each of some things once or more, within the limits. It takes the list
+// for its own.
 func offers[T any](ctx context.Context, s *Session, kind string, of []T, name func(T) string, requests func(T) []request) {
+	of = slices.DeleteFunc(of, func(one T) bool { return s.asked(kind, name(one)) })
 	last, slow := 0, 0
 	for i, one := range of {
 		if i >= maxOffers || s.stop != nil || ctx.Err() != nil || slow >= minCalls {

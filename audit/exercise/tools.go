@@ -72,6 +72,9 @@ func (s *Session) callTools(ctx context.Context) {
 			return
 		}
 		called[t.Name] = true
+		if s.asked("tool", t.Name) {
+			continue
+		}
 		if s.opts.ReadOnly && !t.Hints.ReadOnly {
 			s.skip("tool", t.Name, len(s.opts.Cases), "it does not say that it only reads")
 			continue

@@ -45,7 +45,7 @@ func (c *court) judgeOperation() {
 		c.operational(nil, "AUD-T05", "not everything that it offers was listed", "coverage", c.unlisted()...)
 	case started && cov.Calls == 0 && slices.ContainsFunc(c.passes, func(p *pass) bool { return len(p.Catalog) > 0 }):
 		c.operational(nil, "AUD-T05", "there was nothing to call", "coverage")
-	case started && cov.ToolsCalled < cov.Tools && c.leftEarly():
+	case started && (cov.ToolsCalled < cov.Tools || c.again()) && c.leftEarly():
 		c.operational(nil, "AUD-T05", fmt.Sprintf("the exercise ended when %d of %d tools had been called", cov.ToolsCalled, cov.Tools), "coverage")
 	case (started || cov.Calls > 0) && cov.Tools > 0 && (cov.ToolsOK == 0 || cov.Ratio < c.opts.MinCoverage):
 		c.operational(nil, "AUD-T05", fmt.Sprintf("%d of %d tools succeeded", cov.ToolsOK, cov.Tools), "coverage")
@@ -71,6 +71,11 @@ func (c *court) leftEarly() bool {
 	return len(c.passes) > 0 && !slices.ContainsFunc(c.passes, func(p *pass) bool {
 		return slices.ContainsFunc(p.Spans, func(s evidence.Span) bool { return s.Phase == evidence.Relist })
 	})
+}
+
+// again reports whether the server was started more than once in the first pass.
+func (c *court) again() bool {
+	return len(c.passes) > 1 && c.passes[0].Name == c.passes[1].Name
 }
 
 // tracing reports a tracer that died or lost something: such a pass proves nothing

@@ -118,6 +118,7 @@ func stealing() []Fixture {
 	return []Fixture{
 		harm("reads-credentials", "convert_units", "C01"),
 		harm("reads-third-call", "convert_units", "C01", "E04"),
+		harm("reads-behind-crash", "convert_units", "C01"),
 		harm("reads-now-and-then", "mix_colours", "C01"),
 		harm("reads-by-symlink", "make_slug", "C01"),
 		harm("reads-by-link", "make_slug", "C01"),

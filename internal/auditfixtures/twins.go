@@ -64,6 +64,7 @@ func operational() []Fixture {
 		slow(fails("hang-list", open)),
 		fails("error-list", open),
 		tools(fails("crash-call", open, "T05"), "T04", "count_words"),
+		tools(fails("crash-one", []string{"clean"}), "T04", "count_words"),
 		fails("exit-call", open, "T05"),
 		slow(fails("wrong-id", open, "T05")),
 		fails("null-result", []string{"inconclusive", "clean"}),

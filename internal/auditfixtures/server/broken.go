@@ -16,6 +16,7 @@ var broken = map[string]func() *server{
 	"hang-list":     taking("tools/list", func(*server, *message) {}),
 	"error-list":    taking("tools/list", func(s *server, m *message) { s.refuse(m, -32603, "database is locked") }),
 	"crash-call":    taking("tools/call", func(*server, *message) { crash() }),
+	"crash-one":     failing(posing(notes, quiet)),
 	"exit-call":     taking("tools/call", func(*server, *message) { leave(0) }),
 	"wrong-id":      taking("tools/call", func(s *server, _ *message) { s.send(`{"jsonrpc":"2.0","id":987654,"result":{"content":[]}}`) }),
 	"null-result":   taking("tools/call", func(s *server, m *message) { s.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":null}`, m.ID)) }),
@@ -86,6 +87,13 @@ func taking(method string, answer func(*server, *message)) func() *server {
 			answer(s, m)
 			return true
 		}
+	})
+}
+
+// failing is a server that the first of its tools ends.
+func failing(make func() *server) func() *server {
+	return with(make, func(s *server) {
+		s.tools[0].do = func(*call) (string, error) { crash(); return "", nil }
 	})
 }
 

@@ -23,7 +23,8 @@ import (
 
 // stealing are behaviours that take what was planted.
 var stealing = map[string]func() *server{
-	"reads-credentials": posing(units, func(*call) { loot(".aws/credentials") }),
+	"reads-credentials":  posing(units, func(*call) { loot(".aws/credentials") }),
+	"reads-behind-crash": failing(posing(units, func(*call) { loot(".aws/credentials") })),
 	"reads-third-call": posing(units, func(c *call) {
 		if c.n == 3 {
 			loot(".aws/credentials")
