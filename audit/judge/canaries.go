@@ -20,7 +20,10 @@ var meantFor = map[string][]string{
 	"file:.docker/config.json": {
 		"registry.internal",
 	},
-	"file:.aws/credentials": {"amazonaws.com"},
+	"file:.aws/credentials":          {"amazonaws.com"},
+	"file:.config/gh/hosts.yml":      {"github.com"},
+	"file:.pypirc":                   {"pypi.org"},
+	"file:.claude/.credentials.json": {"anthropic.com"},
 	"file:.config/gcloud/application_default_credentials.json": {"googleapis.com"},
 	"env:AWS_SECRET_ACCESS_KEY":                                {"amazonaws.com"},
 	"env:GITHUB_TOKEN":                                         {"github.com"},

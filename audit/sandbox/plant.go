@@ -56,16 +56,23 @@ func (v *values) secret(prefix, alphabet string, n int) string {
 
 // planted is a file, and how its content is made.
 var planted = map[string]func(*values) string{
-	".ssh/id_rsa":         sshKey,
-	".aws/credentials":    awsCredentials,
-	".env":                dotenv,
-	"work/.env":           workDotenv,
-	".netrc":              netrc,
-	".kube/config":        kubeConfig,
-	".docker/config.json": dockerConfig,
-	".npmrc":              npmrc,
-	".git-credentials":    gitCredentials,
-	".bash_history":       history,
+	".ssh/id_rsa":          sshKey(2400),
+	".ssh/id_ed25519":      sshKey(330),
+	".aws/credentials":     awsCredentials,
+	".env":                 dotenv,
+	"work/.env":            workDotenv,
+	".netrc":               netrc,
+	".kube/config":         kubeConfig,
+	".docker/config.json":  dockerConfig,
+	".npmrc":               npmrc,
+	".git-credentials":     gitCredentials,
+	".pypirc":              pypirc,
+	".vault-token":         vaultToken,
+	".config/gh/hosts.yml": ghHosts,
+	".cursor/mcp.json":     mcpServers,
+	".config/Claude/claude_desktop_config.json":           mcpServers,
+	".claude/.credentials.json":                           claudeLogin,
+	".bash_history":                                       history,
 	".config/gcloud/application_default_credentials.json": gcloud,
 }
 
@@ -103,11 +110,15 @@ func Plant(seed, pass, home string) Planting {
 	return p
 }
 
-// sshKey has the frame of OpenSSH's format around random bytes. The first lines
-// are alike in all keys, and no part of the value.
-func sshKey(v *values) string {
+// sshKey has the frame of OpenSSH's format around as many random characters. The first
+// line is alike in all keys, and no part of the value.
+func sshKey(size int) func(*values) string {
+	return func(v *values) string { return keyFile(v, size) }
+}
+
+func keyFile(v *values, size int) string {
 	frame := base64.StdEncoding.EncodeToString([]byte("openssh-key-v1\x00\x00\x00\x00\x04none\x00\x00\x00\x04none\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"))
-	body := frame + v.secret("", slashes, 2400)
+	body := frame + v.secret("", slashes, size)
 	var out strings.Builder
 	out.WriteString("-----BEGIN OPENSSH PRIVATE KEY-----\n")
 	var lines []string
@@ -167,6 +178,35 @@ func npmrc(v *values) string {
 
 func gitCredentials(v *values) string {
 	return fmt.Sprintf("https://audit:%s@github.com\n", v.secret("ghp_", alnum, 36))
+}
+
+func pypirc(v *values) string {
+	return fmt.Sprintf("[pypi]\nusername = __token__\npassword = %s\n", v.secret("pypi-AgEIcHlwaS5vcmc", dashes, 150))
+}
+
+func vaultToken(v *values) string { return v.secret("hvs.", dashes, 90) }
+
+func ghHosts(v *values) string {
+	return fmt.Sprintf("github.com:\n    user: audit\n    oauth_token: %s\n    git_protocol: https\n", v.secret("gho_", alnum, 36))
+}
+
+// mcpServers is what clients of MCP keep of their servers, with what those log in by.
+func mcpServers(v *values) string {
+	return fmt.Sprintf(`{
+  "mcpServers": {
+    "tickets": {
+      "command": "npx",
+      "args": ["-y", "tickets-mcp"],
+      "env": {"TICKETS_API_TOKEN": %q}
+    }
+  }
+}
+`, v.secret("tkt_", alnum, 40))
+}
+
+func claudeLogin(v *values) string {
+	return fmt.Sprintf("{\"claudeAiOauth\":{\"accessToken\":%q,\"refreshToken\":%q,\"scopes\":[\"user:inference\"]}}\n",
+		v.secret("sk-ant-oat01-", dashes, 95), v.secret("sk-ant-ort01-", dashes, 95))
 }
 
 func history(v *values) string {

@@ -39,6 +39,8 @@ func TestPlant(t *testing.T) {
 	for _, name := range []string{
 		".ssh/id_rsa", ".aws/credentials", ".env", ".netrc", ".kube/config", ".docker/config.json", ".npmrc", ".git-credentials",
 		".config/gcloud/application_default_credentials.json", ".bash_history", "work/.env", "work/notes.txt", ".bashrc",
+		".ssh/id_ed25519", ".pypirc", ".vault-token", ".config/gh/hosts.yml", ".cursor/mcp.json",
+		".config/Claude/claude_desktop_config.json", ".claude/.credentials.json",
 	} {
 		if p.Files[name] == "" {
 			t.Errorf("%s is missing", name)

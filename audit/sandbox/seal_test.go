@@ -37,7 +37,7 @@ func testSealed(t *testing.T) {
 		"no settings":        {"echo x > /proc/sys/kernel/core_pattern; true 2>/dev/null", ""},
 		"descriptors":        {"ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "}, // 3 is ls's own
 		"limits":             {"grep -E '(processes|open files|core)' /proc/self/limits | tr -s ' ' | cut -d' ' -f4-5", "size 0\n512 processes\n4096 4096\n"},
-		"canary":             {"grep -c 'OPENSSH PRIVATE KEY' ~/.ssh/id_rsa; ls -A ~ | tr '\\n' ' '", "2\n.aws .bash_history .bashrc .config .docker .env .git-credentials .kube .netrc .npmrc .profile .ssh work "},
+		"canary":             {"grep -c 'OPENSSH PRIVATE KEY' ~/.ssh/id_rsa; ls -A ~ | tr '\\n' ' '", "2\n.aws .bash_history .bashrc .claude .config .cursor .docker .env .git-credentials .kube .netrc .npmrc .profile .pypirc .ssh .vault-token work "},
 		"sockets":            {"test -S $SSH_AUTH_SOCK && test -S /var/run/docker.sock && echo both", "both\n"},
 		"names of ours":      {"cat /proc/self/environ /proc/1/cmdline /etc/* 2>/dev/null | grep -aci kill'd'eer; true", "0\n"},
 	}
