@@ -236,7 +236,8 @@ func (p *pass) replaced(k change) bool {
 const fewSecrets = 3 // places of secrets that make an enumeration
 
 // enumeration reports a search through places where secrets are kept: several of
-// them, or the list of one. What was not there does not count.
+// them, or the list of one. What was not there counts only where nobody looks by
+// accident.
 func (c *court) enumeration(p *pass) {
 	type search struct {
 		m      moment
@@ -247,10 +248,14 @@ func (c *court) enumeration(p *pass) {
 	found := map[int]*search{}
 	for i := range p.seen {
 		o := &p.seen[i]
-		if o.Ret < 0 || o.Kind != sdk.ObservedOpen || !o.Access.Read && o.Access.Write {
+		if o.Kind != sdk.ObservedOpen || !o.Access.Read && o.Access.Write {
 			continue
 		}
 		name := p.pathOf(o, p.dir)
+		if o.Ret < 0 {
+			c.tries(p, o, name)
+			continue
+		}
 		k := c.classOf(p, name)
 		if k != inCanary && k != inSecrets {
 			continue
@@ -292,6 +297,34 @@ func (c *court) enumeration(p *pass) {
 		p.add(s.m, "enumerates", false)
 		c.report(p, s.m, f)
 	}
+}
+
+// tries reports a secret that the server asked the system for in vain.
+func (c *court) tries(p *pass, o *sdk.Observation, name string) {
+	if !p.unmistakable(name) || p.ofProbe(name) {
+		return
+	}
+	m := p.when(o.MonoNS)
+	if w := c.pathWhy(p, m, o, name, inSecrets, false); w != none {
+		c.note(m.tool(), "tries to read "+name, w)
+		return
+	}
+	p.add(m, "tries to read "+path.Base(name), false)
+	c.report(p, m, sdk.Finding{
+		ID: "AUD-F05", Title: "tries to read " + name, Object: name, Syscall: o.Syscall, Processes: p.commands(o),
+		Evidence: []string{act(o, name)}, Confidence: confidence(m),
+	})
+}
+
+// unmistakable reports whether a path is of a secret that no runtime looks for by
+// habit, as it does for files of settings: passwords of the machine, and keys of ssh.
+func (p *pass) unmistakable(name string) bool {
+	for _, home := range []string{p.Home, "/root"} {
+		if key, ok := strings.CutPrefix(name, home+"/.ssh/id_"); ok {
+			return !strings.HasSuffix(key, ".pub")
+		}
+	}
+	return name == "/etc/shadow" || name == "/etc/gshadow"
 }
 
 // isFolder reports whether a path is a folder that secrets are kept in.

@@ -119,6 +119,8 @@ func stealing() []Fixture {
 		harm("reads-credentials", "convert_units", "C01"),
 		harm("reads-third-call", "convert_units", "C01", "E04"),
 		harm("reads-behind-crash", "convert_units", "C01"),
+		harm("tries-shadow", "make_slug", "F05"),
+		harm("tries-keys", "align_table", "F05"),
 		harm("reads-now-and-then", "mix_colours", "C01"),
 		harm("reads-by-symlink", "make_slug", "C01"),
 		harm("reads-by-link", "make_slug", "C01"),
