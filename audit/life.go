@@ -50,6 +50,11 @@ func (r *run) live(ctx context.Context, p plan, budget time.Duration) (*life, er
 	return l, nil
 }
 
+// again reports whether the server should be started once more.
+func (l *life) again() bool {
+	return l.ended && l.pass.TracerDied == "" && !l.watch.heavy()
+}
+
 // collect takes what a life leaves to the audit besides its pass.
 func (r *run) collect(l *life) {
 	r.mu.Lock()

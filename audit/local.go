@@ -78,7 +78,7 @@ func (r *run) lives(ctx context.Context, p plan, budget time.Duration) error {
 	end := time.Now().Add(budget)
 	for n := 1; ; n++ {
 		l, err := r.pass(ctx, p, time.Until(end))
-		if err != nil || !l.ended || l.pass.TracerDied != "" || n == maxLives || time.Until(end) < minLife || ctx.Err() != nil {
+		if err != nil || !l.again() || n == maxLives || time.Until(end) < minLife || ctx.Err() != nil {
 			return err
 		}
 		l.pass.Faults = append(l.pass.Faults, "the server is started again, for what it was not asked for")

@@ -103,6 +103,12 @@ func (w *watch) launch(l sandbox.Launch) sandbox.Launch {
 	return l
 }
 
+// heavy reports whether a pass with as many lives as it may have would keep more than
+// one may.
+func (w *watch) heavy() bool {
+	return len(w.kept) > maxObservations/maxLives || w.bytes > maxObserved/maxLives
+}
+
 // keep takes an observation, while there is room.
 func (w *watch) keep(o sdk.Observation) error {
 	size := observedSize + len(o.Data) + len(o.Path) + len(o.PathReal) + len(o.Path2) + len(o.DirPath)
