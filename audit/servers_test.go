@@ -87,8 +87,9 @@ func TestServers(t *testing.T) {
 					t.Errorf("%s %s of %q in pass %s: %s %q", f.ID, f.Severity, f.Tool, f.Pass, f.Title, f.Evidence)
 				}
 			}
-			if len(r.Passes) != 4 || r.Coverage.CallsOK == 0 {
-				t.Errorf("%d passes, %d calls succeeded", len(r.Passes), r.Coverage.CallsOK)
+			// mcp-server-commands runs what it is called with, and now and then that ends it.
+			if len(r.Coverage.Passes) != 4 || r.Coverage.CallsOK == 0 {
+				t.Errorf("passes %q, %d calls succeeded", r.Coverage.Passes, r.Coverage.CallsOK)
 			}
 			t.Logf("%d of %d tools, %d calls, %d ms: %+v", r.Coverage.ToolsOK, r.Coverage.Tools, r.Coverage.Calls, r.Run.TookMS, r.Run.Stages)
 		})
