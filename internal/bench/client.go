@@ -40,12 +40,12 @@ type client struct {
 
 // dial connects a client and, in the legacy era, opens its session.
 func (b *benchmark) dial(addr string, sp speech) (*client, error) {
-	w, err := dialWire(addr, loadBuffer)
+	socket, err := dialBlocking(addr)
 	if err != nil {
 		return nil, err
 	}
 	b.clients++
-	c := &client{wire: w, speech: sp, number: b.clients}
+	c := &client{wire: newWire(socket, loadBuffer), speech: sp, number: b.clients}
 	if sp.modern {
 		return c, nil
 	}

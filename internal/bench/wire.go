@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // answerTimeout is how long an answer may take before the benchmark gives up.
@@ -29,8 +32,41 @@ var errTooLarge = errors.New("the answer is too large")
 // more of it than the servers under load use. The load shares the machine with
 // them, so that a request must cost it little more than two system calls.
 type wire struct {
-	conn net.Conn
+	conn stream
 	r    *bufio.Reader
+}
+
+// stream is what of a connection the load uses.
+type stream interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+}
+
+// blocking is a socket whose reads wait in the kernel. One that Go's poller watches wakes
+// a thread for each answer that arrives, though nobody waits for it, and server and load
+// both pay for that.
+type blocking struct{ *os.File }
+
+func dialBlocking(addr string) (blocking, error) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return blocking{}, err
+	}
+	defer c.Close()
+	f, err := c.(*net.TCPConn).File() // a duplicate in blocking mode
+	return blocking{f}, err
+}
+
+// SetDeadline bounds each read and write by what is left until t, as near as the kernel
+// can: the socket's own timeouts are of a call, not of a time.
+func (b blocking) SetDeadline(t time.Time) error {
+	left := unix.NsecToTimeval(max(time.Until(t), time.Millisecond).Nanoseconds())
+	for _, which := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
+		if err := unix.SetsockoptTimeval(int(b.Fd()), unix.SOL_SOCKET, which, &left); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reply is what the load looks at in an answer.
@@ -41,7 +77,7 @@ type reply struct {
 	size    int    // of the body, chunk framing left out
 }
 
-// dialWire connects; a connection that carries load wants a large buffer.
+// dialWire connects.
 func dialWire(addr string, buffer int) (*wire, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -50,7 +86,7 @@ func dialWire(addr string, buffer int) (*wire, error) {
 	return newWire(c, buffer), nil
 }
 
-func newWire(c net.Conn, buffer int) *wire { return &wire{conn: c, r: bufio.NewReaderSize(c, buffer)} }
+func newWire(c stream, buffer int) *wire { return &wire{conn: c, r: bufio.NewReaderSize(c, buffer)} }
 
 // send writes a request.
 func (w *wire) send(request []byte) error {
