@@ -57,11 +57,16 @@ func (s *Server) holdRecorded(a *arrival, box *mailbox, last []byte, leave func(
 // it. It returns nil when the client is gone.
 func (s *Server) takeOver(a *arrival) *held {
 	s.writeStreamHead(a)
-	w := http.NewResponseController(a.w)
-	if w.Flush() != nil {
+	if http.NewResponseController(a.w).Flush() != nil {
 		return nil
 	}
-	n, rest, err := w.Hijack()
+	return s.hijack(a)
+}
+
+// hijack takes the connection of an event stream from net/http. It returns nil when
+// that has none any more.
+func (s *Server) hijack(a *arrival) *held {
+	n, rest, err := http.NewResponseController(a.w).Hijack()
 	if err != nil {
 		s.Log.Error("take over an event stream", "error", err)
 		return nil
@@ -77,7 +82,11 @@ func (s *Server) takeOver(a *arrival) *held {
 // the client may send another one.
 func (h *held) serve(ended func()) {
 	defer h.conn.contain(h.server.Log)
-	whole := h.run(ended)
+	h.end(h.run(ended))
+}
+
+// end ends the stream, whole or broken off.
+func (h *held) end(whole bool) {
 	if whole && h.chunked {
 		whole = h.send([]byte(lastChunk))
 	}

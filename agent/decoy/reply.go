@@ -3,7 +3,6 @@ package decoy
 import (
 	"context"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,10 +14,8 @@ import (
 type reply struct {
 	s      *Server
 	a      *arrival
-	stays  atomic.Bool   // the request goes on though the connection may end
-	cut    chan struct{} // closed when the connection is to end before the answer
-	once   sync.Once
-	stream *stream // nil until it is one
+	stays  atomic.Bool // the request goes on though the connection may end
+	stream *stream     // nil until it is one
 }
 
 // send implements [outlet].
@@ -63,15 +60,37 @@ func (r *reply) open() {
 
 // push implements [sink].
 func (r *reply) push(frame []byte) bool {
-	if !r.s.writeFrame(r.a, frame) {
-		r.close()
-		return false
+	if r.s.writeFrame(r.a, frame) {
+		return true
 	}
-	return true
+	r.letGo(false)
+	return false
 }
 
 // close implements [sink].
-func (r *reply) close() { r.once.Do(func() { close(r.cut) }) }
+func (r *reply) close() { r.letGo(true) }
+
+// letGo ends the event stream's connection, which the client may use for the next
+// request if the stream is whole. The request goes on, so it must be one that may:
+// net/http no longer says when its client leaves.
+func (r *reply) letGo(whole bool) {
+	if !r.stays.Load() {
+		return
+	}
+	if h := r.s.hijack(r.a); h != nil {
+		r.s.wg.Go(func() {
+			defer h.conn.contain(r.s.Log)
+			h.end(whole)
+		})
+	}
+}
+
+// done leaves the connection, if the stream still has it, to net/http.
+func (r *reply) done() {
+	if r.stream != nil {
+		r.stream.detach(r)
+	}
+}
 
 // finish answers, and records the request.
 func (r *reply) finish(o profile.Outcome) {
@@ -88,6 +107,7 @@ func (r *reply) finish(o profile.Outcome) {
 // conclude ends the stream with an answer, nil for none.
 func (r *reply) conclude(message []byte) {
 	heard := message == nil || r.stream.send(message)
+	r.done()
 	r.stream.end()
 	if !heard && r.a.event.Error == "" {
 		r.a.event.Error = "the client was gone before the answer"
@@ -100,55 +120,49 @@ var outlives = map[string]bool{"tools/call": true, "prompts/get": true, "resourc
 
 // respond serves one request and answers it.
 func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context) profile.Outcome) {
-	r := &reply{s: s, a: a, cut: make(chan struct{})}
+	r := &reply{s: s, a: a}
 	a.out = r
-	if a.session != nil && a.era == profile.Legacy && outlives[m.method] {
-		s.respondBeside(r, m, serve)
+	defer r.done()
+	ctx, leave, ended := s.admit(a, m)
+	if ctx == nil {
+		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
 		return
 	}
-	ctx, leave := context.WithCancelCause(s.life)
-	defer leave(nil)
+	defer ended()
 	defer context.AfterFunc(a.r.Context(), func() { r.left(leave) })()
 	r.finish(serve(ctx))
 }
 
-// respondBeside serves a request that may outlive its connection.
-func (s *Server) respondBeside(r *reply, m *message, serve func(ctx context.Context) profile.Outcome) {
-	a, n, left := r.a, r.a.session, r.a.r.Context().Done()
+// admit makes the context of a request: its session's if it may outlive its connection.
+// There is none when the client left before the session had room for it.
+func (s *Server) admit(a *arrival, m *message) (ctx context.Context, leave context.CancelCauseFunc, ended func()) {
+	n := a.session
+	if n == nil || a.era != profile.Legacy || !outlives[m.method] {
+		ctx, leave = context.WithCancelCause(s.life)
+		return ctx, leave, func() { leave(nil) }
+	}
+	if !s.takeSlot(a) {
+		return nil, nil, nil
+	}
+	ctx, leave, done := n.begin(m)
+	return ctx, leave, func() { done(); <-n.slots }
+}
+
+// takeSlot waits until the session may have another request that outlives its
+// connection. It returns false when nobody waits for that any more.
+func (s *Server) takeSlot(a *arrival) bool {
 	select {
-	case n.slots <- struct{}{}:
-	case <-left:
-		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
-		return
+	case a.session.slots <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case a.session.slots <- struct{}{}:
+		return true
+	case <-a.r.Context().Done():
 	case <-s.life.Done():
-		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
-		return
 	}
-	ctx, leave, ended := n.begin(m)
-	done := make(chan profile.Outcome)
-	s.crew.run(func() {
-		defer func() { <-n.slots }()
-		defer ended()
-		defer s.recoverPanic(a)
-		o := serve(ctx)
-		select {
-		case done <- o:
-		case <-r.cut:
-			r.finish(o)
-		}
-	})
-	for {
-		select {
-		case o := <-done:
-			r.finish(o)
-			return
-		case <-r.cut:
-			return
-		case <-left:
-			r.left(leave)
-			left = nil
-		}
-	}
+	return false
 }
 
 // left ends a request whose connection has, unless it can be taken up again.

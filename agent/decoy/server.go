@@ -120,7 +120,6 @@ type Server struct {
 	started   sync.Once
 	local     bool // listening on loopback: names other than loopback's are rebinding
 	wg        sync.WaitGroup
-	crew      *crew // for requests that may outlive their connection
 }
 
 // New returns a decoy that serves nothing yet.
@@ -135,7 +134,6 @@ func New(o Options) *Server {
 	s.settings.Store(&Settings{o.Limits, o.AllowedOrigins, o.AllowedHosts, o.TrustedProxies})
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.crew = newCrew(&s.wg, s.closing.Done())
 	s.replay = newBudget(replayOwner, replayTotal)
 	s.engine = &engine{
 		log: o.Log, backend: o.Backend, profile: o.Profile, sessions: newSessions(s.life, func() *Limits { return &s.now().Limits }, o.Backend.Release),
