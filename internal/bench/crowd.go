@@ -72,7 +72,7 @@ func (c *crowd) gather(ctx context.Context, streams, slow int) error {
 
 // connect dials; the connection is closed when ctx ends.
 func (c *crowd) connect(ctx context.Context) (*wire, error) {
-	w, err := dialWire(c.addr, idleBuffer)
+	w, err := dialWire(c.addr)
 	if err == nil {
 		context.AfterFunc(ctx, func() { _ = w.conn.Close() })
 	}

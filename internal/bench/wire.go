@@ -47,6 +47,7 @@ type stream interface {
 // both pay for that.
 type blocking struct{ *os.File }
 
+// dialBlocking connects a client that is under load all the time.
 func dialBlocking(addr string) (blocking, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -77,13 +78,13 @@ type reply struct {
 	size    int    // of the body, chunk framing left out
 }
 
-// dialWire connects.
-func dialWire(addr string, buffer int) (*wire, error) {
+// dialWire connects a client that is idle for most of its time.
+func dialWire(addr string) (*wire, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return newWire(c, buffer), nil
+	return newWire(c, idleBuffer), nil
 }
 
 func newWire(c stream, buffer int) *wire { return &wire{conn: c, r: bufio.NewReaderSize(c, buffer)} }
