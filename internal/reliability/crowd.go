@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -113,73 +111,4 @@ func dawdle(ctx context.Context, addr string, n int) (sent int) {
 		time.Sleep(time.Second)
 	}
 	return sent
-}
-
-// soak is test 10: requests at a rate while the sensor reloads again and again, now
-// and then with a configuration that is at fault, and old segments go. Memory moves by
-// more than it may gain in an hour: medians of a quarter of the time are compared.
-func (s *suite) soak() (string, error) {
-	const capMB, segmentMB = 64, 8
-	common := fmt.Sprintf("journal.max_bytes = \"%dMiB\"\njournal.segment_bytes = \"%dMiB\"\n", capMB, segmentMB)
-	k, err := s.newSensor("soak", common)
-	if err != nil {
-		return "", err
-	}
-	if err := k.start(); err != nil {
-		return "", err
-	}
-	defer k.kill()
-	cache := s.dir + "/cache"
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{url: k.url(), clients: 16, rate: 1000}
-	done, began := make(chan struct{}), time.Now()
-	go func() { l.run(ctx); close(done) }()
-	length, reloads := choose(s, 12*time.Second, soakTime()), choose(s, 24, 1000)
-	time.Sleep(length / 5) // until memory has found its level
-	memory, files, disk, refused := make([]float64, 0, reloads), descriptors(k.pid()), 0.0, 0
-	for i := range reloads {
-		time.Sleep(length * 4 / 5 / time.Duration(reloads))
-		more := fmt.Sprintf("%srules.operator = [\"10.0.0.%d/32\"]\n", common, i%250)
-		if i%4 == 3 {
-			more += "decoy.no_such_key = 1\n"
-		}
-		if err := k.configure(cache, more); err != nil {
-			cancel()
-			return "", err
-		}
-		if i%2 == 0 {
-			_ = k.cmd.Process.Signal(syscall.SIGHUP) // a sensor that is gone shows below
-		} else if _, err := k.tool("reload"); err != nil && strings.Contains(err.Error(), "no_such_key") {
-			refused++
-		}
-		disk, memory = max(disk, folderMB(k.state()+"/events")), append(memory, resident(k.pid()))
-	}
-	left := descriptors(k.pid()) - files
-	cancel()
-	<-done
-	length = time.Since(began).Round(time.Second)
-	if err := k.stop(); err != nil {
-		return "", err
-	}
-	quarter := reloads / 4
-	grown := percentile(memory[reloads-quarter:], 0.5) - percentile(memory[:quarter], 0.5)
-	perHour := grown / (length.Hours() * 4 / 5 * 3 / 4) // between the middles of those quarters
-	rate := float64(len(l.acked)) / length.Seconds()
-	slope := ""
-	if s.long {
-		slope = fmt.Sprintf(" (%+.2f MB/h)", perHour)
-	}
-	return fmt.Sprintf("%.0f requests/s for %v, %d reloads (%d at fault, refused with the reason), %d of %d connections failed, memory %+.1f MB%s, descriptors %+d, disk at most %.0f MB of %d",
-			rate, length, reloads, refused, len(l.failed), l.clients, grown, slope, left, disk, capMB),
-		errors.Join(want(len(l.failed) == 0, "dropped: %v", errors.Join(l.failed...)), want(refused > 0, "a fault was not refused"),
-			want(rate > 900, "the load was not there"), want(left <= 4, "descriptors leak"), want(disk <= capMB*1.05+2*segmentMB, "too much disk"),
-			want(!s.long || perHour < 1, "memory grows by %.1f MB an hour", perHour), want(grown < 60, "memory grew"))
-}
-
-// soakTime is how long the long form takes: a day, unless SOAK says otherwise.
-func soakTime() time.Duration {
-	if d, err := time.ParseDuration(os.Getenv("SOAK")); err == nil {
-		return d
-	}
-	return 24 * time.Hour
 }
