@@ -412,7 +412,7 @@ func (w *window) aggregates(s sdk.Window) (err error) {
 	case aggregateCount:
 		return nil
 	case aggregateSteps:
-		w.steps, err = newSteps(s.Steps)
+		w.steps, err = newSteps(s.Steps, w.filters)
 		return err
 	}
 	var ok bool

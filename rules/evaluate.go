@@ -12,7 +12,7 @@ import (
 
 // observe counts the event in every window of the pack.
 func (p *pack) observe(v *view) {
-	p.filters.begin()
+	p.filters.begin(v)
 	for _, w := range p.windows {
 		w.observe(v)
 	}

@@ -15,6 +15,7 @@ type filter struct {
 	exact   []condition
 	matches []matcher
 	key     string // equal filters have equal keys
+	asked   bool   // whether it looks at nothing but what is asked for
 }
 
 // anything is the value of a condition that wants a field to be there.
@@ -34,7 +35,7 @@ type matcher struct {
 
 // newFilter compiles a filter, in a fixed order for equal cost and equal keys.
 func newFilter(where map[string]string, matches map[string]sdk.Match) (filter, error) {
-	var f filter
+	f := filter{asked: true}
 	if n := len(where) + len(matches); n > maxFilter {
 		return f, fmt.Errorf("%d conditions, at most %d", n, maxFilter)
 	}
@@ -45,6 +46,7 @@ func newFilter(where map[string]string, matches map[string]sdk.Match) (filter, e
 			return f, unknownField(name)
 		}
 		f.exact = append(f.exact, condition{c, strings.Split(where[name], "|")})
+		f.asked = f.asked && c.asked()
 		fmt.Fprintf(&key, "%q=%q;", name, where[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(matches)) {
@@ -53,6 +55,7 @@ func newFilter(where map[string]string, matches map[string]sdk.Match) (filter, e
 			return f, err
 		}
 		f.matches = append(f.matches, m)
+		f.asked = f.asked && m.column.asked()
 		fmt.Fprintf(&key, "%q~%q;", name, fmt.Sprintf("%+v", matches[name]))
 	}
 	f.key = key.String()
@@ -119,8 +122,15 @@ func (s *filterset) add(f filter) int {
 	return i
 }
 
-// begin forgets what was said of the event before.
-func (s *filterset) begin() { clear(s.known) }
+// begin forgets what was said of the event before, but for what holds for the next
+// one too.
+func (s *filterset) begin(v *view) {
+	for i := range s.known {
+		if !v.again || !s.filters[i].asked {
+			s.known[i] = undecided
+		}
+	}
+}
 
 func (s *filterset) holds(i int, v *view) bool {
 	if i < 0 {

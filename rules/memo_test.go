@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killdeer-mcp/killdeer/rules/core"
 	"github.com/killdeer-mcp/killdeer/sdk"
 	"github.com/killdeer-mcp/killdeer/sdk/guest"
 )
@@ -137,5 +141,47 @@ func TestVerdictsAreOfRules(t *testing.T) {
 		if !strings.Contains(in, want[i]) {
 			t.Errorf("call %d was %s, want %s", i, in, want[i])
 		}
+	}
+}
+
+// What is kept of the event before, since this one asks the same, changes nothing: an
+// engine that forgets all of it after each event finds the same.
+func TestNothingIsMistakenForTheSame(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 11))
+	one := func(of ...string) string { return of[random.IntN(len(of))] }
+	keeping, forgetting := New(slog.New(slog.DiscardHandler)), New(slog.New(slog.DiscardHandler))
+	for _, e := range []*Engine{keeping, forgetting} {
+		if err := e.Add(t.Context(), "core", &countingGuest{handle: guest.RulesHandler(core.ID, core.Version, core.All()...)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at, found := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), 0
+	for i := range 20_000 {
+		at = at.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
+		ev := &sdk.Event{
+			Kind: sdk.KindAccess, ID: fmt.Sprintf("%08x-0000-7000-8000-%012x", i, i), Time: at, Transport: "http",
+			IP: one("10.0.0.1", "10.0.0.2"), Actor: one("a", "b"), Session: one("", "s1", "s2"), UA: one("curl/8", "node"),
+			MCPMethod: one("tools/call", "tools/call", "tools/list", "resources/read", "initialize"), Outcome: one("result", "result", "unknown_tool", "bad_params"),
+			Tool: one("", "jira_search", "postgresql_execute_select_query"), URI: one("", "", "file:///etc/passwd"),
+			Args:        sdk.RawJSON(one(`{"q":"a' OR 1=1 --"}`, `{"q":"the year's report"}`, `{"id":"CUST-1"}`, `{"id":"CUST-2"}`)),
+			ResultBytes: random.IntN(1 << 20),
+			Head:        one("POST /mcp HTTP/1.1\r\nHost: a\r\n\r\n", "POST /mcp HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer x\r\n\r\n"),
+		}
+		var out [2][]*sdk.Event
+		for n, e := range []*Engine{keeping, forgetting} {
+			given := *ev
+			var err error
+			if out[n], err = e.Judge(t.Context(), &given); err != nil {
+				t.Fatal(err)
+			}
+		}
+		forgetting.view = view{}
+		if diff := cmp.Diff(out[1], out[0]); diff != "" {
+			t.Fatalf("event %d (-forgetting +keeping):\n%s", i, diff)
+		}
+		found += len(out[0])
+	}
+	if found < 100 {
+		t.Errorf("only %d detections were compared", found)
 	}
 }

@@ -13,10 +13,10 @@ import (
 type steps struct {
 	names   []string // in the order of the sequence
 	stage   []int    // of each filter
-	filters []filter
+	filters []int    // of the pack's
 }
 
-func newSteps(specs []sdk.Step) (*steps, error) {
+func newSteps(specs []sdk.Step, filters *filterset) (*steps, error) {
 	if len(specs) > maxSteps {
 		return nil, fmt.Errorf("%d steps, at most %d", len(specs), maxSteps)
 	}
@@ -39,16 +39,16 @@ func newSteps(specs []sdk.Step) (*steps, error) {
 			stage = len(s.names)
 			s.names = append(s.names, spec.Name)
 		}
-		s.stage, s.filters = append(s.stage, stage), append(s.filters, f)
+		s.stage, s.filters = append(s.stage, stage), append(s.filters, filters.add(f))
 	}
 	return s, errors.Join(faults...)
 }
 
 // passed are the stages that the event is one of, the last one first: so that one
 // event does not take a sequence two stages on.
-func (s *steps) passed(v *view) (stages []int) {
-	for i := range s.filters {
-		if !slices.Contains(stages, s.stage[i]) && s.filters[i].match(v) {
+func (s *steps) passed(v *view, filters *filterset) (stages []int) {
+	for i, f := range s.filters {
+		if !slices.Contains(stages, s.stage[i]) && filters.holds(f, v) {
 			stages = append(stages, s.stage[i])
 		}
 	}

@@ -30,6 +30,7 @@ type view struct {
 	// What follows from the request alone serves for the next event too if that asks
 	// the same: in a flood most do.
 	asked  asked
+	again  bool // this event asks what the one before did
 	text   textFacts
 	textBy *terms // who read it, nil when nobody has
 	prose  verdict
@@ -49,7 +50,7 @@ func (a *asked) equal(b *asked) bool {
 func (v *view) reset(ev *sdk.Event) {
 	var have [maxFields / 64]uint64
 	now := asked{ev.MCPMethod, ev.Tool, ev.URI, ev.Prompt, ev.Args}
-	if v.asked.equal(&now) {
+	if v.again = v.ev != nil && v.asked.equal(&now); v.again {
 		for w := range have {
 			have[w] = v.have[w] & ofAsked[w]
 		}
@@ -59,21 +60,23 @@ func (v *view) reset(ev *sdk.Event) {
 	v.ev, v.have, v.asked, v.idRead, v.headRead = ev, have, now, false, false
 }
 
-// ofAsked are the facts that follow from what is asked for.
+// ofAsked are the fields that say what is asked for, and the facts that follow from it.
 var ofAsked = func() (set [maxFields / 64]uint64) {
-	for _, name := range []string{"call", "key", "page", "odd_chars", "longest_run"} {
-		at := len(fields) + factNamed(name)
-		set[at/64] |= 1 << (at % 64)
+	for _, name := range []string{"mcp_method", "tool", "uri", "prompt", "args", "call", "key", "page", "odd_chars", "longest_run"} {
+		c, _ := sendableColumn(name)
+		set[c.at/64] |= 1 << (c.at % 64)
 	}
 	return set
 }()
+
+const uuidText = 36 // bytes of a UUID as the journal spells it
 
 // uuid is the event's id in the form that windows keep, zero when it is not spelled
 // as the journal spells one.
 func (v *view) uuid() uuid.UUID {
 	if !v.idRead {
 		id, err := uuid.Parse(v.ev.ID)
-		if err != nil || id.String() != v.ev.ID {
+		if err != nil || len(v.ev.ID) != uuidText || strings.ToLower(v.ev.ID) != v.ev.ID {
 			id = uuid.Nil
 		}
 		v.id, v.idRead = id, true
@@ -106,6 +109,11 @@ func sendableColumn(name string) (column, bool) {
 		return column{name: name, shape: facts[i].shape, at: len(fields) + i}, true
 	}
 	return column{}, false
+}
+
+// asked reports whether the column follows from what is asked for.
+func (c column) asked() bool {
+	return c.at < 0 || ofAsked[c.at/64]&(1<<(c.at%64)) != 0
 }
 
 // columns returns all that a guest can be sent, in the order in which it is.

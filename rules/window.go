@@ -124,7 +124,7 @@ func (w *window) observe(v *view) {
 	}
 	var passed []int
 	if w.aggregate == aggregateSteps {
-		if passed = w.steps.passed(v); len(passed) == 0 {
+		if passed = w.steps.passed(v, w.filters); len(passed) == 0 {
 			return
 		}
 	}

@@ -30,7 +30,7 @@ func mustWindow(t testing.TB, spec sdk.Window) *window {
 func see(w *window, ev *sdk.Event) group {
 	v := &view{}
 	v.reset(ev)
-	w.filters.begin()
+	w.filters.begin(v)
 	w.observe(v)
 	return w.look(v)
 }
