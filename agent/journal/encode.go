@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -212,24 +213,32 @@ func appendPacked(b []byte, v sdk.RawJSON) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// plain has the ASCII characters that stand for themselves in a JSON string.
-var plain = func() (plain [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\'
+// special returns the index of the first byte from i on that does not stand for itself
+// in a JSON string, or is not ASCII; len(s) when there is none. It looks at eight bytes
+// at a time: strings are most of a record.
+func special(s string, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, backslash := w^ones*'"', w^ones*'\\'
+		if m := ((w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash | w) & tops; m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
 	}
-	return plain
-}()
+	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
+}
 
 // appendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, and what
 // ends a line in JavaScript is escaped.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	done := 0
-	for i := 0; i < len(s); {
-		if plain[s[i]] {
-			i++
-			continue
-		}
+	for i := special(s, 0); i < len(s); i = special(s, i) {
 		c, n := rune(s[i]), 1
 		if c >= utf8.RuneSelf {
 			c, n = utf8.DecodeRuneInString(s[i:])

@@ -61,10 +61,11 @@ func (r *newest) after(seq uint64, limit int) (events []*sdk.Event, ok bool) {
 		return nil, false
 	}
 	skip := int(seq + 1 - r.events[0].Seq)
-	events = make([]*sdk.Event, 0, min(limit, n-skip))
-	for _, ev := range r.events[skip:min(skip+limit, n)] {
-		given := *ev // theirs to change, as a decoded one is
-		events = append(events, &given)
+	given := make([]sdk.Event, min(limit, n-skip)) // theirs to change, as decoded ones are
+	events = make([]*sdk.Event, len(given))
+	for i := range given {
+		given[i] = *r.events[skip+i]
+		events[i] = &given[i]
 	}
 	return events, true
 }

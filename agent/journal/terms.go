@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -83,9 +85,9 @@ func eventTerms(ev *sdk.Event, add func(t []byte)) {
 // idKey is the key of an event id: the 16 bytes of a UUID, else its text.
 func idKey(id string) []byte {
 	id = asStored(id)
-	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' && strings.ToLower(id) == id {
-		if b, err := hex.DecodeString(id[:8] + id[9:13] + id[14:18] + id[19:23] + id[24:]); err == nil {
-			return b
+	if len(id) == 36 && strings.ToLower(id) == id { // the only form of a UUID that is read back as it was
+		if u, err := uuid.Parse(id); err == nil {
+			return u[:]
 		}
 	}
 	if len(id) > maxTerm {
