@@ -109,17 +109,14 @@ func newBody(b []byte, limit int) *sdk.Body {
 // actorOf is a stable key of who is behind an event: address (/64 in IPv6), user
 // agent and client name. It survives reconnects; it proves nothing.
 func actorOf(ev *sdk.Event) string {
-	h := sha256.New()
-	source := ev.IP
-	if ip, err := netip.ParseAddr(ev.IP); err == nil {
-		source = sourceKey(ip)
-	}
-	h.Write([]byte(source + "\x00" + ev.UA + "\x00"))
+	var usual [512]byte
+	who := append(append(usual[:0], limitKey(ev.IP)...), 0)
+	who = append(append(who, ev.UA...), 0)
 	if ev.Client != nil {
-		h.Write([]byte(ev.Client.Name))
+		who = append(who, ev.Client.Name...)
 	}
-	var sum [sha256.Size]byte
-	return hex.EncodeToString(h.Sum(sum[:0])[:8])
+	sum := sha256.Sum256(who)
+	return hex.EncodeToString(sum[:8])
 }
 
 // record completes an event with its outcome and hands it on, and beside it the
