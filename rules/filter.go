@@ -56,7 +56,7 @@ func newFilter(where map[string]string, matches map[string]sdk.Match) (filter, e
 		}
 		f.matches = append(f.matches, m)
 		f.asked = f.asked && m.column.asked()
-		fmt.Fprintf(&key, "%q~%q;", name, fmt.Sprintf("%+v", matches[name]))
+		fmt.Fprintf(&key, "%q~%q;", name, fmt.Sprintf("%#v", matches[name]))
 	}
 	f.key = key.String()
 	return f, nil

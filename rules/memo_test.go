@@ -185,3 +185,32 @@ func TestNothingIsMistakenForTheSame(t *testing.T) {
 		t.Errorf("only %d detections were compared", found)
 	}
 }
+
+// Filters that only look alike when they are printed are told apart, those of gates,
+// windows and steps.
+func TestFiltersAreToldApart(t *testing.T) {
+	phrase, words := sdk.Match{Contains: []string{"drop table"}}, sdk.Match{Contains: []string{"drop", "table"}}
+	all := newFilterset()
+	numbers := map[int]bool{}
+	for _, m := range []sdk.Match{
+		phrase, words, {Contains: []string{"drop] [table"}}, {Is: []string{"drop table"}}, {Is: []string{"drop", "table"}}, {Prefix: []string{"drop", "table"}},
+	} {
+		f, err := newFilter(nil, map[string]sdk.Match{"tool": m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers[all.add(f)] = true
+		numbers[all.add(f)] = true // once for equal ones
+	}
+	if len(numbers) != 6 || len(all.filters) != 6 {
+		t.Errorf("6 filters are %d", len(all.filters))
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "5m", Steps: []sdk.Step{
+		{Name: "one", Match: map[string]sdk.Match{"tool": phrase}}, {Name: "two", Match: map[string]sdk.Match{"tool": words}},
+	}})
+	see(w, &sdk.Event{IP: "a", Tool: "drop table", Time: at})
+	if n := len(w.steps.chain(see(w, &sdk.Event{IP: "a", Tool: "table", Time: at.Add(time.Second)}))); n != 2 {
+		t.Errorf("%d steps were taken, want 2", n)
+	}
+}
