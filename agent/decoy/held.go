@@ -88,13 +88,23 @@ func (h *held) serve(ended func()) {
 // end ends the stream, whole or broken off.
 func (h *held) end(whole bool) {
 	if whole && h.chunked {
-		whole = h.send([]byte(lastChunk))
+		whole = h.sendLast()
 	}
 	if !whole || !h.again {
 		_ = h.conn.Close() // the stream ends with it
 		return
 	}
 	h.conn.lobby.again(h.conn)
+}
+
+// sendLast ends a chunked body. A stop that waits no longer cuts it off, as all of the
+// stream.
+func (h *held) sendLast() bool {
+	if !h.server.held.add(h.conn) {
+		return false
+	}
+	defer h.server.held.remove(h.conn)
+	return h.send([]byte(lastChunk))
 }
 
 // run writes what the mailbox gets until either side has enough, then calls ended. It

@@ -2,6 +2,7 @@ package decoy_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -271,5 +273,62 @@ func TestCrowdIsCheap(t *testing.T) {
 				t.Errorf("each takes %d bytes and %.2f goroutines, want at most %d and %d", each, float64(are-were)/crowd, tt.most, tt.goroutines)
 			}
 		})
+	}
+}
+
+// pipeListener accepts the other ends of pipes, which hold nothing: a write waits for
+// its reader.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// A stop does not wait for a client that does not read how a stream ends which was let go.
+func TestStopBeforeTheLastChunk(t *testing.T) {
+	s := decoyFor(t, func(o *decoy.Options) { o.Backend, o.Limits.Write = &hub{}, time.Minute })
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	its, ours := net.Pipe()
+	l.conns <- its
+	c := &dialer{ours, t, bufio.NewReaderSize(ours, 16)}
+	post := func(header, body string) {
+		text := fmt.Sprintf("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s%sContent-Length: %d\r\n\r\n%s", both, header, len(body), body)
+		go io.WriteString(ours, text)
+	}
+	post("", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`)
+	_, id, _ := strings.Cut(c.upTo("\r\n\r\n"), "Mcp-Session-Id: ")
+	id, _, _ = strings.Cut(id, "\r\n")
+	c.upTo("}}}")
+	post("Mcp-Session-Id: "+id+"\r\n", toolCall(2, "hang_up"))
+	c.upTo("data: \n\n\r\n")
+	c.upTo("data: \n\n\r\n") // the second says when to come back; then the stream ends
+	time.Sleep(50 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_ = s.Shutdown(ctx) // it says that it cut something off
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("a stop that had 100ms took %v", took)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

@@ -203,3 +203,32 @@ func TestStdioOddLines(t *testing.T) {
 		t.Errorf("%d events, want 5", n)
 	}
 }
+
+// chatty tells something while it completes, and more a minute later.
+type chatty struct{ hub }
+
+func (h *chatty) Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answer, error) {
+	if c.Op != sdk.OpComplete {
+		return h.hub.Call(ctx, source, c)
+	}
+	later := logged("info")
+	later.After = time.Minute
+	return &sdk.Answer{Result: sdk.RawJSON(`{"completion":{"values":[]}}`), Notify: []sdk.Notice{logged("info"), later}}, nil
+}
+
+// Whatever a persona is asked about ends with its session, on whichever connection its
+// stream is.
+func TestRequestsEndWithTheirSession(t *testing.T) {
+	for _, body := range []string{
+		toolCall(9, "wait"),
+		`{"jsonrpc":"2.0","id":9,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"who","value":"A"}}}`,
+	} {
+		s := start(t, func(o *decoy.Options) { o.Backend = &chatty{} })
+		c := s.session(t)
+		s.send(t, c, "POST", "/mcp", body).read(t, 2)
+		again := s.send(t, &client{headers: http.Header{"Mcp-Session-Id": c.headers["Mcp-Session-Id"], "Last-Event-ID": {"1-0"}}}, "GET", "/mcp", "")
+		again.read(t, 1)
+		c.end(t, http.StatusNoContent)
+		s.rec.wait(t, 5) // initialize, the request, both ends of the later stream, DELETE
+	}
+}

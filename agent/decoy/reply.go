@@ -114,9 +114,10 @@ func (r *reply) conclude(message []byte) {
 	}
 }
 
-// outlives are the methods during which the client may be asked or told something
-// on a stream that it can take up again: they may outlive their connection.
-var outlives = map[string]bool{"tools/call": true, "prompts/get": true, "resources/read": true}
+// outlives are the methods that a persona is asked about, during which the client may be
+// asked or told something on a stream that it can take up again: they may outlive their
+// connection.
+var outlives = map[string]bool{"tools/call": true, "prompts/get": true, "resources/read": true, "completion/complete": true}
 
 // respond serves one request and answers it.
 func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context) profile.Outcome) {

@@ -372,6 +372,7 @@ func (n *session) reply(t *stream) {
 	}
 	n.streams++
 	t.name = strconv.Itoa(n.streams)
+	t.live.Store(true) // its connection is on the way: it is not the one that makes room
 	n.replies = append(n.replies, t)
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -142,5 +143,31 @@ func TestSessionClosers(t *testing.T) {
 	case <-n.deaf.Done():
 	default:
 		t.Error("who waits for an answer was not told")
+	}
+}
+
+// A stream that has its name and not yet its connection does not make room for another.
+func TestNewStreamIsNotForgotten(t *testing.T) {
+	n, kept := newTestSession(t), newBudget(replayOwner, replayTotal)
+	named := func() *stream {
+		s := &stream{profile: profile.Strict{}, budget: kept}
+		n.reply(s)
+		return s
+	}
+	for range replayStreams - 1 {
+		named().attach(0, newMailbox())
+	}
+	s := named()
+	named() // finds no place
+	box := newMailbox()
+	s.attach(0, box)
+	if frames, closed := box.take(); len(frames) > 0 || closed {
+		t.Fatalf("the stream begins with %q, closed %v", frames, closed)
+	}
+	if !s.send([]byte(`{}`)) {
+		t.Error("the answer reaches nobody")
+	}
+	if frames, _ := box.take(); len(frames) != 1 {
+		t.Errorf("the client gets %q", frames)
 	}
 }

@@ -2,6 +2,7 @@ package decoy
 
 import (
 	"context"
+	"maps"
 	"math"
 	"net/http"
 
@@ -281,6 +282,7 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 func (s *Server) branch(x *exchange, i int) *exchange {
 	n, ev := *x, *x.event
 	ev.ID = s.newEvent(x.arrival, ev.Transport).ID
+	ev.Notes = maps.Clone(ev.Notes)
 	if i > 0 {
 		ev.Head, ev.HeadB64 = "", nil
 		if ev.Body != nil {

@@ -1,7 +1,9 @@
 package decoy_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
+	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
 // secured has a decoy speak TLS.
@@ -194,4 +197,70 @@ func FuzzProxyHeader(f *testing.F) {
 			t.Fatalf("%q keeps a connection open", data)
 		}
 	})
+}
+
+// remarking notes what it was asked.
+type remarking struct{ backend }
+
+func (*remarking) Call(_ context.Context, _ string, c *sdk.Call) (*sdk.Answer, error) {
+	a := said("x")
+	a.Notes = map[string]string{"asked": string(c.Args)}
+	return a, nil
+}
+
+// Each message of a batch has its own notes beside those of its connection, on both
+// transports; on the older one they are served side by side.
+func TestBatchesOverTLS(t *testing.T) {
+	const size = 32
+	s := start(t, func(o *decoy.Options) { o.Backend = &remarking{}; secured(t, o) })
+	h := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer h.CloseIdleConnections()
+	var batch []string
+	for i := range size {
+		batch = append(batch, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"echo","arguments":{"text":"m%[1]d"}}}`, i))
+	}
+	post := func(path, session, body string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.addr+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+		if session != "" {
+			r.Header["Mcp-Session-Id"] = []string{session}
+		}
+		resp, err := h.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		return resp
+	}
+	opened := post("/mcp", "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{}}}`)
+	post("/mcp", opened.Header.Get("Mcp-Session-Id"), "["+strings.Join(batch, ",")+"]")
+	stream, err := h.Get("https://" + s.addr + "/sse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	r := bufio.NewReader(stream.Body)
+	path := ""
+	for !strings.HasPrefix(path, "data: ") {
+		if path, err = r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	post(strings.TrimSpace(path[len("data: "):]), "", "["+strings.Join(batch, ",")+"]")
+	seen := 0
+	for _, ev := range s.rec.wait(t, 2+2*size) {
+		if ev.Tool != "echo" {
+			continue
+		}
+		if seen++; ev.Notes["asked"] != string(ev.Args) || ev.Notes["tls"] == "" {
+			t.Errorf("%s %s has the notes %v", ev.Transport, ev.Args, ev.Notes)
+		}
+	}
+	if seen != 2*size {
+		t.Errorf("%d calls are recorded", seen)
+	}
 }
