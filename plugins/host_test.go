@@ -561,3 +561,50 @@ func TestKilled(t *testing.T) {
 	t.Logf("%d kills, %d events, %d of them twice, running again after %v in the middle, %v at most",
 		len(waits), len(want), twice, waits[len(waits)/2], waits[len(waits)-1])
 }
+
+// What a program started in a session of its own is out of reach, and holds its pipes;
+// the sink is started again all the same, and a stop does not wait for it.
+func TestChildOutOfReach(t *testing.T) {
+	f := newFixture(t)
+	f.start(f.spec("siem", map[string]any{"escape": f.file("escaped")}))
+	t.Cleanup(func() {
+		text, _ := os.ReadFile(f.file("escaped")) // of the second program
+		if pid, err := strconv.Atoi(string(text)); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	f.gets("siem", f.events(5))
+	first := f.pid("siem")
+	text, err := os.ReadFile(f.file("escaped"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	escaped, err := strconv.Atoi(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(escaped, syscall.SIGKILL) //nolint:errcheck // it may have ended
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	f.until("it was started again", func() bool { pid := f.status("siem").PID; return pid != 0 && pid != first })
+	done := make(chan struct{})
+	go func() { f.stop(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(15 * time.Second):
+		t.Fatal("the stop waits for it")
+	}
+}
+
+// A program that says of a batch that all of it was delivered and that it failed for
+// good is believed the first.
+func TestDeliveredAndRefused(t *testing.T) {
+	f := newFixture(t)
+	f.start(f.spec("siem", map[string]any{"refuse": "jira_search_issues", "located": true, "all_done": true}))
+	want := f.events(5)
+	f.until("it went on", func() bool { return f.status("siem").At >= uint64(len(want)) })
+	if st := f.status("siem"); st.Sent != 5 || st.Dead != 0 {
+		t.Errorf("it is %+v", st)
+	}
+}

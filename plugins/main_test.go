@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,17 +26,19 @@ func TestMain(m *testing.M) {
 // events to a file, each with a newline.
 type odd struct {
 	Path    string `json:"path"`
-	Down    string `json:"down"`    // while this file is there, nothing is delivered
-	Hang    string `json:"hang"`    // while this file is there, Write does not return
-	Refuse  string `json:"refuse"`  // tools that are refused for ever
-	Located bool   `json:"located"` // and it says which event that is
-	Panic   string `json:"panic"`   // tools that it cannot bear
-	Gone    string `json:"gone"`    // while this file is there, it wants nothing
-	Noise   int    `json:"noise"`   // bytes a second on standard error
-	Print   bool   `json:"print"`   // on standard output
-	Child   bool   `json:"child"`   // leaves a program behind that holds its pipes
-	Env     string `json:"env"`     // writes its environment there
-	Exit    bool   `json:"exit"`    // ends at once, with words
+	Down    string `json:"down"`     // while this file is there, nothing is delivered
+	Hang    string `json:"hang"`     // while this file is there, Write does not return
+	Refuse  string `json:"refuse"`   // tools that are refused for ever
+	Located bool   `json:"located"`  // and it says which event that is
+	AllDone bool   `json:"all_done"` // and it says that all were delivered
+	Panic   string `json:"panic"`    // tools that it cannot bear
+	Gone    string `json:"gone"`     // while this file is there, it wants nothing
+	Noise   int    `json:"noise"`    // bytes a second on standard error
+	Print   bool   `json:"print"`    // on standard output
+	Child   bool   `json:"child"`    // leaves a program behind that holds its pipes
+	Escape  string `json:"escape"`   // leaves one behind in a session of its own, and its number there
+	Env     string `json:"env"`      // writes its environment there
+	Exit    bool   `json:"exit"`     // ends at once, with words
 	Secret  string `json:"secret"`
 }
 
@@ -56,7 +60,15 @@ func openOdd(config json.RawMessage) (sdk.Sink, error) {
 		return s, os.WriteFile(s.Env, []byte(text), 0o600)
 	}
 	if s.Child {
-		return s, leaveChild()
+		_, err := leaveChild(false)
+		return s, err
+	}
+	if s.Escape != "" {
+		pid, err := leaveChild(true)
+		if err != nil {
+			return nil, err
+		}
+		return s, os.WriteFile(s.Escape, []byte(strconv.Itoa(pid)), 0o600)
 	}
 	return s, nil
 }
@@ -105,6 +117,9 @@ func (s *odd) Write(ctx context.Context, batch []sdk.Event) error {
 			if !s.Located {
 				return fmt.Errorf("%w: %s", sdk.ErrPermanent, tool)
 			}
+			if s.AllDone {
+				i = len(batch)
+			}
 			return &sdk.WriteError{Done: i, Err: errOf(s.append(text.String()), fmt.Errorf("%w: %s", sdk.ErrPermanent, tool))}
 		}
 		text.WriteString(batch[i].ID + "\n")
@@ -142,8 +157,12 @@ func wholeLines(path string) error {
 }
 
 // leaveChild starts a program that outlives this one unless somebody sees to it.
-func leaveChild() error {
+func leaveChild(session bool) (pid int, err error) {
 	cmd := exec.Command("sleep", "600")
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	return cmd.Start()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	return cmd.Process.Pid, nil
 }

@@ -343,12 +343,15 @@ func (s *sink) take(n int) {
 	s.moved(to)
 }
 
-// refused decides about a batch of which n events were not delivered.
+// refused decides about a batch of which n events were not delivered. A program that
+// says that it delivered all and failed is left alone for a while.
 func (s *sink) refused(err error, n int) error {
 	r, ok := errors.AsType[*refusal](err)
 	switch {
 	case !ok:
 		return s.crashed(err)
+	case n == 0:
+		return err
 	case r.kind == pluginpb.Failure_PERMANENT && (r.located || n == 1):
 		return s.bury(r.message)
 	case r.kind == pluginpb.Failure_PERMANENT:

@@ -9,11 +9,16 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/killdeer-mcp/killdeer/sdk/plugin"
 )
+
+// pipesWithin is how long the pipes of a program that has ended are still read. What it
+// started in a session of its own may hold them for ever.
+const pipesWithin = time.Second
 
 // passedOn are the variables of the sensor's environment that programs get: none
 // that holds a secret.
@@ -80,6 +85,9 @@ func (c *child) Start(context.Context) error {
 		if await(c.cmd.Process.Pid) {
 			c.kill() // whatever it started, which may hold its pipes
 		}
+		time.AfterFunc(pipesWithin, func() {
+			_, _ = c.stdout.Close(), stderr.Close() // they may be closed already
+		})
 	}()
 	c.settled = context.AfterFunc(c.starting, c.kill)
 	return nil

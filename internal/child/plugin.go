@@ -165,6 +165,7 @@ func (p *Plugin) end() {
 	p.protocol.Kill()
 	if p.child != nil && p.child.lifeline != nil { // it was started
 		<-p.child.ended
+		p.child.settled() // whose context may live as long as the sensor
 	}
 	_ = os.RemoveAll(p.dir) // go-plugin leaves it when a start fails
 }
