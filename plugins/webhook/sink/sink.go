@@ -86,33 +86,46 @@ func New(config json.RawMessage, version string) (*Sink, error) {
 	return s, nil
 }
 
-// Write posts what the form makes of the events, one request after the other.
+// Write posts what the form makes of the events, one request after the other. Events of
+// a message that is refused for what it holds are posted again, one by one.
 func (s *Sink) Write(ctx context.Context, batch []sdk.Event) error {
 	if err := s.pace.wait(ctx, time.Duration(s.config.Timeout)); err != nil {
 		return err
 	}
-	messages, err := s.form.messages(batch)
-	done := 0
-	for _, m := range messages {
-		if posted := s.post(ctx, m); posted != nil {
-			return s.failed(done, posted)
+	done, with, err := s.send(ctx, batch)
+	if with > 1 && errors.Is(err, sdk.ErrPermanent) { // one of them is at fault, and the others are not lost with it
+		for n := 0; done < len(batch); done += n {
+			if n, _, err = s.send(ctx, batch[done:done+1]); err != nil {
+				break
+			}
 		}
-		done = m.end
-		s.pace.sent()
 	}
-	if err != nil {
-		return &sdk.WriteError{Done: done, Err: fmt.Errorf("make a message: %w: %w", err, sdk.ErrPermanent)}
+	if err == nil {
+		return nil
 	}
-	s.pace.settle()
-	return nil
-}
-
-func (s *Sink) failed(done int, err error) error {
-	failure := &sdk.WriteError{Done: done, Err: fmt.Errorf("post to %s: %w", s.config.url.Hostname(), err)}
+	failure := &sdk.WriteError{Done: done, Err: err}
 	if answer, ok := errors.AsType[*answerError](err); ok {
 		failure.After = answer.after
 	}
 	return failure
+}
+
+// send posts what the form makes of events. It returns how many are done, and of how
+// many the message was that is not.
+func (s *Sink) send(ctx context.Context, events []sdk.Event) (done, with int, err error) {
+	messages, bad := s.form.messages(events)
+	for _, m := range messages {
+		if err := s.post(ctx, m); err != nil {
+			return done, m.end - done, fmt.Errorf("post to %s: %w", s.config.url.Hostname(), err)
+		}
+		done = m.end
+		s.pace.sent()
+	}
+	if bad != nil {
+		return done, 1, fmt.Errorf("make a message: %w: %w", bad, sdk.ErrPermanent)
+	}
+	s.pace.settle()
+	return len(events), 0, nil
 }
 
 // Close ends idle connections.

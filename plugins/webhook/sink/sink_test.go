@@ -2,9 +2,11 @@ package sink_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -526,6 +529,58 @@ func TestConfig(t *testing.T) {
 			_, err := sink.New(json.RawMessage(tt.config), "1.0")
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("New = %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// One event that a receiver refuses for what it is costs that event, and not those of
+// its message. The loop does what the sensor does with a refusal.
+func TestOneOfMany(t *testing.T) {
+	var posts atomic.Int32
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		posts.Add(1)
+		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte("poison")) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	defer receiver.Close()
+	for name, config := range map[string]map[string]any{
+		"batches":   {"form": "standard", "batch": 20},
+		"template":  {"form": "template", "template": `{{json .Events}}`},
+		"cool-down": {"form": "template", "template": `{{json .Events}}`, "cooldown": "1h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config["url"], config["plain_http"], config["allow"] = receiver.URL, true, []string{"127.0.0.0/8"}
+			text, err := json.Marshal(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := sink.New(text, "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			pending := make([]sdk.Event, 45)
+			for i := range pending {
+				pending[i] = sdk.Event{V: 1, ID: fmt.Sprint("e", i), Kind: sdk.KindAccess, Time: time.Now().UTC(), IP: fmt.Sprint("10.0.0.", i%40)}
+			}
+			pending[10].Tool, pending[30].Tool = "poison", "poison"
+			var dead []string
+			for {
+				err := s.Write(t.Context(), pending)
+				if err == nil {
+					break
+				}
+				refused, ok := errors.AsType[*sdk.WriteError](err)
+				if !ok || !errors.Is(err, sdk.ErrPermanent) {
+					t.Fatal(err)
+				}
+				dead = append(dead, pending[refused.Done].ID)
+				pending = pending[refused.Done+1:]
+			}
+			if !slices.Equal(dead, []string{"e10", "e30"}) {
+				t.Errorf("refused are %v after %d posts", dead, posts.Load())
 			}
 		})
 	}
