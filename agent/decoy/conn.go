@@ -51,12 +51,13 @@ type conn struct {
 	chunks  chunks
 	heads   []wireHead
 	refused bool // nothing passes any more
+	hurried bool // the head that is coming has its time
 	once    sync.Once
 	scratch [socketRead]byte
 }
 
 func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string, unserved []wireHead)) *conn {
-	return &conn{Conn: c, peer: peerOf(c), maxHead: maxHead, closed: closed}
+	return &conn{Conn: c, peer: peerOf(c), maxHead: maxHead, closed: closed, hurried: true}
 }
 
 // Read implements [net.Conn].
@@ -74,6 +75,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		buf := c.scratch[:]
 		if len(p) > len(buf) {
 			buf = p // what net/http may see of it is put there again
+			c.hurry()
 		}
 		if err := c.fill(buf); err != nil {
 			return 0, err
@@ -93,15 +95,48 @@ func (c *conn) fill(buf []byte) error {
 	return nil
 }
 
+// hurry gives a head that has begun to come the time that heads have, where its
+// connection was given that to be idle. The first one has its time from the beginning.
+// It is not for a wait beside a request that is being served, which would end with it.
+func (c *conn) hurry() {
+	c.mu.Lock()
+	begun := len(c.in) > 0 && !c.hurried && !c.inBody() && c.lobby != nil
+	c.hurried = c.hurried || begun
+	c.mu.Unlock()
+	if begun {
+		_ = c.SetReadDeadline(deadline(c.lobby.limits.Head)) // fails on a dead connection only
+	}
+}
+
 // await returns when the next request has come so far that net/http may see it, or
 // with the error of the socket. Nobody may read beside it.
 func (c *conn) await() error {
 	for !c.arrived() {
+		c.hurry()
 		if err := c.fill(c.scratch[:]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// gone returns when the client leaves, with the error of the socket, or nil when so much
+// is here that was sent ahead that no more is read. Nobody may read beside it.
+func (c *conn) gone() error {
+	for c.ahead() <= c.maxHead {
+		if err := c.fill(c.scratch[:]); err != nil {
+			return err
+		}
+		c.arrived() // what is whole by then is told from what is not
+	}
+	return nil
+}
+
+// ahead is how many bytes of further requests are here.
+func (c *conn) ahead() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.in)
 }
 
 // arrived reports whether a head, or a refusal in its place, waits for net/http.
@@ -243,6 +278,7 @@ func (c *conn) nextHead() {
 		c.refuse(refusal)
 		return
 	}
+	c.hurried = false
 	c.heads = append(c.heads, wireHead{raw: string(c.in[:end])})
 	c.out = append(c.out[:0], clean...)
 	c.body, c.chunks = body, chunks{}

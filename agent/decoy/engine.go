@@ -191,11 +191,10 @@ func noteTarget(ev *sdk.Event, m *message) {
 }
 
 func (e *engine) initialize(_ context.Context, c *catalog, x *exchange, m *message) profile.Outcome {
-	asked := m.params.Str("protocolVersion")
-	if asked == "" {
+	if asked := m.params.Raw("protocolVersion"); firstByte(asked) != '"' {
 		return badParams("protocolVersion is required")
 	}
-	version := asked
+	version := m.params.Str("protocolVersion")
 	if !legacyRevisions[version] {
 		version = profile.Rev2025_11_25
 	}

@@ -119,7 +119,7 @@ func (h *held) run(ended func()) (whole bool) {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer h.conn.contain(h.server.Log)
-		if h.conn.await() != nil { // a request has to wait until the stream ends
+		if h.conn.gone() != nil { // a request has to wait until the stream ends
 			close(gone)
 		}
 	})

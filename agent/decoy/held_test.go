@@ -332,3 +332,71 @@ func TestStopBeforeTheLastChunk(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A body that does not come is not waited for beyond its time, however its length was
+// announced: the client is told, and the connection ends.
+func TestStalledBodies(t *testing.T) {
+	const head = "POST %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nContent-Type: application/json\r\n"
+	for _, tt := range []struct{ name, request, status string }{
+		{"length", fmt.Sprintf(head, "/mcp", "localhost") + "Content-Length: 100\r\n\r\n{", "400"},
+		{"chunks", fmt.Sprintf(head, "/mcp", "localhost") + "Transfer-Encoding: chunked\r\n\r\n5\r\n{", "400"},
+		{"no such path", fmt.Sprintf(head, "/nosuch", "localhost") + "Content-Length: 100\r\n\r\n{", "400"},
+		{"too large", fmt.Sprintf(head, "/mcp", "localhost") + "Content-Length: 5000\r\n\r\n" + strings.Repeat(" ", 3000), "413"},
+		{"announced", fmt.Sprintf(head, "/mcp", "localhost") + "Expect: 100-continue\r\nContent-Length: 100\r\n\r\n", "400"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, func(o *decoy.Options) { o.Limits.Read, o.Limits.Body = 200*time.Millisecond, 2000 })
+			c := s.dial(t)
+			began := time.Now()
+			c.send(tt.request)
+			answer, err := io.ReadAll(c.r) // to the end of the connection
+			if _, final, ok := strings.Cut(string(answer), "100 Continue\r\n\r\n"); ok {
+				answer = []byte(final)
+			}
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+tt.status) || time.Since(began) > patience/2 {
+				t.Errorf("after %v: %q, %v", time.Since(began), answer, err)
+			}
+		})
+	}
+}
+
+// Each head has the same time from its first byte on, not only the first of a connection,
+// which between requests may be idle for longer.
+func TestEveryHeadHasItsTime(t *testing.T) {
+	for _, stream := range []bool{false, true} { // served by net/http, or by the lobby
+		s := start(t, func(o *decoy.Options) { o.Limits.Head, o.Limits.Idle = 200*time.Millisecond, time.Hour })
+		c := s.dial(t)
+		if stream {
+			n := s.initialize(t, "2025-06-18")
+			c.send("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: " + n.headers.Get("Mcp-Session-Id") + "\r\n\r\n")
+			c.upTo("\r\n\r\n")
+			n.end(t, http.StatusNoContent)
+			c.upTo("0\r\n\r\n")
+		} else {
+			c.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			c.upTo("}")
+		}
+		time.Sleep(400 * time.Millisecond) // it may be idle
+		c.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		c.upTo("}")
+		c.send("GET /health HTTP/1.1\r\nHos")
+		if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
+			t.Errorf("stream=%v: half a head is answered by %q, %v", stream, rest, err)
+		}
+	}
+}
+
+// A client that leaves its stream is noticed at once, with a request sent ahead as well.
+func TestLeavingWithARequestAhead(t *testing.T) {
+	s := start(t, nil)
+	c := s.dial(t)
+	c.send("GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	c.upTo("\n\n")
+	c.Close()
+	for end := time.Now().Add(patience); !strings.Contains(s.rec.outcomes(t, 1), "stream_closed"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("recorded is %s", s.rec.outcomes(t, 1))
+		}
+	}
+}

@@ -163,7 +163,7 @@ func (s *Server) write(a *arrival, resp profile.Response) {
 }
 
 // readBody reads the request body under its limit and puts it into the event.
-func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
+func (s *Server) readBody(a *arrival) (_ []byte, refusal profile.Code) {
 	if a.r.ContentLength == 0 {
 		return nil, ""
 	}
@@ -172,7 +172,11 @@ func (s *Server) readBody(a *arrival) ([]byte, profile.Code) {
 		if err := rc.SetReadDeadline(time.Now().Add(s.now().Limits.Read)); err != nil {
 			s.Log.Debug("set read deadline", "error", err)
 		}
-		defer rc.SetReadDeadline(time.Time{}) //nolint:errcheck // the connection is gone when it fails
+		defer func() {
+			if refusal == "" { // else net/http would wait for the rest before it answers
+				_ = rc.SetReadDeadline(time.Time{}) // the connection is gone when it fails
+			}
+		}()
 	}
 	limit := int64(s.now().Limits.Body)
 	var buf []byte
@@ -220,8 +224,15 @@ func (s *Server) guard(a *arrival) profile.Code {
 	if s.local && !isLoopbackName(host) && !contains(s.now().AllowedHosts, host) {
 		return profile.HostForbidden
 	}
-	origin := a.r.Header.Get("Origin")
-	if origin == "" || contains(s.now().AllowedOrigins, origin) {
+	origins := a.r.Header["Origin"]
+	if len(origins) == 0 {
+		return ""
+	}
+	origin := origins[0]
+	if len(origins) > 1 {
+		return profile.OriginForbidden
+	}
+	if contains(s.now().AllowedOrigins, origin) {
 		return ""
 	}
 	u, err := url.Parse(origin)
@@ -263,11 +274,24 @@ func accepts(h http.Header, want string) bool {
 	kind, _, _ := strings.Cut(want, "/")
 	for _, line := range h["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {
-			t, _, _ := strings.Cut(part, ";")
+			t, params, _ := strings.Cut(part, ";")
 			t = strings.TrimSpace(t)
-			if strings.EqualFold(t, want) || t == "*/*" || strings.EqualFold(t, kind+"/*") {
+			if (strings.EqualFold(t, want) || t == "*/*" || strings.EqualFold(t, kind+"/*")) && !unwanted(params) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// unwanted reports whether the parameters of a media range have a weight of 0, which
+// is that of what is not acceptable, RFC 9110 §12.4.2.
+func unwanted(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, weight, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			q, err := strconv.ParseFloat(strings.TrimSpace(weight), 64)
+			return err == nil && q == 0
 		}
 	}
 	return false

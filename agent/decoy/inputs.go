@@ -16,29 +16,57 @@ const (
 	methodRoots  = "roots/list"
 )
 
-// missingAbility returns the capabilities a client would have to declare for
-// these requests, nil when it can do all.
+// missingAbility returns all capabilities that a client would have to declare for
+// these requests and has not, nil when it can do all.
 func missingAbility(can []string, requests []sdk.InputRequest) sdk.RawJSON {
-	need := func(r sdk.InputRequest) (ability, capability string) {
-		params, _ := guest.ParseObject(r.Params)
-		switch {
-		case r.Method == methodRoots:
-			return sdk.CanRoots, `{"roots":{}}`
-		case r.Method == methodSample && params.Has("tools"):
-			return sdk.CanSamplingTools, `{"sampling":{"tools":{}}}`
-		case r.Method == methodSample:
-			return sdk.CanSampling, `{"sampling":{}}`
-		case params.Str("mode") == "url":
-			return sdk.CanElicitURL, `{"elicitation":{"url":{}}}`
-		}
-		return sdk.CanElicitForm, `{"elicitation":{}}`
-	}
-	for _, r := range requests {
-		if ability, capability := need(r); !slices.Contains(can, ability) {
-			return sdk.RawJSON(capability)
+	missing := map[string]bool{}
+	for i := range requests {
+		if need := abilityFor(&requests[i]); !slices.Contains(can, need) {
+			missing[need] = true
 		}
 	}
-	return nil
+	if len(missing) == 0 {
+		return nil
+	}
+	var w guest.Writer
+	w.Obj()
+	if missing[sdk.CanElicitForm] || missing[sdk.CanElicitURL] {
+		w.Key("elicitation").Obj()
+		if missing[sdk.CanElicitURL] { // an empty object stands for forms
+			if missing[sdk.CanElicitForm] {
+				w.Key("form").Obj().End()
+			}
+			w.Key("url").Obj().End()
+		}
+		w.End()
+	}
+	if missing[sdk.CanRoots] {
+		w.Key("roots").Obj().End()
+	}
+	if missing[sdk.CanSampling] || missing[sdk.CanSamplingTools] {
+		w.Key("sampling").Obj()
+		if missing[sdk.CanSamplingTools] {
+			w.Key("tools").Obj().End()
+		}
+		w.End()
+	}
+	return w.End().Bytes()
+}
+
+// abilityFor is what a client must be able to do for a request.
+func abilityFor(r *sdk.InputRequest) string {
+	params, _ := guest.ParseObject(r.Params) // without any it is the plain form
+	switch {
+	case r.Method == methodRoots:
+		return sdk.CanRoots
+	case r.Method == methodSample && params.Has("tools"):
+		return sdk.CanSamplingTools
+	case r.Method == methodSample:
+		return sdk.CanSampling
+	case params.Str("mode") == "url":
+		return sdk.CanElicitURL
+	}
+	return sdk.CanElicitForm
 }
 
 // fitsRequest reports whether a client's answer has the shape that the request

@@ -69,7 +69,7 @@ func parseMessage(b []byte) *message {
 		return m
 	case rawID != nil && m.id == nil:
 		return m.invalid(`"id" is neither a string nor a number, or too long`)
-	case m.method == "":
+	case firstByte(o.Raw("method")) != '"':
 		return m.invalid(`"method" is not a string`)
 	}
 	m.rawParams = o.Raw("params")

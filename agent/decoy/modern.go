@@ -86,7 +86,7 @@ func checkModern(h http.Header, m *message) (code profile.Code, detail string) {
 }
 
 func checkRoutingHeaders(h http.Header, m *message) (code profile.Code, detail string) {
-	if v, ok := headerValue(h, headerMethod); !ok || v == nil || *v != m.method {
+	if v := h[headerMethod]; len(v) != 1 || v[0] != m.method { // base64 is for names and parameters
 		return profile.HeaderMismatch, "Mcp-Method does not match the request body"
 	}
 	param := ""

@@ -71,7 +71,7 @@ func (s *Server) messages(a *arrival) {
 		refusal = profile.BatchRejected
 	}
 	if refusal != "" {
-		s.refuse(a, refusal, "")
+		s.refuse(a, refusal, "sessionId parameter") // which is what a session is missing here
 		return
 	}
 	s.answerOnStream(a, msgs)

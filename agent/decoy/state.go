@@ -81,6 +81,9 @@ func (e *engine) resume(c *catalog, x *exchange, m *message, call *sdk.Call) (o 
 	if x.arrival.After(state.expires) {
 		return badParams("requestState has expired"), true
 	}
+	if missing := missingAbility(call.Can, state.requests); missing != nil { // it declares less than it did
+		return profile.Outcome{Code: profile.MissingCapability, Data: missing}, true
+	}
 	inputs, missing := inputResponses(m, state.requests)
 	if missing != "" {
 		x.event.Error = "no fitting answer to " + missing

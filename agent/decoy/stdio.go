@@ -173,9 +173,12 @@ func (c *stdioClient) line(ctx, open context.Context, l stdioLine, wg *sync.Wait
 	if refusal == "" && batch && x.event.Protocol > profile.Rev2025_03_26 {
 		refusal = profile.BatchRejected
 	}
+	if batch && slices.ContainsFunc(msgs, func(m *message) bool { return eraOf(nil, m) == profile.Modern }) {
+		refusal, x.era = profile.BatchRejected, profile.Modern
+	}
 	switch {
 	case refusal != "":
-		c.reply(x, profile.Outcome{Code: refusal, Protocol: x.event.Protocol})
+		c.reply(x, profile.Outcome{Code: refusal, Era: x.era, Protocol: x.event.Protocol})
 	case batch:
 		c.batch(ctx, x, msgs)
 	case outlives[msgs[0].method] || msgs[0].method == "subscriptions/listen":

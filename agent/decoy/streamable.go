@@ -212,11 +212,11 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 	version := a.r.Header.Get(headerVersion)
 	id := a.r.Header.Get(headerSession)
 	a.event.Session = cutString(id, maxEventField)
-	if version != "" && !legacyRevisions[version] {
+	if version != "" && !legacyRevisions[version] || len(a.r.Header[headerVersion]) > 1 {
 		return profile.BadVersionHeader
 	}
 	a.event.Protocol = version
-	if id != "" {
+	if id != "" && len(a.r.Header[headerSession]) == 1 {
 		a.session = s.engine.sessions.touch(id, false, a.arrival)
 	}
 	if a.session == nil && !optional {
@@ -240,10 +240,11 @@ func (s *Server) legacySession(a *arrival, optional bool) profile.Code {
 
 // postBatch serves a batch, which revisions up to 2025-03-26 have.
 func (s *Server) postBatch(a *arrival, msgs []*message) {
-	a.era = profile.Legacy
 	code := profile.BatchRejected
-	if !isModernHeader(a.r.Header) {
-		code = s.legacySession(a, false)
+	if isModernHeader(a.r.Header) {
+		a.era = profile.Modern
+	} else {
+		a.era, code = profile.Legacy, s.legacySession(a, false)
 	}
 	if code == "" && a.event.Protocol > profile.Rev2025_03_26 {
 		code = profile.BatchRejected

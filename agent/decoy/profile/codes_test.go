@@ -3,6 +3,7 @@ package profile_test
 import (
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
@@ -21,5 +22,12 @@ func TestCodes(t *testing.T) {
 		if !listed[m[1]] {
 			t.Errorf("Codes lacks %s", m[1])
 		}
+	}
+}
+
+// A request that is taken back has no response; 202 would say that it was no request.
+func TestCancelledRequest(t *testing.T) {
+	if r := (Strict{}).HTTP(Outcome{Code: Cancelled}); r.Status != 200 || r.Size() != 0 || !slices.Contains(r.Header, [2]string{"Content-Type", "text/event-stream"}) {
+		t.Errorf("it is answered by %+v", r)
 	}
 }

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -56,8 +57,10 @@ func (Strict) Message(o Outcome) []byte {
 // HTTP implements [Profile].
 func (s Strict) HTTP(o Outcome) Response {
 	switch o.Code {
-	case Accepted, Cancelled:
+	case Accepted:
 		return Response{Status: http.StatusAccepted}
+	case Cancelled: // 202 is for what is no request; a stream may end without an answer
+		return s.Stream()
 	case Result, ToolError, InputRequired:
 		return s.answer(resultMessage(o, o.Result)...)
 	case Route:
@@ -216,7 +219,7 @@ func errorMessage(o Outcome) []byte {
 	switch {
 	case len(o.ID) > 0:
 		w.Key("id").Raw(o.ID)
-	case o.Protocol < Rev2025_11_25:
+	case o.Era != Modern && o.Protocol < Rev2025_11_25:
 		// JSON-RPC 2.0 §5 wants null; MCP 2025-11-25 and later leave an unreadable id out.
 		w.Key("id").Null()
 	}
@@ -285,7 +288,7 @@ func requestText(o Outcome) string {
 	case BadVersionHeader:
 		return "Invalid Request: unsupported MCP-Protocol-Version"
 	case NoSession:
-		return "Invalid Request: Mcp-Session-Id header is required"
+		return "Invalid Request: " + cmp.Or(o.Detail, "Mcp-Session-Id header") + " is required"
 	case UnknownSession:
 		return "Session not found"
 	case NotAcceptable:
