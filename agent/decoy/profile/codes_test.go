@@ -27,7 +27,7 @@ func TestCodes(t *testing.T) {
 
 // A request that is taken back has no response; 202 would say that it was no request.
 func TestCancelledRequest(t *testing.T) {
-	if r := (Strict{}).HTTP(Outcome{Code: Cancelled}); r.Status != 200 || r.Size() != 0 || !slices.Contains(r.Header, [2]string{"Content-Type", "text/event-stream"}) {
+	if r := (profile.Strict{}).HTTP(profile.Outcome{Code: profile.Cancelled}); r.Status != 200 || r.Size() != 0 || !slices.Contains(r.Header, [2]string{"Content-Type", "text/event-stream"}) {
 		t.Errorf("it is answered by %+v", r)
 	}
 }
