@@ -112,14 +112,7 @@ func (j *judge) shed(ctx context.Context, at uint64) (uint64, error) {
 		}
 		at = end
 		for _, ev := range events {
-			if ev.Kind != sdk.KindAccess {
-				continue
-			}
-			j.rules.Observe(ev)
-			if gap.Lost++; gap.Lost == 1 {
-				gap.From = ev.Time
-			}
-			gap.To = ev.Time
+			j.pass(ev, &gap)
 		}
 	}
 	if gap.Lost == 0 {
@@ -128,6 +121,22 @@ func (j *judge) shed(ctx context.Context, at uint64) (uint64, error) {
 	j.log.Error("events come faster than they are judged: the oldest were not", "events", gap.Lost)
 	ev := &sdk.Event{V: sdk.EventVersion, ID: uuid.Must(uuid.NewV7()).String(), Kind: sdk.KindGap, Time: time.Now().UTC(), Gap: &gap}
 	return at, j.commit(ctx, []*sdk.Event{ev}, at)
+}
+
+// pass takes in what an event leaves behind for the judging of later ones, and
+// counts it as not judged if it would have been. A honeytoken is learned whatever
+// waits: its use may come at any later time.
+func (j *judge) pass(ev *sdk.Event, gap *sdk.Gap) {
+	switch ev.Kind {
+	case sdk.KindCanary:
+		learn(j.tokens, ev)
+	case sdk.KindAccess:
+		j.rules.Observe(examined(j.tokens, ev))
+		if gap.Lost++; gap.Lost == 1 {
+			gap.From = ev.Time
+		}
+		gap.To = ev.Time
+	}
 }
 
 // rest is how long to leave the processor to those who answer, after judging n

@@ -109,6 +109,41 @@ func TestJudgeSheds(t *testing.T) {
 	}
 }
 
+// carried is a rulebook that counts the events that carry honeytokens.
+type carried struct {
+	counter
+	tokens int
+}
+
+func (c *carried) Observe(ev *sdk.Event) {
+	c.counter.Observe(ev)
+	c.tokens += len(ev.CanariesSeen)
+}
+
+// Honeytokens that are handed out among events that are not judged are known all
+// the same, and the windows see the events that carry them.
+func TestShedLearnsHoneytokens(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	defer j.Close()
+	const value = "AKIAIOSFODNN7KILLDER"
+	batch := []*sdk.Event{{V: 1, ID: "c", Kind: sdk.KindCanary, Time: time.Now(), Canary: &sdk.Canary{ID: "c1", Value: value, Kind: "aws_key.id"}}}
+	for i := range 1000 {
+		batch = append(batch, &sdk.Event{V: 1, ID: fmt.Sprintf("e%d", i), Kind: sdk.KindAccess, Time: time.Now()})
+	}
+	batch[100].Path = "/latest/" + value
+	if err := j.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	c := &carried{}
+	g := &judge{journal: j, rules: c, tokens: honeytoken.New(), log: slog.New(slog.DiscardHandler), limit: 400}
+	if _, err := g.shed(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if g.tokens.Len() != 1 || c.tokens != 1 {
+		t.Errorf("%d honeytokens are known, the windows saw %d; want 1 and 1", g.tokens.Len(), c.tokens)
+	}
+}
+
 // Judging goes on as of the time of the events that wait, not of the clock: a
 // sensor that was down for days has its windows all the same.
 func TestJudgeResumesInThePast(t *testing.T) {
