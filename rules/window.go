@@ -29,6 +29,11 @@ const (
 	maxRuns       = 64      // of equal steps in a row that a sequence remembers
 )
 
+// maxLate is how late an event may come. Events have the time at which a request
+// arrived and come when it was answered, or counted with others; what is further
+// behind those before it is not late: the clock was set back.
+const maxLate = 10 * time.Minute
+
 // allKey is the one group of a window by "all".
 const allKey = "all"
 
@@ -75,7 +80,8 @@ const (
 // span. All times are those of the events; the wall clock is never read, so that
 // a replay sees what the sensor saw. What it shows is a function of the events of
 // the last span and a thirty-second of it, so that one rebuilt from those shows
-// the same.
+// the same. Where the times step ahead by more than the span, or back by more than
+// that and than [maxLate], it begins anew: what a wrong clock dated does not stay.
 type window struct {
 	name      string
 	by        func(*view) string
@@ -135,13 +141,15 @@ func (w *window) observe(v *view) {
 	now := v.ev.Time.UnixNano()
 	g := w.groups.use(key)
 	before := len(*g)
-	g.expire(now - int64(w.over))
+	from, to := w.live(*g, now)
+	g.keep(from, to)
 	w.add(g, now, value, passed, v.uuid())
 	w.entries += len(*g) - before
 	w.bound(now)
 }
 
-// look returns the entries of the event's group.
+// look returns the entries of the event's group. It changes nothing: a replay
+// counts events, and does not look.
 func (w *window) look(v *view) group {
 	key := groupKey(w.by(v))
 	if key == "" {
@@ -151,11 +159,25 @@ func (w *window) look(v *view) group {
 	if g == nil {
 		return nil
 	}
-	before := len(*g)
-	g.expire(v.ev.Time.UnixNano() - int64(w.over))
-	w.entries += len(*g) - before
-	return *g
+	from, to := w.live(*g, v.ev.Time.UnixNano())
+	return (*g)[from:to]
 }
+
+// live returns which entries are of the span that ends now: neither older, nor
+// from a time that a clock which was set back has not come to again.
+func (w *window) live(g group, now int64) (from, to int) {
+	for to = len(g); to > 0 && w.ahead(g[to-1].at, now); {
+		to--
+	}
+	for from < to && w.past(g[from].at, now) {
+		from++
+	}
+	return from, to
+}
+
+func (w *window) past(at, now int64) bool { return at <= now-int64(w.over) }
+
+func (w *window) ahead(at, now int64) bool { return at > now+int64(max(w.over, maxLate)) }
 
 // sums returns n, and of a sum the sum, for the event's group.
 func (w *window) sums(v *view) (n int, sum float64) { return w.total(w.look(v)) }
@@ -209,7 +231,8 @@ func (w *window) add(g *group, now int64, value string, passed []int, id uuid.UU
 // recently used beyond the limits. The newest group always stays.
 func (w *window) bound(now int64) {
 	for range 2 {
-		if o := w.groups.oldest(); w.groups.len() > 1 && o.value.newest() <= now-int64(w.over) {
+		o := w.groups.oldest()
+		if at := o.value.newest(); w.groups.len() > 1 && (w.past(at, now) || w.ahead(at, now)) {
 			w.drop(o)
 		}
 	}
@@ -260,13 +283,11 @@ func (w *window) values(g group) (out []string) {
 	return out
 }
 
-// expire drops what happened at the cutoff or before.
-func (g *group) expire(cutoff int64) {
-	k := 0
-	for k < len(*g) && (*g)[k].at <= cutoff {
-		k++
-	}
-	g.cut(k)
+// keep drops all entries but those from one place to another.
+func (g *group) keep(from, to int) {
+	clear((*g)[to:])
+	*g = (*g)[:to]
+	g.cut(from)
 }
 
 // cut drops the k oldest entries in place, so that nothing they held stays alive.

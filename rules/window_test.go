@@ -121,6 +121,30 @@ func TestWindow(t *testing.T) {
 			{9 * time.Minute, from("a", ""), `{"n":2}`},
 			{15 * time.Minute, from("a", ""), `{"n":1}`},
 		}},
+		{"clock set right by a year", sdk.Window{By: "ip", Over: "5m", Count: true}, []step{
+			{365 * 24 * time.Hour, from("a", ""), `{"n":1}`},
+			{0, from("a", ""), `{"n":1}`},
+			{time.Minute, from("a", ""), `{"n":2}`},
+			{time.Hour, from("a", ""), `{"n":1}`},
+		}},
+		{"clock set right by less than a span", sdk.Window{By: "ip", Over: "1h", Count: true}, []step{
+			{30 * time.Minute, from("a", ""), `{"n":1}`},
+			{0, from("a", ""), `{"n":2}`},
+			{time.Hour, from("a", ""), `{"n":3}`},
+			{91 * time.Minute, from("a", ""), `{"n":2}`},
+		}},
+		{"clock set right, in order", sdk.Window{By: "ip", Over: "5m", First: "tool"}, []step{
+			{24 * time.Hour, from("a", "x"), `{"n":1,"values":["x"]}`},
+			{0, from("a", "y"), `{"n":1,"values":["y"]}`},
+			{1, from("a", "x"), `{"n":2,"values":["y","x"]}`},
+		}},
+		// A request that took its time must not make a short window forget the others.
+		{"late event", sdk.Window{By: "ip", Over: "5s", Count: true}, []step{
+			{5 * time.Minute, from("a", ""), `{"n":1}`},
+			{0, from("a", ""), `{"n":2}`},
+			{5*time.Minute + time.Second, from("a", ""), `{"n":3}`},
+			{5*time.Minute + 5*time.Second, from("a", ""), `{"n":2}`},
+		}},
 		{"long values", sdk.Window{By: "ip", Over: "5m", Distinct: "tool"}, []step{
 			{0, from("a", strings.Repeat("ü", 100)+"1"), `{"n":1,"values":["` + strings.Repeat("ü", 64) + `"]}`},
 			{1, from("a", strings.Repeat("ü", 100)+"2"), `{"n":2,"values":["` + strings.Repeat("ü", 64) + `","` + strings.Repeat("ü", 64) + `"]}`},
@@ -220,6 +244,41 @@ func TestWindowForgets(t *testing.T) {
 	}
 	if w.groups.len() > 60 || w.evicted != 0 {
 		t.Errorf("%d groups, %d evicted", w.groups.len(), w.evicted)
+	}
+}
+
+// Nor do groups from a time that the clock has not come to again keep others.
+func TestWindowForgetsTheFuture(t *testing.T) {
+	w := mustWindow(t, sdk.Window{By: "ip", Over: "1m", Count: true})
+	for i := range 100 {
+		see(w, &sdk.Event{IP: fmt.Sprint("ahead", i), Time: epoch.AddDate(1, 0, 0)})
+	}
+	for i := range 1000 {
+		see(w, &sdk.Event{IP: fmt.Sprint(i), Time: epoch.Add(time.Duration(i) * time.Second)})
+	}
+	if w.groups.len() > 60 || w.evicted != 0 {
+		t.Errorf("%d groups, %d evicted", w.groups.len(), w.evicted)
+	}
+}
+
+// A window that only counted, as in a replay, shows what one shows that was looked
+// at with every event.
+func TestLookingChangesNothing(t *testing.T) {
+	looked := mustWindow(t, sdk.Window{By: "ip", Over: "1m", Count: true, Where: map[string]string{"tool": "x"}})
+	counted := mustWindow(t, sdk.Window{By: "ip", Over: "1m", Count: true, Where: map[string]string{"tool": "x"}})
+	last := &sdk.Event{IP: "a", Tool: "x", Time: epoch.Add(time.Second)}
+	for _, ev := range []*sdk.Event{
+		{IP: "a", Tool: "x", Time: epoch},
+		{IP: "a", Tool: "y", Time: epoch.AddDate(1, 0, 0)}, // not counted
+	} {
+		see(looked, ev)
+		v := &view{}
+		v.reset(ev)
+		counted.filters.begin(v)
+		counted.observe(v)
+	}
+	if a, b := shown(t, looked, last), shown(t, counted, last); a != b || a != `{"n":2}` {
+		t.Errorf("it shows %s where it was looked at, %s where not", a, b)
 	}
 }
 
