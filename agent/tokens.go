@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,18 +18,27 @@ const tokenPage = 1000
 
 // learn fills the set of honeytokens from before this start: from the journal's
 // table, which outlives the events it was made from, and from the events that are
-// not in it yet, all of them if it was lost.
+// not in it yet, all of them if it was lost or is damaged.
 func (j *judge) learn(ctx context.Context) error {
-	from, err := j.journal.Tables().Place()
+	place, err := j.learnTable()
+	if errors.Is(err, journal.ErrDamaged) {
+		j.log.Error("the table of honeytokens is damaged: they are learned from the events that are kept", "error", err)
+		place, err = 0, nil
+	}
 	if err != nil {
 		return err
 	}
+	return j.learnSince(ctx, place)
+}
+
+// learnTable learns from the table what can be read of it, the oldest first, and
+// returns how far it goes.
+func (j *judge) learnTable() (place uint64, err error) {
+	place, err = j.journal.Tables().Place()
 	var rows []journal.Canary
-	for before := uint64(0); ; {
-		page, err := j.journal.Tables().Canaries(before, tokenPage)
-		if err != nil {
-			return err
-		}
+	for before := uint64(0); err == nil; {
+		var page []journal.Canary
+		page, err = j.journal.Tables().Canaries(before, tokenPage)
 		rows = append(rows, page...)
 		if len(page) < tokenPage {
 			break
@@ -38,7 +48,7 @@ func (j *judge) learn(ctx context.Context) error {
 	for _, c := range slices.Backward(rows) {
 		j.tokens.Learn(c.Canary, honeytoken.Origin{Session: c.Session, Actor: c.Actor, IP: c.IP, Event: c.EventID, Time: c.Time})
 	}
-	return j.learnSince(ctx, from)
+	return place, err
 }
 
 // learnSince learns from events behind a place, the oldest first.
