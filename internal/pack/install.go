@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 const (
@@ -28,6 +29,10 @@ type Change struct {
 	Previous uint64 // serial that was in use before, 0 for none
 	// Kept says that nothing changed: the pack was in use already.
 	Kept bool
+
+	// What Undo takes back or puts back.
+	revoked []Revocation // that the pack brought
+	newest  time.Time    // before it
 }
 
 // ID is the changed pack's.
@@ -220,8 +225,10 @@ func syncTree(root *os.Root) error {
 	})
 }
 
-// activate moves a tested pack to its place and puts it in use. The state comes
-// first: a crash in between forgets nothing that was accepted.
+// activate moves a tested pack to its place and puts it in use. That it was
+// accepted is stored first: a crash in between forgets nothing. What it says of
+// others is stored when it is in use, since it may revoke the one before, which a
+// crash or a full disk would leave in use; until then recall finds it.
 func (s *Store) activate(v *Verified, staging string, st *state) (*Change, error) {
 	folder, err := s.folder(v.ID())
 	if err != nil {
@@ -238,7 +245,7 @@ func (s *Store) activate(v *Verified, staging string, st *state) (*Change, error
 	if v.Serial < p.Highest {
 		s.o.Log.Warn("an older pack is installed, as was asked for", "pack", v.ID(), "serial", v.Serial, "highest", p.Highest)
 	}
-	p.learn(v.Manifest, v.Digest)
+	p.accept(v.Manifest, v.Digest)
 	if before != v.Serial {
 		p.Previous = before
 	}
@@ -249,7 +256,15 @@ func (s *Store) activate(v *Verified, staging string, st *state) (*Change, error
 		return nil, err
 	}
 	s.o.Log.Info("pack installed", "pack", v.ID(), "serial", v.Serial, "version", v.Version, "signer", v.Signer, "previous", before)
-	return change, s.use(folder, v.Serial)
+	if err := s.use(folder, v.Serial); err != nil {
+		return change, err
+	}
+	change.newest = p.Newest
+	change.revoked = p.heed(v.Manifest)
+	if err := st.write(filepath.Join(s.o.StateDir, stateFile)); err != nil {
+		s.o.Log.Warn("what a pack revokes was not stored: it is read from the pack as long as that is in use", "pack", v.ID(), "error", err)
+	}
+	return change, nil
 }
 
 // intact reports whether an installed pack's files are what they were.

@@ -84,7 +84,12 @@ func (s *Store) Undo(c *Change) error {
 		if c.Previous == c.Serial {
 			return nil // it was installed over itself: there is nothing else
 		}
-		var err error
+		p.unheed(c)
+		// First, since it may have revoked the one that is used again.
+		err := st.write(filepath.Join(s.o.StateDir, stateFile))
+		if err != nil {
+			return err
+		}
 		if c.Previous == 0 {
 			err = os.Remove(filepath.Join(folder, currentLink))
 		} else {

@@ -47,18 +47,33 @@ func (s *state) of(id string) *packState {
 	return p
 }
 
-// learn takes up what a verified manifest says.
-func (p *packState) learn(m *Manifest, digest string) {
+// accept takes up that a manifest was found good.
+func (p *packState) accept(m *Manifest, digest string) {
 	p.Highest = max(p.Highest, m.Serial)
 	p.Verified[m.Serial] = digest
+}
+
+// heed takes up what the manifest of a pack that is or was in use says of others,
+// and returns the revocations that were not known before.
+func (p *packState) heed(m *Manifest) (news []Revocation) {
 	if m.Created.After(p.Newest) {
 		p.Newest = m.Created
 	}
 	for _, r := range m.Revokes {
 		if !slices.Contains(p.Revoked, r) {
+			news = append(news, r)
 			p.Revoked = append(p.Revoked, r)
 		}
 	}
+	return news
+}
+
+// unheed takes back what heed took up when the pack was installed.
+func (p *packState) unheed(c *Change) {
+	if p.Newest.Equal(c.Created) {
+		p.Newest = c.newest
+	}
+	p.Revoked = slices.DeleteFunc(p.Revoked, func(r Revocation) bool { return slices.Contains(c.revoked, r) })
 }
 
 // revoked reports whether a newer pack revoked this one.

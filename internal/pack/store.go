@@ -305,18 +305,25 @@ func (s *Store) state() (*state, error) {
 }
 
 // recall takes up an installed pack that the state does not know, as far as its
-// signature vouches for it.
+// signature vouches for it, and what the one in use says: a crash may have come
+// before that was stored. What a known one says that is not in use was stored, or
+// never came into force.
 func (s *Store) recall(st *state, id string, serial uint64) {
 	p := st.of(id)
 	folder, err := s.folder(id)
-	if err != nil || p.Verified[serial] != "" && serial <= p.Highest {
+	if err != nil {
+		return
+	}
+	known := p.Verified[serial]
+	if now, _ := s.current(id); known != "" && serial <= p.Highest && serial != now {
 		return
 	}
 	v, err := readInstalled(filepath.Join(folder, strconv.FormatUint(serial, 10)))
-	if err != nil || v.ID() != id || v.Serial != serial {
+	if err != nil || v.ID() != id || v.Serial != serial || known != "" && known != v.Digest {
 		return
 	}
 	if _, err := s.authentic(Head{v.manifest, v.sig}); err == nil {
-		p.learn(v.Manifest, v.Digest)
+		p.accept(v.Manifest, v.Digest)
+		p.heed(v.Manifest)
 	}
 }

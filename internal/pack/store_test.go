@@ -3,6 +3,7 @@ package pack_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,6 +153,71 @@ func TestUndo(t *testing.T) {
 	if err := w.store().Undo(first); err != nil || w.serial() != 0 {
 		t.Errorf("%v, serial %d", err, w.serial())
 	}
+}
+
+// A pack that is taken back has revoked nothing, and does when it comes again.
+func TestUndoOfRevocations(t *testing.T) {
+	w := newWorld(t)
+	w.mustInstall(w.pack(1, ""))
+	before := tree(t, w.dir)
+	if err := w.store().Undo(w.mustInstall(w.revoking(2, 1))); err != nil {
+		t.Fatal(err)
+	}
+	if in, err := w.store().Current("acme/scanners"); err != nil || in.Serial != 1 {
+		t.Errorf("what is in use again cannot be loaded: %v", err)
+	}
+	if diff := cmp.Diff(before, tree(t, w.dir)); diff != "" {
+		t.Errorf("something is left:\n%s", diff)
+	}
+	w.mustInstall(w.revoking(2, 1))
+	if err := w.back(1); pack.ClassOf(err) != pack.Revoked {
+		t.Errorf("rollback to a revoked one: %v", err)
+	}
+}
+
+// A pack revokes others from the moment it is in use: an installation that ends
+// right before leaves the one that it would have revoked usable, one that ends right
+// after forgets no revocation.
+func TestInstallEndsEarly(t *testing.T) {
+	w := newWorld(t)
+	w.mustInstall(w.pack(1, ""))
+	inTheWay := filepath.Join(w.o.Dir, "acme", "scanners", ".current")
+	write(t, filepath.Join(inTheWay, "x"), "")
+	if _, err := w.install(w.revoking(2, 1)); err == nil {
+		t.Fatal("the link was swapped")
+	}
+	if w.serial() != 1 {
+		t.Error("the pack in use cannot be loaded")
+	}
+	if err := os.RemoveAll(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(w.o.StateDir, "packs.json")
+	state, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustInstall(w.revoking(2, 1))
+	write(t, file, string(state)) // as it was before the link was swapped
+	if err := w.back(1); pack.ClassOf(err) != pack.Revoked {
+		t.Errorf("rollback to a revoked one: %v", err)
+	}
+	w.mustInstall(w.pack(3, ""))
+	if err := w.back(1); pack.ClassOf(err) != pack.Revoked {
+		t.Errorf("rollback to a revoked one, with another in use: %v", err)
+	}
+}
+
+// revoking makes a pack that revokes an earlier serial.
+func (w *world) revoking(serial, revoked uint64) []byte {
+	w.t.Helper()
+	return w.pack(serial, fmt.Sprintf("revokes = [{serial = %d}]\n", revoked))
+}
+
+func (w *world) back(serial uint64) error {
+	w.t.Helper()
+	_, err := w.store().Rollback(w.t.Context(), "acme/scanners", serial)
+	return err
 }
 
 func TestRemove(t *testing.T) {
