@@ -264,10 +264,11 @@ func (j sinkJournal) Place(sink string) (seq uint64, ok bool, err error) {
 	return min(marks[i].Seq, j.Last()), true, nil
 }
 
-// Keep implements [plugins.Journal].
+// Keep implements [plugins.Journal]. The first place is stored even if it is 0,
+// before all events: a sink that has one has begun.
 func (j sinkJournal) Keep(ctx context.Context, sink string, seq uint64) error {
 	// Where retention moved the place ahead, going back would count a loss twice.
-	if at, err := j.Mark(sinkConsumer + sink); err != nil || at >= seq {
+	if at, begun, err := j.Place(sink); err != nil || begun && at >= seq {
 		return err
 	}
 	return j.Append(ctx, nil, journal.Mark{Consumer: sinkConsumer + sink, Seq: seq})

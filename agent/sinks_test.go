@@ -61,6 +61,27 @@ plugin = "syslog"
 	}
 }
 
+// A sink that began where the journal had no events yet has begun, and its next
+// start goes on from there.
+func TestSinkBeginsWithNothing(t *testing.T) {
+	dir := t.TempDir()
+	j := openJournal(t, dir)
+	if err := (sinkJournal{Journal: j}).Keep(t.Context(), "siem", j.Last()); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(t.Context(), []*sdk.Event{testEvent("s", "siem")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = openJournal(t, dir)
+	defer j.Close()
+	if at, ok, err := (sinkJournal{Journal: j}).Place("siem"); at != 0 || !ok || err != nil {
+		t.Errorf("Place = %d, %v, %v, want 0 and that there is one", at, ok, err)
+	}
+}
+
 // A place never goes back, and one that a journal does not have yet is none.
 func TestSinkJournal(t *testing.T) {
 	j, err := journal.Open(t.TempDir(), journal.Options{})
