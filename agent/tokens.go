@@ -35,10 +35,10 @@ func (j *judge) learn(ctx context.Context) error {
 // returns how far it goes.
 func (j *judge) learnTable() (place uint64, err error) {
 	place, err = j.journal.Tables().Place()
-	var rows []journal.Canary
+	var rows []journal.HeldCanary
 	for before := uint64(0); err == nil; {
-		var page []journal.Canary
-		page, err = j.journal.Tables().Canaries(before, tokenPage)
+		var page []journal.HeldCanary
+		page, err = j.journal.Tables().HeldCanaries(before, tokenPage)
 		rows = append(rows, page...)
 		if len(page) < tokenPage {
 			break
@@ -46,7 +46,10 @@ func (j *judge) learnTable() (place uint64, err error) {
 		before = page[len(page)-1].Seq
 	}
 	for _, c := range slices.Backward(rows) {
-		j.tokens.Learn(c.Canary, honeytoken.Origin{Session: c.Session, Actor: c.Actor, IP: c.IP, Event: c.EventID, Time: c.Time})
+		j.tokens.Learn(c.Canary.Canary, honeytoken.Origin{Session: c.Session, Actor: c.Actor, IP: c.IP, Event: c.EventID, Time: c.Time})
+		for _, l := range c.Later {
+			j.tokens.Learn(c.Canary.Canary, honeytoken.Origin{Session: l.Session, Actor: l.Actor, IP: l.IP, Event: l.EventID, Time: l.Time})
+		}
 	}
 	return place, err
 }

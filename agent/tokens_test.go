@@ -69,3 +69,31 @@ func TestDamagedTokensAreLearned(t *testing.T) {
 		t.Errorf("%d honeytokens are known, want 3; %v", g.tokens.Len(), err)
 	}
 }
+
+// Whoever was given a value that others had before quotes it as its own, whether
+// the judge learned that from the events or from the table.
+func TestLaterHoldersAreLearned(t *testing.T) {
+	const value = "hunter2-Xk81mQz0"
+	j := openJournal(t, t.TempDir())
+	defer j.Close()
+	minted := []*sdk.Event{told("a", "A", value), told("b", "B", value)}
+	for i := range tokenPage { // so that the events behind the table do not say it again
+		minted = append(minted, told(fmt.Sprint("c", i), "C", fmt.Sprintf("hunter3-%08d", i)))
+	}
+	for _, batch := range [][]*sdk.Event{minted[:1], minted[1:2], minted[2:]} {
+		if err := j.Append(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tabulated(t, j)
+	g := &judge{tokens: honeytoken.New(), journal: j, log: slog.New(slog.DiscardHandler)}
+	if err := g.learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for session, own := range map[string]bool{"A": true, "B": true, "D": false} {
+		seen := g.tokens.Seen(&sdk.Event{Session: session, Actor: "actor of " + session, Args: sdk.RawJSON(`{"q":"` + value + `"}`)})
+		if len(seen) != 1 || seen[0].SameSession != own || seen[0].OriginSession != "A" {
+			t.Errorf("in session %s: %+v", session, seen)
+		}
+	}
+}

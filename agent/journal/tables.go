@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 
 	maxCanaries    = 200_000 // rows; the oldest make room
 	maxSessions    = 200_000
+	maxHolders     = 16
 	maxRow         = 16 << 10 // bytes
 	maxRowKey      = 256
 	maxTableList   = 1000
@@ -67,6 +69,23 @@ type Canary struct {
 	Actor   string    `json:"actor,omitempty"`
 	IP      string    `json:"ip,omitempty"`
 	Tool    string    `json:"tool,omitempty"`
+}
+
+// Holder is a client that was given a canary, and the event that records it.
+type Holder struct {
+	EventID string    `json:"event_id"`
+	Time    time.Time `json:"time"`
+	Session string    `json:"session_id,omitempty"`
+	Actor   string    `json:"actor,omitempty"`
+	IP      string    `json:"ip,omitempty"`
+}
+
+// HeldCanary is a row of the canary table with those who were given the value
+// after the first. Beyond sixteen clients the first ones are kept; rows from before
+// there was such a list have none.
+type HeldCanary struct {
+	Canary
+	Later []Holder `json:"later,omitempty"`
 }
 
 // Tables are what is looked up by name and not by time: sessions, and canaries.
@@ -135,6 +154,11 @@ func (t *Tables) Sessions(before uint64, limit int) ([]Session, error) {
 // Canaries returns the canaries that were handed out last, likewise.
 func (t *Tables) Canaries(before uint64, limit int) ([]Canary, error) {
 	return rows[Canary](t, bucketCanaries, bucketCanaryOrder, before, limit)
+}
+
+// HeldCanaries returns the same canaries with all their holders.
+func (t *Tables) HeldCanaries(before uint64, limit int) ([]HeldCanary, error) {
+	return rows[HeldCanary](t, bucketCanaries, bucketCanaryOrder, before, limit)
 }
 
 func (t *Tables) get(bucket []byte, key string, row any) error {
@@ -220,10 +244,27 @@ func trim(tx *bolt.Tx, rows, byAge *bolt.Bucket, name []byte, limit int) error {
 	return meta.Put(name, be64(n))
 }
 
-// putCanary stores a row unless there is one: who had a value first is its origin.
+// putCanary stores a row, or adds a holder to the one that there is: who had a value
+// first is its origin. A row that cannot be read is left as it is.
 func putCanary(tx *bolt.Tx, c Canary) error {
-	if tx.Bucket(bucketCanaries).Get(rowKey(c.Value)) != nil {
-		return nil
+	key, row := rowKey(c.Value), HeldCanary{Canary: c}
+	if b := tx.Bucket(bucketCanaries).Get(key); b != nil {
+		row = HeldCanary{}
+		if json.Unmarshal(b, &row) != nil || !row.hold(c) {
+			return nil
+		}
 	}
-	return putRow(tx, bucketCanaries, bucketCanaryOrder, maxCanaries, rowKey(c.Value), c.Seq, c)
+	return putRow(tx, bucketCanaries, bucketCanaryOrder, maxCanaries, key, row.Seq, row)
+}
+
+// hold adds a holder, and reports whether it is a new one for which there is room.
+func (h *HeldCanary) hold(c Canary) bool {
+	known := h.Session == c.Session && h.Actor == c.Actor || slices.ContainsFunc(h.Later, func(l Holder) bool {
+		return l.Session == c.Session && l.Actor == c.Actor
+	})
+	if known || len(h.Later) >= maxHolders-1 {
+		return false
+	}
+	h.Later = append(h.Later, Holder{EventID: c.EventID, Time: c.Time, Session: c.Session, Actor: c.Actor, IP: c.IP})
+	return true
 }
