@@ -50,6 +50,9 @@ func (s *Sensor) Watched() []Watch {
 // readiness says whether the sensor does its work.
 func (s *Sensor) readiness() monitor.Readiness {
 	checks := []monitor.Check{s.guestsReady(), s.journalReady(), {Name: "decoy", Needed: true, OK: s.options.Listen == (s.listener != nil), Detail: s.where()}}
+	if s.certificate != nil && s.guests.current.Load() != nil {
+		checks = append(checks, s.certificateReady())
+	}
 	if h := s.sinks.host(); h != nil {
 		for _, st := range h.Status() {
 			checks = append(checks, monitor.Check{Name: "sink " + st.Name, OK: st.State == plugins.StateUp, Detail: string(st.State)})

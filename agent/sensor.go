@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/killdeer-mcp/killdeer/agent/certs"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/decoy"
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
@@ -87,6 +88,8 @@ type Sensor struct {
 	sinks    sinkSet
 	tagger   switchable
 	monitor  *monitor.Monitor
+	// certificate is the decoy's, nil without TLS.
+	certificate *certs.Source
 
 	began  time.Time
 	stops  []stop // newest first when stopping

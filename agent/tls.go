@@ -8,15 +8,37 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/certs"
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/monitor"
 	"github.com/killdeer-mcp/killdeer/plugins"
 )
 
+// certificateWithin bounds what a question for readiness waits for a certificate.
+const certificateWithin = 2 * time.Second
+
 // decoyTLS is how the decoy secures its connections, nil for not at all.
 func (s *Sensor) decoyTLS() (*tls.Config, error) {
-	return listenerTLS(s.cfg.Decoy.TLS, filepath.Join(s.cfg.Sensor.StateDir, "tls", "decoy"), s.identity, s.log)
+	source, err := listenerTLS(s.cfg.Decoy.TLS, filepath.Join(s.cfg.Sensor.StateDir, "tls", "decoy"), s.identity, s.log)
+	if err != nil || source == nil {
+		return nil, err
+	}
+	s.certificate = source
+	return source.Config(), nil
+}
+
+// certificateReady says whether clients of the decoy get a certificate. It is asked
+// after the guests are loaded: until then a generated one waits for them.
+func (s *Sensor) certificateReady() monitor.Check {
+	c := monitor.Check{Name: "certificate", Needed: true, OK: true, Detail: "usable"}
+	ctx, cancel := context.WithTimeout(s.life, certificateWithin)
+	defer cancel()
+	if err := s.certificate.Usable(ctx); err != nil {
+		c.OK, c.Detail = false, err.Error()
+	}
+	return c
 }
 
 // identity is whom a generated certificate names, once the personas are loaded.
@@ -26,12 +48,12 @@ func (s *Sensor) identity(ctx context.Context) (certs.Identity, error) {
 	return certs.Identity{Organization: cmp.Or(c.Organization, name), Domain: domain, Hosts: c.Hosts}, err
 }
 
-// listenerTLS is how one listener secures its connections. base begins the names of
-// the files of a generated certificate.
-func listenerTLS(c config.TLS, base string, who func(context.Context) (certs.Identity, error), log *slog.Logger) (*tls.Config, error) {
+// listenerTLS is with what one listener secures its connections, nil for nothing.
+// base begins the names of the files of a generated certificate.
+func listenerTLS(c config.TLS, base string, who func(context.Context) (certs.Identity, error), log *slog.Logger) (*certs.Source, error) {
 	switch c.Mode {
 	case "generated":
-		return certs.Generated(base+".crt", base+".key", who, log).Config(), nil
+		return certs.Generated(base+".crt", base+".key", who, log), nil
 	case "files":
 		cert, err := secretFile(c.Certificate)
 		if err != nil {
@@ -45,7 +67,7 @@ func listenerTLS(c config.TLS, base string, who func(context.Context) (certs.Ide
 		if err != nil {
 			return nil, fmt.Errorf("secure the decoy: %w", err)
 		}
-		return source.Config(), nil
+		return source, nil
 	}
 	return nil, nil
 }

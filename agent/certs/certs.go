@@ -51,8 +51,12 @@ func Files(cert, key string, log *slog.Logger) (*Source, error) {
 	return s, err
 }
 
-// Generated returns a source of a certificate that is made when the first client
-// comes, and kept in two files, which are replaced a month before it expires.
+// errDamaged means that files were read and hold no certificate with its key.
+var errDamaged = errors.New("no certificate and its key")
+
+// Generated returns a source of a certificate that is made when it is first asked
+// for, and kept in two files, which are replaced a month before it expires, and at
+// the start if they are damaged. Files that cannot be read stay as they are.
 func Generated(cert, key string, identity func(context.Context) (Identity, error), log *slog.Logger) *Source {
 	return &Source{cert: cert, key: key, identity: identity, log: log}
 }
@@ -74,6 +78,13 @@ func (s *Source) Leaf() *x509.Certificate {
 		return nil
 	}
 	return s.held.Leaf
+}
+
+// Usable says why clients get no certificate, nil if they get one. Where there is none
+// yet it tries to have one.
+func (s *Source) Usable(ctx context.Context) error {
+	_, err := s.get(ctx)
+	return err
 }
 
 func (s *Source) get(ctx context.Context) (*tls.Certificate, error) {
@@ -105,7 +116,11 @@ func (s *Source) look(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if s.held == nil {
-		if fresh, err := s.read(now); fresh || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		fresh, err := s.read(now)
+		switch {
+		case errors.Is(err, errDamaged):
+			s.log.Warn("the generated certificate is damaged: another one takes its place", "error", err)
+		case fresh, err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 	}
@@ -132,12 +147,30 @@ func (s *Source) read(time.Time) (fresh bool, err error) {
 	if s.held != nil && at == s.stamp {
 		return true, nil
 	}
-	pair, err := tls.LoadX509KeyPair(s.cert, s.key)
+	pair, err := load(s.cert, s.key)
 	if err != nil {
 		return false, fmt.Errorf("read certificate %s and key %s: %w", s.cert, s.key, err)
 	}
-	s.held, s.stamp = &pair, at
+	s.held, s.stamp = pair, at
 	return true, nil
+}
+
+// load reads a certificate and its key. The error wraps [errDamaged] if both files
+// were read.
+func load(certFile, keyFile string) (*tls.Certificate, error) {
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return &pair, nil
 }
 
 func (s *Source) stat() (at stamp, err error) {
@@ -150,7 +183,7 @@ func (s *Source) stat() (at stamp, err error) {
 		return at, err
 	}
 	if cert.Size() > maxFile || key.Size() > maxFile {
-		return at, fmt.Errorf("%s or %s is larger than %d bytes", s.cert, s.key, maxFile)
+		return at, fmt.Errorf("%w: %s or %s is larger than %d bytes", errDamaged, s.cert, s.key, maxFile)
 	}
 	return stamp{cert.ModTime(), key.ModTime(), cert.Size(), key.Size()}, nil
 }

@@ -137,3 +137,71 @@ func TestFiles(t *testing.T) {
 		t.Errorf("a fault is told %d times:\n%s", n, &log)
 	}
 }
+
+// A generated pair that a crash or a full disk left in pieces is made again.
+func TestGeneratedDamaged(t *testing.T) {
+	for what, damage := range map[string]func(t *testing.T, cert, key string){
+		"empty certificate": func(t *testing.T, cert, _ string) { write(t, cert, nil) },
+		"empty key":         func(t *testing.T, _, key string) { write(t, key, nil) },
+		"cut certificate":   func(t *testing.T, cert, _ string) { write(t, cert, []byte("-----BEGIN CERTIFICATE-----\nMII")) },
+		"too large":         func(t *testing.T, cert, _ string) { write(t, cert, make([]byte, maxFile+1)) },
+		"another key": func(t *testing.T, cert, key string) {
+			if err := generate(cert+".other", key, acme, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			cert, key := filepath.Join(dir, "a.crt"), filepath.Join(dir, "a.key")
+			if err := generate(cert, key, acme, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			damage(t, cert, key)
+			open := func() *Source {
+				return Generated(cert, key, func(context.Context) (Identity, error) { return acme, nil }, quiet())
+			}
+			s := open()
+			if err := s.Usable(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c, err := shake(t, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := shake(t, open()); err != nil || !again.Equal(c) {
+				t.Errorf("what was made is not kept: %v", err)
+			}
+		})
+	}
+}
+
+// What cannot be read may be whole: it is not replaced.
+func TestGeneratedUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "a.crt"), filepath.Join(dir, "a.key")
+	if err := generate(cert, key, acme, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(key), os.Mkdir(key, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	s := Generated(cert, key, func(context.Context) (Identity, error) { return acme, nil }, quiet())
+	if err := s.Usable(t.Context()); err == nil {
+		t.Error("a certificate without a key is usable")
+	}
+	if after, err := os.ReadFile(cert); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the certificate is another one: %v", err)
+	}
+}
+
+func write(t *testing.T, file string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

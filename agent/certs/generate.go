@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
@@ -34,7 +35,8 @@ type Identity struct {
 }
 
 // generate makes a key and a certificate that an internal authority of the
-// organization seems to have issued on a day in the past, and writes both.
+// organization seems to have issued on a day in the past, and writes both. What ends
+// it between the two leaves a pair that does not fit.
 func generate(certFile, keyFile string, who Identity, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -99,11 +101,29 @@ func templates(who Identity, now time.Time) (issuer, leaf *x509.Certificate, err
 	return issuer, leaf, nil
 }
 
-// writeWhole writes a file under another name first: a reader sees all of it or none.
+// writeWhole writes a file under another name first: a reader sees all of it or none,
+// also after the power failed.
 func writeWhole(file, kind string, der []byte) error {
 	draft := file + ".new"
-	if err := os.WriteFile(draft, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	return os.Rename(draft, file)
+	err = pem.Encode(f, &pem.Block{Type: kind, Bytes: der})
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, file); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+// syncDir makes renames in a folder last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
