@@ -27,6 +27,9 @@ import (
 // stopWithin bounds a stop: requests that are being answered, then the queue.
 const stopWithin = 4500 * time.Millisecond
 
+// reloadEndsWithin is how long a stop waits for a reload to end by itself.
+const reloadEndsWithin = 200 * time.Millisecond
+
 func (c *cli) runCommand() *cobra.Command {
 	var stdio bool
 	cmd := &cobra.Command{
@@ -35,18 +38,19 @@ func (c *cli) runCommand() *cobra.Command {
 		Long:  "Run the sensor until it is interrupted. It prints once where it listens, what it\nloaded and where events go.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup := hangups()
 			cfg, err := c.load()
 			if err != nil {
 				return err
 			}
-			return runSensor(cmd, cfg, c.load, stdio)
+			return runSensor(cmd, cfg, c.load, hup, stdio)
 		},
 	}
 	cmd.Flags().BoolVar(&stdio, "stdio", false, "speak MCP on standard input and output instead of listening")
 	return cmd
 }
 
-func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Config, error), stdio bool) (err error) {
+func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Config, error), hup <-chan os.Signal, stdio bool) (err error) {
 	// Whoever read our output may go away first, as tee does at Ctrl-C: that must
 	// not end the sensor before its events are on disk.
 	signal.Ignore(syscall.SIGPIPE)
@@ -78,12 +82,6 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		defer cancel()
 		err = errors.Join(err, sensor.Stop(ctx))
 	}()
-	defer onHangup(func() {
-		manager.Reloading()
-		sensor.Reopen()
-		_, err := sensor.Reload() // says in the log what came of it
-		manager.Ready(afterReload(err))
-	})()
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var watch sync.WaitGroup
 	watch.Go(func() { manager.Watch(watching, sensor.Alive) })
@@ -101,6 +99,14 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 	}
 	printStatus(out, status)
 	manager.Ready("decoy with " + strings.Join(status.Personas, ", ") + ", " + cmp.Or(status.URL, "on standard input and output"))
+	defer onHangup(hup, func() {
+		manager.Reloading()
+		sensor.Reopen()
+		_, err := sensor.Reload() // says in the log what came of it
+		if cmd.Context().Err() == nil {
+			manager.Ready(afterReload(err))
+		}
+	})()
 	if stdio {
 		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
@@ -115,21 +121,35 @@ func afterReload(err error) string {
 	return "reloaded"
 }
 
-// onHangup calls f at each SIGHUP, until the function that it returns is called.
-func onHangup(f func()) (stop func()) {
+// hangups catches SIGHUP for good: what it does by default would end a sensor that is
+// about to start, or that writes what it recorded before it ends.
+func hangups() <-chan os.Signal {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
-	done := make(chan struct{})
+	return hup
+}
+
+// onHangup calls f at each SIGHUP, until the function that it returns is called. That
+// one waits a moment for f, which the end of the sensor ends.
+func onHangup(hup <-chan os.Signal, f func()) (stop func()) {
+	leave, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for range hup {
-			f()
+		for {
+			select {
+			case <-leave:
+				return
+			case <-hup:
+				f()
+			}
 		}
 	}()
 	return func() {
-		signal.Stop(hup)
-		close(hup)
-		<-done
+		close(leave)
+		select {
+		case <-done:
+		case <-time.After(reloadEndsWithin):
+		}
 	}
 }
 
