@@ -39,6 +39,11 @@ func (c *cli) runCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hup := hangups()
+			file, err := c.find()
+			if err != nil {
+				return err
+			}
+			c.configFile = file // a reload takes this one or none
 			cfg, err := c.load()
 			if err != nil {
 				return err
