@@ -26,6 +26,9 @@ import (
 // closeWithin is how long calls that a replaced guest still answers may take.
 const closeWithin = 10 * time.Second
 
+// readWithin bounds the reading of the configuration, and of what it names.
+const readWithin = 5 * time.Second
+
 // guestSet is what a reload exchanges.
 type guestSet struct {
 	mu   sync.Mutex // held while guests are loaded or exchanged
@@ -33,6 +36,7 @@ type guestSet struct {
 	// current is cast for those who must not wait for a reload.
 	current atomic.Pointer[cast]
 	cfg     *config.Config // in force, as far as a reload may change it
+	reading atomic.Bool    // the configuration is being read again
 	judge   struct {
 		stop context.CancelFunc
 		done chan struct{}
@@ -85,12 +89,9 @@ func (s *Sensor) Reload() (*Reloaded, error) {
 }
 
 func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
-	cfg := s.cfg
-	if s.options.Load != nil {
-		var err error
-		if cfg, err = s.options.Load(); err != nil {
-			return nil, err
-		}
+	cfg, err := s.readAgain(ctx)
+	if err != nil {
+		return nil, err
 	}
 	was := s.guests.cfg
 	sinks := !reflect.DeepEqual(was.Sinks, cfg.Sinks) || was.Sensor.Heartbeat != cfg.Sensor.Heartbeat
@@ -127,6 +128,33 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 		s.recordDescribed()
 	}
 	return done, nil
+}
+
+// readAgain reads the configuration. Where a file system hangs it leaves the read
+// behind, at most one: that must hold up neither a stop nor later reloads.
+func (s *Sensor) readAgain(ctx context.Context) (*config.Config, error) {
+	if s.options.Load == nil {
+		return s.cfg, nil
+	}
+	if !s.guests.reading.CompareAndSwap(false, true) {
+		return nil, errors.New("an earlier read of the configuration still hangs")
+	}
+	var cfg *config.Config
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cfg, err = s.options.Load()
+		s.guests.reading.Store(false)
+	}()
+	select {
+	case <-done:
+		return cfg, err
+	case <-time.After(readWithin):
+		return nil, fmt.Errorf("the configuration could not be read within %v", readWithin)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // apply takes over the settings that cannot fail.

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,5 +44,42 @@ func TestStopLetsTasksLookAtGuests(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("Stop waits for a task that waits for Stop")
+	}
+}
+
+// A configuration on a file system that hangs holds up neither a stop nor more than one
+// read.
+func TestStopDuringHangingReload(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := config.Parse("agent.toml", nil, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := make(chan struct{})
+	t.Cleanup(func() { close(free) })
+	life, cancel := context.WithCancel(t.Context())
+	s := &Sensor{cfg: cfg, life: life, log: slog.New(slog.DiscardHandler), options: Options{Load: func() (*config.Config, error) { <-free; return cfg, nil }}}
+	s.guests.use(&cast{})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.Reload()
+		failed <- err
+	}()
+	for !s.guests.reading.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	settled := make(chan struct{})
+	go func() { s.guests.settle(); close(settled) }()
+	select {
+	case <-settled:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a stop waits for a read that hangs")
+	}
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("the reload said %v", err)
+	}
+	if _, err := s.readAgain(t.Context()); err == nil {
+		t.Error("a second read begins while the first one hangs")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/killdeer-mcp/killdeer/internal/tomltext"
 )
@@ -29,13 +30,21 @@ func Load(path string) (*Config, error) {
 }
 
 // readFile reads one byte more than is allowed, so that Parse sees a file that
-// is too large without the whole of it being held.
+// is too large without the whole of it being held. It takes only a regular file, and
+// waits for the writer of no other.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", shown(path))
+	}
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
