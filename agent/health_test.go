@@ -35,6 +35,8 @@ func TestWatched(t *testing.T) {
 	want := []string{
 		`killdeer_requests_total{outcome="unknown_tool"} 1`, `killdeer_ready 1`, `killdeer_wasm_engine{mode="compiler"} 1`, `killdeer_connections 1`,
 		`killdeer_sessions 1`, `killdeer_events_kept{kind="access"}`, `killdeer_wasm_call_seconds_count{guest="core.wasm"}`, `killdeer_commit_seconds_count`,
+		`killdeer_wasm_failures_total{guest="enterprise.wasm"} 0`, `killdeer_wasm_failures_total{guest="core.wasm"} 0`,
+		`killdeer_events_shed_total{reason="queue_full"} 0`, `killdeer_events_shed_total{reason="write_failed"} 0`,
 	}
 	var text string
 	lacks := func(line string) bool { return !strings.Contains(text, "\n"+line) }

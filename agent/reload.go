@@ -43,10 +43,13 @@ type guestSet struct {
 	}
 }
 
-// use puts a cast in force. The caller holds mu.
-func (g *guestSet) use(c *cast) {
-	g.cast = c
-	g.current.Store(c)
+// use puts a cast in force. The caller holds the guests' lock.
+func (s *Sensor) use(c *cast) {
+	s.guests.cast = c
+	s.guests.current.Store(c)
+	for _, m := range c.members() {
+		s.monitor.Loaded(m.module.Name())
+	}
 }
 
 // settle waits for the end of a load or reload under way. It does not keep the
@@ -176,11 +179,11 @@ func (s *Sensor) install(ctx context.Context, old, next *cast, done *Reloaded) {
 	next.before = nil
 	if sameMembers(old.packs, next.packs) {
 		next.rules = old.rules // with its windows
-		s.guests.use(next)
+		s.use(next)
 	} else {
 		done.Rules = true
 		s.stopJudge()
-		s.guests.use(next)
+		s.use(next)
 		s.startJudge(ctx)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)

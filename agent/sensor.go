@@ -355,7 +355,7 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 	if err := next.loadRules(ctx, s.cfg.Rules.Packs); err != nil {
 		return err
 	}
-	s.guests.use(next)
+	s.use(next)
 	s.guests.cfg = s.cfg
 	s.startJudge(ctx)
 	return nil

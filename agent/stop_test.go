@@ -59,7 +59,7 @@ func TestStopDuringHangingReload(t *testing.T) {
 	t.Cleanup(func() { close(free) })
 	life, cancel := context.WithCancel(t.Context())
 	s := &Sensor{cfg: cfg, life: life, log: slog.New(slog.DiscardHandler), options: Options{Load: func() (*config.Config, error) { <-free; return cfg, nil }}}
-	s.guests.use(&cast{})
+	s.use(&cast{})
 	failed := make(chan error, 1)
 	go func() {
 		_, err := s.Reload()

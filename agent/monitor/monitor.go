@@ -106,6 +106,9 @@ func (m *Monitor) Committed(n int, took time.Duration) {
 	m.group.Observe(float64(n))
 }
 
+// Loaded has the failures of a guest be told before there is one.
+func (m *Monitor) Loaded(guest string) { m.failures.WithLabelValues(guest) }
+
 // Called counts a call of a guest.
 func (m *Monitor) Called(guest string, took time.Duration, err error) {
 	m.calls.WithLabelValues(guest).Observe(took.Seconds())

@@ -44,12 +44,14 @@ func TestMetrics(t *testing.T) {
 	m.Request("what a client\n chose")
 	m.Detection("high")
 	m.Committed(3, 2*time.Millisecond)
+	m.Loaded("enterprise")
 	m.Called("core", time.Millisecond, errors.New("trap"))
 	_, text := get(m.Metrics())
 	for _, line := range []string{
 		`killdeer_events_recorded_total 7`, `killdeer_requests_total{outcome="other"} 1`, `killdeer_requests_total{outcome="result"} 1`,
 		`killdeer_detections_total{severity="high"} 1`, `killdeer_detections_total{severity="low"} 0`, `killdeer_group_size_sum 3`,
 		`killdeer_commit_seconds_count 1`, `killdeer_wasm_failures_total{guest="core"} 1`, `killdeer_events_shed_total{reason="queue_full"} 2`,
+		`killdeer_events_shed_total{reason="write_failed"} 0`, `killdeer_wasm_failures_total{guest="enterprise"} 0`,
 		`killdeer_sink_lag_seconds{sink="siem"} 60`, `killdeer_pack_expiry_timestamp_seconds{pack="acme/rules"} 1000`, `killdeer_wasm_engine{mode="compiler"} 1`,
 		`killdeer_build_info{goversion=`,
 	} {

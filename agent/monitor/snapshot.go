@@ -2,16 +2,21 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// shedReasons are those of the journal's writer. Their counts are told from the start:
+// what grows from none to one is no increase to Prometheus.
+var shedReasons = []string{"queue_full", "write_failed"}
+
 // Snapshot is how the sensor is at one time.
 type Snapshot struct {
 	Recorded uint64            // events, ever
 	Kept     map[string]uint64 // events by kind
-	Shed     map[string]uint64 // events not recorded since the start, by reason
+	Shed     map[string]uint64 // events not recorded since the start, by reason; what is not in it is 0
 	Waiting  int               // events in the writer's queue
 	Unjudged uint64            // events that the rules have not seen
 
@@ -110,8 +115,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for kind, n := range s.Kept {
 		gauge(kept, float64(n), kind)
 	}
+	for _, reason := range shedReasons {
+		count(shed, s.Shed[reason], reason)
+	}
 	for reason, n := range s.Shed {
-		count(shed, n, reason)
+		if !slices.Contains(shedReasons, reason) {
+			count(shed, n, reason)
+		}
 	}
 	gauge(waiting, float64(s.Waiting))
 	gauge(unjudged, float64(s.Unjudged))
