@@ -639,6 +639,35 @@ func TestSessionLimit(t *testing.T) {
 	}
 }
 
+// Behind a proxy all clients come from one address: only the limit for all holds for its
+// connections.
+func TestProxyHasNoLimitOfItsOwn(t *testing.T) {
+	s := start(t, func(o *decoy.Options) {
+		o.Limits.ConnectionsPerSource, o.Limits.Connections = 2, 5
+		o.TrustedProxies = parsePrefixes("127.0.0.1/32")
+	})
+	served := func() bool {
+		t.Helper()
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(c, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n") // it may be closed already
+		_, err = c.Read(make([]byte, 1))
+		return err == nil
+	}
+	for n := range 5 {
+		if !served() {
+			t.Fatalf("connection %d of the proxy was refused", n+1)
+		}
+	}
+	if served() {
+		t.Error("the limit for all does not hold for a proxy")
+	}
+}
+
 func TestForwardedFor(t *testing.T) {
 	tests := []struct {
 		name, trusted, header, want string

@@ -52,8 +52,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		source := sourceOf(c.RemoteAddr())
-		if s.conns.add(source) {
-			return l.wrap(c, source), nil
+		holder := source
+		if s.trustsPeer(c) {
+			holder = manyClients
+		}
+		if s.conns.add(holder) {
+			return l.wrap(c, holder), nil
 		}
 		_ = c.Close() // nothing was promised to this peer
 		s.refusals.Add(1)
@@ -64,8 +68,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// wrap makes of an accepted connection one that net/http may have.
-func (l *listener) wrap(c net.Conn, source string) net.Conn {
+// wrap makes of an accepted connection one that net/http may have. holder is who it is
+// counted for.
+func (l *listener) wrap(c net.Conn, holder string) net.Conn {
 	s := l.server
 	if t, ok := socketOf(c).(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // a matter of memory only
@@ -76,7 +81,7 @@ func (l *listener) wrap(c net.Conn, source string) net.Conn {
 		c = tls.Server(hello, s.TLS)
 	}
 	return newConn(c, s.Limits.Header, func(c *conn, partial string, unserved []wireHead) {
-		s.conns.remove(source)
+		s.conns.remove(holder)
 		for _, h := range unserved {
 			s.recordHead(c, h.raw, profile.NotServed)
 		}
@@ -117,8 +122,12 @@ func sourceKey(ip netip.Addr) string {
 	return ip.String()
 }
 
-// counter counts what sources hold, with a limit for each and one for all; 0 is
-// no limit for all.
+// manyClients is the source of what clients hold through trusted proxies: only the
+// limit for all holds for it. No address reads like it.
+const manyClients = "many clients"
+
+// counter counts what sources hold, with a limit for each but [manyClients] and one
+// for all; 0 is no limit for all.
 type counter struct {
 	total, each int
 	mu          sync.Mutex
@@ -140,7 +149,7 @@ func (c *counter) limit(total, each int) {
 func (c *counter) add(source string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (c.total > 0 && c.n >= c.total) || c.by[source] >= c.each {
+	if (c.total > 0 && c.n >= c.total) || (source != manyClients && c.by[source] >= c.each) {
 		return false
 	}
 	c.n++

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -67,6 +68,13 @@ func (s *Server) setPeer(ev *sdk.Event, peer string, forwarded []string) {
 		ip = hop.Unmap()
 	}
 	ev.IP = ip.WithZone("").String()
+}
+
+// trustsPeer reports whether a connection is a trusted proxy's own. One whose PROXY
+// header names a client is the client's.
+func (s *Server) trustsPeer(c net.Conn) bool {
+	t, ok := c.RemoteAddr().(*net.TCPAddr)
+	return ok && s.trusts(t.AddrPort().Addr().Unmap())
 }
 
 func (s *Server) trusts(ip netip.Addr) bool {

@@ -126,7 +126,7 @@ func newProxied(l net.Listener, s *Server) *proxied {
 }
 
 func (p *proxied) enter(c net.Conn) {
-	if t, ok := c.RemoteAddr().(*net.TCPAddr); !ok || !p.server.trusts(t.AddrPort().Addr().Unmap()) {
+	if !p.server.trustsPeer(c) {
 		p.deliver(c)
 		return
 	}
