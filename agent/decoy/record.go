@@ -61,13 +61,28 @@ func (s *Server) setPeer(ev *sdk.Event, peer string, forwarded []string) {
 		hops = strings.Split(strings.Join(forwarded, ","), ",")
 	}
 	for i := len(hops) - 1; i >= max(0, len(hops)-maxForwarded) && s.trusts(ip); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
 		ip = hop.Unmap()
 	}
 	ev.IP = ip.WithZone("").String()
+}
+
+// parseHop reads an address of X-Forwarded-For, to which some proxies add the port, or
+// brackets in IPv6.
+func parseHop(hop string) (ip netip.Addr, ok bool) {
+	if at, err := netip.ParseAddrPort(hop); err == nil {
+		return at.Addr(), true
+	}
+	if inner, found := strings.CutPrefix(hop, "["); found {
+		if hop, found = strings.CutSuffix(inner, "]"); !found || !strings.Contains(hop, ":") {
+			return ip, false
+		}
+	}
+	ip, err := netip.ParseAddr(hop)
+	return ip, err == nil
 }
 
 // trustsPeer reports whether a connection is a trusted proxy's own. One whose PROXY
