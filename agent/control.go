@@ -128,7 +128,7 @@ type Demo struct {
 func (s *Sensor) demoAt() Demo {
 	d := Demo{Dashboard: s.DashboardURL(), Value: s.demo}
 	if s.listener != nil {
-		d.URL = "http://" + s.listener.Addr().String() + s.cfg.Decoy.Path
+		d.URL = s.scheme() + "://" + s.listener.Addr().String() + s.cfg.Decoy.Path
 	}
 	return d
 }
