@@ -80,6 +80,26 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
+// Clients that come by an address find it among the addresses.
+func TestAddresses(t *testing.T) {
+	dir := t.TempDir()
+	who := acme
+	who.Hosts = []string{"mcp.larkfield.example", "10.0.0.5", "2001:db8::5"}
+	s := Generated(filepath.Join(dir, "a.crt"), filepath.Join(dir, "a.key"), func(context.Context) (Identity, error) { return who, nil }, quiet())
+	c, err := shake(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range who.Hosts {
+		if err := c.VerifyHostname(host); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(c.DNSNames) != 1 {
+		t.Errorf("names %q", c.DNSNames)
+	}
+}
+
 func TestNoIdentity(t *testing.T) {
 	dir := t.TempDir()
 	fault := errors.New("no personas")

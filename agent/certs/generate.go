@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +33,7 @@ const (
 type Identity struct {
 	Organization string   // as people say it
 	Domain       string   // of the organization
-	Hosts        []string // names of the server; empty: "integrations" and "mcp" in the domain
+	Hosts        []string // names and addresses of the server; empty: "integrations" and "mcp" in the domain
 }
 
 // generate makes a key and a certificate that an internal authority of the
@@ -87,18 +89,31 @@ func templates(who Identity, now time.Time) (issuer, leaf *x509.Certificate, err
 	issuer.Subject.CommonName = fmt.Sprintf("%s Issuing CA %d", who.Organization, 1+mathrand.IntN(3))
 	_, _ = rand.Read(issuer.SubjectKeyId) // never fails
 	leaf = &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial), Subject: subject, DNSNames: hosts,
+		SerialNumber: new(big.Int).SetBytes(serial), Subject: subject,
 		NotBefore: begin, NotAfter: begin.Add(validity - time.Second),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
 	leaf.Subject.CommonName = hosts[0]
+	leaf.DNSNames, leaf.IPAddresses = subjects(hosts)
 	for _, word := range append([]string{who.Organization}, hosts...) {
 		if strings.TrimSpace(word) == "" {
 			return nil, nil, fmt.Errorf("an organization and names are needed, got %+v", who)
 		}
 	}
 	return issuer, leaf, nil
+}
+
+// subjects tells names from addresses: clients look for each in its own list.
+func subjects(hosts []string) (names []string, addresses []net.IP) {
+	for _, host := range hosts {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			addresses = append(addresses, ip.Unmap().WithZone("").AsSlice())
+		} else {
+			names = append(names, host)
+		}
+	}
+	return names, addresses
 }
 
 // writeWhole writes a file under another name first: a reader sees all of it or none,
