@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/service"
 	"github.com/killdeer-mcp/killdeer/audit"
 	"github.com/killdeer-mcp/killdeer/audit/sandbox"
 	"github.com/killdeer-mcp/killdeer/internal/pack"
@@ -62,7 +63,7 @@ func runWith(ctx context.Context, c *cli, args []string, in io.Reader, out, errs
 	root.SetOut(out)
 	root.SetErr(errs)
 	cmd, err := root.ExecuteContextC(ctx)
-	code := complain(errs, err)
+	code := complain(service.ErrorLines(errs), err)
 	if ownCodes(cmd) && code == exitUsage && pack.ClassOf(err) == pack.Other {
 		return exitError
 	}
