@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/killdeer-mcp/killdeer/agent/certs"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/dashboard"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
@@ -61,7 +60,7 @@ func (s *Sensor) startDashboard() error {
 		return fmt.Errorf("dashboard.token: %w", err)
 	}
 	if c.TLSCert != "" {
-		source, err := certs.Files(c.TLSCert, c.TLSKey, s.log)
+		source, err := secretPair(c.TLSCert, c.TLSKey, s.log)
 		if err != nil {
 			return fmt.Errorf("secure the dashboard: %w", err)
 		}

@@ -3,8 +3,10 @@ package agent_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +15,34 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent"
+	"github.com/killdeer-mcp/killdeer/agent/certs"
 )
+
+// The dashboard's certificate and key may be credentials of the service manager.
+func TestDashboardCertificateOfCredentials(t *testing.T) {
+	dir := t.TempDir()
+	who := func(context.Context) (certs.Identity, error) {
+		return certs.Identity{Organization: "Larkfield Foods", Domain: "larkfield.example"}, nil
+	}
+	made := certs.Generated(filepath.Join(dir, "board.crt"), filepath.Join(dir, "board.key"), who, slog.New(slog.DiscardHandler))
+	if err := made.Usable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	cfg := configure(t, t.TempDir(), "")
+	cfg.Dashboard.Listen, cfg.Dashboard.TLSCert, cfg.Dashboard.TLSKey = "127.0.0.1:0", "cred:board.crt", "cred:board.key"
+	r := start(t, cfg)
+	by := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer by.CloseIdleConnections()
+	resp, err := by.Get(r.DashboardURL() + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.TLS.PeerCertificates[0]; !got.Equal(made.Leaf()) {
+		t.Errorf("the certificate is that of %v", got.DNSNames)
+	}
+}
 
 // A request at the decoy is in the live feed within a second, and then everywhere
 // else; a wrong token sees none of it.

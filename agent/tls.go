@@ -55,21 +55,26 @@ func listenerTLS(c config.TLS, base string, who func(context.Context) (certs.Ide
 	case "generated":
 		return certs.Generated(base+".crt", base+".key", who, log), nil
 	case "files":
-		cert, err := secretFile(c.Certificate)
-		if err != nil {
-			return nil, err
-		}
-		key, err := secretFile(c.Key)
-		if err != nil {
-			return nil, err
-		}
-		source, err := certs.Files(cert, key, log)
+		source, err := secretPair(c.Certificate, c.Key, log)
 		if err != nil {
 			return nil, fmt.Errorf("secure the decoy: %w", err)
 		}
 		return source, nil
 	}
 	return nil, nil
+}
+
+// secretPair is the operator's certificate and its key, each a path or a credential.
+func secretPair(cert, key string, log *slog.Logger) (*certs.Source, error) {
+	certFile, err := secretFile(cert)
+	if err != nil {
+		return nil, err
+	}
+	keyFile, err := secretFile(key)
+	if err != nil {
+		return nil, err
+	}
+	return certs.Files(certFile, keyFile, log)
 }
 
 // secretFile returns the file that a path or a credential stands for.

@@ -231,6 +231,7 @@ func TestFaults(t *testing.T) {
 		{"credential with a path", "[dashboard]\ntoken = \"cred:../x\"", `a.toml:2: dashboard.token: want the name of a credential after "cred:"`},
 		{"dashboard host", "[dashboard]\nhosts = [\"a b\"]", `a.toml:2: dashboard.hosts: entry 1: want a host name or address without a port, got "a b"`},
 		{"certificate without key", "[dashboard]\ntls_cert = \"x.pem\"", `a.toml:2: dashboard.tls_cert: want both dashboard.tls_cert and dashboard.tls_key, or neither`},
+		{"key in a path of credentials", "[dashboard]\ntls_cert = \"cred:board.crt\"\ntls_key = \"cred:../x\"", `a.toml:3: dashboard.tls_key: want the name of a credential after "cred:", without a path`},
 		{"syntax", "[decoy]\nlisten = 3x\n", `a.toml:2: column 11: expected a top-level item to end with a newline, comment, or EOF, but got 'x' instead, in "listen = 3x"`},
 		{"no value", "[decoy]\nlisten =\npath = \"/\"\n", `a.toml:2: column 9: expected value but found '\n' instead, in "listen ="`},
 		{"twice", "[wasm]\nspares = 1\nspares = 2", `a.toml:3: column 1: Key 'wasm.spares' has already been defined, in "spares = 2"`},

@@ -21,7 +21,7 @@ type Dashboard struct {
 	// Hosts are names, without a port, that the page may be opened under beside
 	// addresses and "localhost". Default none.
 	Hosts []string `toml:"hosts"`
-	// TLSCert and TLSKey are PEM files; with both it is HTTPS.
+	// TLSCert and TLSKey are PEM files, or "cred:NAME"; with both it is HTTPS.
 	TLSCert string `toml:"tls_cert"`
 	TLSKey  string `toml:"tls_key"`
 }
@@ -37,7 +37,7 @@ func (d *Dashboard) TokenHash() (sum []byte, ok bool) {
 }
 
 func (d *Dashboard) complete(dir string) {
-	d.TLSCert, d.TLSKey = resolve(dir, d.TLSCert), resolve(dir, d.TLSKey)
+	d.TLSCert, d.TLSKey = resolveSecret(dir, d.TLSCert), resolveSecret(dir, d.TLSKey)
 }
 
 func checkDashboard(d *Dashboard, c *collector) {
@@ -65,12 +65,8 @@ func checkCertificate(d *Dashboard, c *collector) {
 		c.add("dashboard.tls_cert", "want both dashboard.tls_cert and dashboard.tls_key, or neither")
 		return
 	}
-	if err := checkReadable(d.TLSCert); err != nil {
-		c.add("dashboard.tls_cert", "%v", err)
-	}
-	if err := checkReadable(d.TLSKey); err != nil {
-		c.add("dashboard.tls_key", "%v", err)
-	}
+	checkSecret(c, "dashboard.tls_cert", d.TLSCert)
+	checkSecret(c, "dashboard.tls_key", d.TLSKey)
 }
 
 // checkToken repeats nothing of what could be a token.

@@ -29,10 +29,27 @@ type TLS struct {
 func defaultTLS() TLS { return TLS{Mode: "off", Hosts: []string{}} }
 
 func (t *TLS) complete(dir string) {
-	for _, file := range []*string{&t.Certificate, &t.Key} {
-		if !strings.HasPrefix(*file, credPrefix) {
-			*file = resolve(dir, *file)
+	t.Certificate, t.Key = resolveSecret(dir, t.Certificate), resolveSecret(dir, t.Key)
+}
+
+// resolveSecret is [resolve] for what may be a credential.
+func resolveSecret(dir, file string) string {
+	if strings.HasPrefix(file, credPrefix) {
+		return file
+	}
+	return resolve(dir, file)
+}
+
+// checkSecret looks at a file, or at the name of a credential. Whether there is such a
+// credential only the start knows.
+func checkSecret(c *collector, key, file string) {
+	name, isCred := strings.CutPrefix(file, credPrefix)
+	if !isCred {
+		if err := checkReadable(file); err != nil {
+			c.add(key, "%v", err)
 		}
+	} else if name == "" || name != filepath.Base(name) {
+		c.add(key, "want the name of a credential after %q, without a path", credPrefix)
 	}
 }
 
@@ -40,16 +57,11 @@ func (t *TLS) complete(dir string) {
 func (t *TLS) check(table string, c *collector) {
 	oneOf(c, table+".mode", t.Mode, "off", "files", "generated")
 	for _, f := range []struct{ key, file string }{{"certificate", t.Certificate}, {"key", t.Key}} {
-		name, isCred := strings.CutPrefix(f.file, credPrefix)
 		switch {
 		case f.file == "" && t.Mode == "files":
 			c.add(table+"."+f.key, `must name a file, as %s.mode is "files"`, table)
-		case isCred && (name == "" || name != filepath.Base(name)):
-			c.add(table+"."+f.key, "want the name of a credential after %q, without a path", credPrefix)
-		case f.file != "" && !isCred && t.Mode == "files":
-			if err := checkReadable(f.file); err != nil {
-				c.add(table+"."+f.key, "%v", err)
-			}
+		case t.Mode == "files", strings.HasPrefix(f.file, credPrefix):
+			checkSecret(c, table+"."+f.key, f.file)
 		}
 	}
 	if len(t.Organization) > maxOrganization || strings.IndexFunc(t.Organization, isControl) >= 0 {
