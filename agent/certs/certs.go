@@ -51,8 +51,8 @@ func Files(cert, key string, log *slog.Logger) (*Source, error) {
 	return s, err
 }
 
-// errDamaged means that files were read and hold no certificate with its key.
-var errDamaged = errors.New("no certificate and its key")
+// errDamaged means that files were read and hold no certificate that fits its key.
+var errDamaged = errors.New("no usable pair")
 
 // Generated returns a source of a certificate that is made when it is first asked
 // for, and kept in two files, which are replaced a month before it expires, and at
