@@ -82,16 +82,20 @@ func (s *cast) loadPersonas(ctx context.Context, names []string) error {
 
 func (s *cast) loadRules(ctx context.Context, names []string) error {
 	for _, name := range names {
-		b, err := s.load(ctx, name, pack.KindRules)
-		if err == nil {
-			s.packs = append(s.packs, b)
-			err = addRules(ctx, s.rules, b)
-		}
-		if err != nil {
+		if err := s.loadPack(ctx, name); err != nil {
 			return fmt.Errorf("rule pack %q: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func (s *cast) loadPack(ctx context.Context, name string) error {
+	b, err := s.load(ctx, name, pack.KindRules)
+	if err != nil {
+		return err
+	}
+	s.packs = append(s.packs, b)
+	return addRules(ctx, s.rules, b)
 }
 
 func addRules(ctx context.Context, e *rules.Engine, b *member) error {

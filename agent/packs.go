@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,6 +105,74 @@ func CheckTexts(c *config.Config) error {
 	}
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(faults...)
+}
+
+// CheckModules says which modules, among the files that a configuration names, a sensor
+// could not load as what they are named for. compile is as in [Options]. Compiled code is
+// looked for in the cache, and kept there if the folder exists and is the caller's.
+func CheckModules(ctx context.Context, c *config.Config, compile []string, log *slog.Logger) (err error) {
+	isModule := func(name string) bool { return strings.HasSuffix(name, guestSuffix) }
+	if !slices.ContainsFunc(slices.Concat(c.Decoy.Personas, c.Rules.Packs), isModule) {
+		return nil
+	}
+	cache, remove, err := checkCache(c.Sensor.CacheDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	rt, err := wasm.New(ctx, wasmOptions(c, cache, compile, log))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rt.Close(context.WithoutCancel(ctx))) }()
+	all := &cast{rt: rt, log: log, limit: wasm.DefaultLimits().Module, rules: rules.New(slog.New(slog.DiscardHandler))}
+	var faults []error
+	for _, l := range []struct {
+		key   string
+		names []string
+		load  func(context.Context, string) error
+	}{{"decoy.personas", c.Decoy.Personas, all.checkPersona}, {"rules.packs", c.Rules.Packs, all.loadPack}} {
+		for _, name := range l.names {
+			if !isModule(name) {
+				continue
+			}
+			if err := l.load(ctx, name); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %q: %w", l.key, name, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkCache returns the cache to check with, and what to call when that is done. What
+// another user's sensor would then not be able to read must not be left in its cache.
+func checkCache(dir string) (cache string, done func() error, err error) {
+	if ownFolder(dir) {
+		return dir, func() error { return nil }, nil
+	}
+	if cache, err = os.MkdirTemp("", "killdeer-check-"); err != nil {
+		return "", nil, fmt.Errorf("make a cache for the check: %w", err)
+	}
+	return cache, func() error { return os.RemoveAll(cache) }, nil
+}
+
+func ownFolder(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
+
+// checkPersona loads a persona and describes it.
+func (s *cast) checkPersona(ctx context.Context, name string) error {
+	b, err := s.load(ctx, name, pack.KindPersona)
+	if err != nil {
+		return err
+	}
+	h := persona.NewHost(persona.Options{WorldSeed: make([]byte, worldSeedBytes), Log: slog.New(slog.DiscardHandler)})
+	return h.Open(ctx, []persona.Module{b.persona()}, nil)
 }
 
 // selfTest loads a pack's guests as a sensor would, but in a runtime of their own

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
@@ -40,6 +42,9 @@ func (c *cli) checkCommand() *cobra.Command {
 			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
 				return err
 			}
+			if err := checkModules(cmd, cfg); err != nil {
+				return err
+			}
 			if err := checkSinks(cmd.Context(), cfg, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
@@ -53,6 +58,15 @@ func (c *cli) checkCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&explain, "explain", false, "report settings")
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// checkModules has the modules of a configuration compiled and described.
+func checkModules(cmd *cobra.Command, cfg *config.Config) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	return agent.CheckModules(cmd.Context(), cfg, []string{self, compileGuest}, newLog(cmd.ErrOrStderr(), slog.LevelWarn.String()))
 }
 
 // explain reports the settings whose names begin with one of keys, or all.
