@@ -266,6 +266,9 @@ func (s shownSensor) Status(ctx context.Context) (dashboard.Status, error) {
 			})
 		}
 	}
+	for _, l := range s.lacks() {
+		st.Lacks = append(st.Lacks, l.Name+" cannot be loaded: "+l.Reason)
+	}
 	info, err := s.journal.Info()
 	st.Journal = journalStatus(&info)
 	return st, err

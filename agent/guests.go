@@ -39,9 +39,14 @@ type cast struct {
 	before *cast // nil for the first one, and after [cast.settle]
 	log    *slog.Logger
 	limit  int // bytes of a module
+	// closed is why there is no store, which matters to those that need it.
+	closed error
+	// spares reports whether a rule pack that cannot be loaded is left out; nil: none is.
+	spares func(name string) bool
 
 	personas []*member
 	packs    []*member
+	lacks    []Lack // rule packs that were left out
 	rules    *rules.Engine
 }
 
@@ -55,14 +60,12 @@ type member struct {
 }
 
 // openCast makes an empty cast for a configuration.
-func (s *Sensor) openCast(c *config.Config, rt *wasm.Runtime) (*cast, error) {
+func (s *Sensor) openCast(c *config.Config, rt *wasm.Runtime) *cast {
 	next := &cast{rt: rt, before: s.guests.cast, log: s.log, limit: wasm.DefaultLimits().Module, rules: rules.New(s.log)}
-	if !namesPack(c) {
-		return next, nil // a trust directory that nothing needs cannot be at fault
+	if namesPack(c) { // a trust directory that nothing needs cannot be at fault
+		next.store, next.closed = pack.Open(packOptions(c, s.options.Version, s.log))
 	}
-	store, err := pack.Open(packOptions(c, s.options.Version, s.log))
-	next.store = store
-	return next, err
+	return next
 }
 
 func namesPack(c *config.Config) bool {
@@ -80,9 +83,16 @@ func (s *cast) loadPersonas(ctx context.Context, names []string) error {
 	return nil
 }
 
+// loadRules loads rule packs. Which of them may be left out, spares says.
 func (s *cast) loadRules(ctx context.Context, names []string) error {
 	for _, name := range names {
-		if err := s.loadPack(ctx, name); err != nil {
+		n := len(s.packs)
+		err := s.loadPack(ctx, name)
+		switch {
+		case err == nil:
+		case ctx.Err() == nil && s.spares != nil && s.spares(name):
+			s.leaveOut(ctx, name, n, err)
+		default:
 			return fmt.Errorf("rule pack %q: %w", name, err)
 		}
 	}
@@ -150,6 +160,8 @@ func (s *cast) read(name, kind string) (b *member, code []byte, err error) {
 	b = &member{name: name}
 	file := name
 	switch {
+	case config.IsPack(name) && s.closed != nil:
+		err = s.closed
 	case config.IsPack(name):
 		b.pack, file, code, err = readPacked(s.store, name, kind)
 	case strings.HasSuffix(name, tomlSuffix):

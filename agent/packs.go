@@ -349,7 +349,10 @@ func InstallPack(ctx context.Context, c *config.Config, store *pack.Store, data 
 	if !slices.Contains(c.Decoy.Personas, change.ID()) && !slices.Contains(c.Rules.Packs, change.ID()) {
 		return change, false, nil // a reload would be about something else
 	}
-	_, err = Reload(ctx, c.Sensor.StateDir)
+	done, err := Reload(ctx, c.Sensor.StateDir)
+	if err == nil {
+		err = done.lacking(change.ID())
+	}
 	switch {
 	case errors.Is(err, ErrNoSensor):
 		return change, false, nil

@@ -65,6 +65,7 @@ type Reloaded struct {
 	Rules    bool     `json:"rules"`              // other rules judge now
 	Settings []string `json:"settings,omitempty"` // keys that have another value now
 	Restart  []string `json:"restart,omitempty"`  // keys whose change waits for a restart
+	Lacks    []Lack   `json:"lacks,omitempty"`    // rule packs that lacked before and do still
 }
 
 // Reload reads the configuration again and takes over what changed, but for what
@@ -72,7 +73,7 @@ type Reloaded struct {
 // Connections and sessions go on: requests under way are answered by the persona that
 // they began with, and events are judged by the new rules from where the old ones
 // stopped, with their windows made anew from the journal. A fault leaves everything as
-// it was.
+// it was; a rule pack that the sensor has lacked since its start is none.
 func (s *Sensor) Reload() (*Reloaded, error) {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()
@@ -104,15 +105,13 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 		}
 	}
 	old := s.guests.cast
-	next, err := s.openCast(cfg, old.rt)
-	if err != nil {
-		return nil, err
-	}
-	err = next.loadPersonas(ctx, cfg.Decoy.Personas)
+	next := s.openCast(cfg, old.rt)
+	next.spares = old.lacksPack // else several could not be mended one after the other
+	err := next.loadPersonas(ctx, cfg.Decoy.Personas)
 	if err == nil {
 		err = next.loadRules(ctx, cfg.Rules.Packs)
 	}
-	done := &Reloaded{Settings: was.TakenOver(cfg), Restart: s.cfg.NeedsRestart(cfg)}
+	done := &Reloaded{Settings: was.TakenOver(cfg), Restart: s.cfg.NeedsRestart(cfg), Lacks: next.lacks}
 	if err == nil && !sameMembers(old.personas, next.personas) {
 		done.Personas = true
 		err = s.personas.Swap(ctx, next.modules())
@@ -126,6 +125,7 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 		return nil, errors.Join(err, next.abandon(context.WithoutCancel(ctx)))
 	}
 	s.install(ctx, old, next, done)
+	s.sayLacks(old.lacks, next)
 	s.apply(cfg)
 	if done.Personas {
 		s.recordDescribed()

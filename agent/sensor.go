@@ -69,6 +69,7 @@ type Status struct {
 	Personas   []string
 	Tools      int
 	Packs      []string
+	Lacks      []Lack // rule packs that could not be loaded
 	StateDir   string
 }
 
@@ -313,7 +314,8 @@ func (s *Sensor) fail(err error) {
 	}
 }
 
-// load loads personas, then rules, then starts judging.
+// load loads personas, then rules, then starts judging. Rule packs that cannot be loaded
+// are left out: a sensor that records without them is worth more than none.
 func (s *Sensor) load(ctx context.Context) {
 	err := s.loadGuests(ctx)
 	if err != nil {
@@ -345,10 +347,9 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 			s.log.Error("close guest runtime", "error", err)
 		}
 	})
-	next, err := s.openCast(s.cfg, rt)
-	if err == nil {
-		err = next.loadPersonas(ctx, s.cfg.Decoy.Personas)
-	}
+	next := s.openCast(s.cfg, rt)
+	next.spares = mayLack
+	err = next.loadPersonas(ctx, s.cfg.Decoy.Personas)
 	if err := s.personas.Open(ctx, next.modules(), err); err != nil {
 		return err
 	}
@@ -357,6 +358,7 @@ func (s *Sensor) loadGuests(ctx context.Context) error {
 	}
 	s.use(next)
 	s.guests.cfg = s.cfg
+	s.sayLacks(nil, next)
 	s.startJudge(ctx)
 	return nil
 }
@@ -389,6 +391,7 @@ func (s *Sensor) Ready(ctx context.Context) (*Status, error) {
 	st := &Status{
 		ServerName: catalog.Server.Name, Tools: len(catalog.Tools),
 		Personas: s.personas.Personas(), StateDir: s.cfg.Sensor.StateDir, Dashboard: s.DashboardURL(),
+		Lacks: s.lacks(),
 	}
 	for _, p := range s.rulePacks() {
 		st.Packs = append(st.Packs, fmt.Sprintf("%s %s (%d rules)", p.ID, p.Version, len(p.Rules)))

@@ -148,6 +148,8 @@ type Status struct {
 	Journal JournalStatus `json:"journal"`
 	Sinks   []SinkStatus  `json:"sinks"`
 	Packs   []PackStatus  `json:"packs"`
+	// Lacks are rule packs that could not be loaded, and why.
+	Lacks []string `json:"-"`
 }
 
 // DecoyStatus says where the decoy is and as what it shows itself.

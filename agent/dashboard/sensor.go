@@ -87,6 +87,9 @@ func (w *wellness) judge() {
 			w.Reasons = append(w.Reasons, fmt.Sprintf("sink %s is %s", sink.Name, sink.State))
 		}
 	}
+	for _, lack := range w.Lacks {
+		w.Reasons = append(w.Reasons, "rule pack "+lack)
+	}
 	for _, g := range w.Guests {
 		w.Reasons = append(w.Reasons, fmt.Sprintf("guest %s failed %d times in the last hour", g.Module, g.Errors))
 	}

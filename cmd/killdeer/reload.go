@@ -48,4 +48,7 @@ func printReloaded(cmd *cobra.Command, done *agent.Reloaded) {
 	if len(done.Restart) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "restart   the sensor for %s\n", strings.Join(done.Restart, ", "))
 	}
+	for _, l := range done.Lacks {
+		fmt.Fprintf(cmd.OutOrStdout(), "lacking   rule pack %s: %s\n          -> %s\n", l.Name, visible(l.Reason, 0), l.Remedy)
+	}
 }

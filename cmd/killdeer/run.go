@@ -103,7 +103,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		out = cmd.ErrOrStderr() // standard output belongs to the protocol
 	}
 	printStatus(out, status)
-	manager.Ready("decoy with " + strings.Join(status.Personas, ", ") + ", " + cmp.Or(status.URL, "on standard input and output"))
+	manager.Ready(afterStart(status))
 	defer onHangup(hup, func() {
 		manager.Reloading()
 		sensor.Reopen()
@@ -116,6 +116,15 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
 	return sensor.Wait(cmd.Context())
+}
+
+// afterStart is what the service manager shows from the start on.
+func afterStart(s *agent.Status) string {
+	text := "decoy with " + strings.Join(s.Personas, ", ") + ", " + cmp.Or(s.URL, "on standard input and output")
+	for i, l := range s.Lacks {
+		text += choose(i == 0, "; without rule pack ", ", ") + l.Name
+	}
+	return text
 }
 
 // afterReload is what the service manager shows after a reload.
@@ -171,8 +180,12 @@ func printStatus(w io.Writer, s *agent.Status) {
 	if s.Dashboard != "" {
 		board = "dashboard " + s.Dashboard + "/\n"
 	}
-	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\n%sevents    %s  (read them with \"killdeer events tail\")\n",
-		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, board, s.StateDir)
+	lacking := ""
+	for _, l := range s.Lacks {
+		lacking += fmt.Sprintf("lacking   rule pack %s: %s\n          -> %s\n", l.Name, visible(l.Reason, 0), l.Remedy)
+	}
+	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\n%s%sevents    %s  (read them with \"killdeer events tail\")\n",
+		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, lacking, board, s.StateDir)
 }
 
 func newLog(w io.Writer, level string) *slog.Logger {
