@@ -57,11 +57,14 @@ func findPlugin(name string, dirs []string) (string, error) {
 	return "", fmt.Errorf("plugin %q: there is no %s in %s", name, sinkProgram+name, strings.Join(dirs, ", "))
 }
 
-// sinkSpec turns a sink of the configuration into what the host takes.
+// sinkSpec turns a sink of the configuration into what the host takes. One whose program
+// is not found is complete too, and its program is looked for at each start.
 func sinkSpec(s *config.Sink, dirs []string) (plugins.Spec, error) {
 	program, err := findPlugin(s.Plugin, dirs)
+	var find func() (string, error)
 	if err != nil {
-		return plugins.Spec{}, fmt.Errorf("sink %q: %w", s.Name, err)
+		program, err = s.Plugin, fmt.Errorf("sink %q: %w", s.Name, err)
+		find = func() (string, error) { return findPlugin(s.Plugin, dirs) }
 	}
 	r := plugins.Route{
 		MinSeverity: sdk.Severity(s.MinSeverity), Rules: given(s.Rules), Personas: given(s.Personas),
@@ -78,9 +81,9 @@ func sinkSpec(s *config.Sink, dirs []string) (plugins.Spec, error) {
 		r.Sources = append(r.Sources, plugins.Source{Prefix: p, Not: out[i]})
 	}
 	return plugins.Spec{
-		Name: s.Name, Program: program, Checksum: s.SHA256(), Route: r,
+		Name: s.Name, Program: program, Find: find, Checksum: s.SHA256(), Route: r,
 		Newest: s.Start == "newest", Timeout: time.Duration(s.Timeout), Config: s.Config,
-	}, nil
+	}, err
 }
 
 // given is nil for a list without entries, which stands for everything.
@@ -99,6 +102,20 @@ func sinkSpecs(sinks []config.Sink, dirs []string) (specs []plugins.Spec, err er
 		}
 	}
 	return specs, err
+}
+
+// openSpecs returns the sinks of a configuration, and logs which of them are down until
+// somebody mends what they lack.
+func openSpecs(sinks []config.Sink, log *slog.Logger) (specs []plugins.Spec) {
+	for i := range sinks {
+		spec, _ := sinkSpec(&sinks[i], PluginDirs()) // the check finds what is wrong again
+		if err := spec.Check(); err != nil {
+			log.Error("a sink cannot run: its events wait in the journal", "sink", spec.Name, "error", err,
+				"remedy", `install the program or hand over the credential; "killdeer sinks retry" does not wait for the next attempt`)
+		}
+		specs = append(specs, spec)
+	}
+	return specs
 }
 
 // sinkConsumers are the names of all who read the journal.
@@ -125,17 +142,14 @@ func (x *sinkSet) host() *plugins.Host {
 	return x.now
 }
 
-// open makes the sinks of a configuration ready; nothing runs yet.
+// open makes the sinks of a configuration ready; nothing runs yet. A sink that lacks its
+// program or a credential is down: it is no reason to record nothing.
 func (x *sinkSet) open(c *config.Config, s *Sensor) error {
 	if len(c.Sinks) == 0 {
 		return nil
 	}
-	specs, err := sinkSpecs(c.Sinks, PluginDirs())
-	if err != nil {
-		return err
-	}
 	h, err := plugins.New(plugins.Options{
-		Sinks: specs, Journal: sinkJournal{s.journal, s.log}, StateDir: c.Sensor.StateDir,
+		Sinks: openSpecs(c.Sinks, s.log), Journal: sinkJournal{s.journal, s.log}, StateDir: c.Sensor.StateDir,
 		RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Log: s.log,
 		Report: func(ev *sdk.Event) { s.writer.Record(ev) }, Fail: s.fail,
 	})

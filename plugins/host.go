@@ -64,6 +64,33 @@ type Spec struct {
 	Newest   bool          // a sink that never began does so with the events to come
 	Timeout  time.Duration // for one batch
 	Config   map[string]any
+	// Find is asked for the path at each start of a program that was not found yet, and
+	// whose name is in Program; nil: Program is the path.
+	Find func() (string, error)
+}
+
+// Check looks at what keeps a sink's program from being started, and starts nothing: the
+// program, or what the table refers to, is not there or not to be trusted. [New] does not
+// mind: such a sink is down, and tried again like one whose program fails.
+func (s *Spec) Check() error {
+	_, err := resolveConfig(s.Config)
+	exe, bad := s.open()
+	if bad != nil {
+		return errors.Join(err, bad)
+	}
+	return errors.Join(err, exe.Close())
+}
+
+// open opens the program, looking for it if it was not found yet.
+func (s *Spec) open() (*child.Program, error) {
+	program := s.Program
+	if s.Find != nil {
+		var err error
+		if program, err = s.Find(); err != nil {
+			return nil, err
+		}
+	}
+	return child.Open(program, s.Checksum)
 }
 
 // Options of a [Host].
@@ -74,7 +101,8 @@ type Options struct {
 	// without it they are in StateDir, or where a path is short enough.
 	StateDir, RuntimeDir string
 	// Report takes events about sinks into the journal, and Fail the error of a sink
-	// whose program refuses its configuration at the first start. They must not block.
+	// whose program refuses its configuration when it is started at first, unless that failed
+	// for another reason before. They must not block.
 	Report func(*sdk.Event)
 	Fail   func(error)
 	Log    *slog.Logger
@@ -87,8 +115,8 @@ type Host struct {
 	log     *slog.Logger
 }
 
-// New makes a host whose sinks are ready to [Host.Run]. All that is wrong with them
-// is in the error. What an earlier process left in the socket directory is removed.
+// New makes a host whose sinks are ready to [Host.Run]. All that is wrong with them is in
+// the error, but for what [Spec.Check] looks at. What an earlier process left in the socket directory is removed.
 func New(o Options) (*Host, error) {
 	dir, err := openSockets(o.RuntimeDir, o.StateDir)
 	if err != nil {

@@ -3,6 +3,7 @@ package plugins_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -500,6 +501,46 @@ func TestNotStarting(t *testing.T) {
 	f.until("there is an error", func() bool { return f.status("siem").Error != "" })
 	if st := f.status("siem"); !strings.Contains(st.Error, "panic: out of order") {
 		t.Errorf("status = %+v", st)
+	}
+}
+
+// A sink whose program or credential is missing keeps its place, and delivers all once
+// they are there. What its program then says of its configuration ends no sensor.
+func TestMissing(t *testing.T) {
+	f := newFixture(t)
+	late, secret := f.spec("late", nil), f.spec("secret", map[string]any{"secret": "file:" + f.file("token")})
+	program := f.file("program")
+	late.Program, late.Find = "odd", func() (string, error) {
+		if _, err := os.Stat(program); err != nil {
+			return "", errors.New("there is no odd")
+		}
+		return f.program, nil
+	}
+	refused := f.spec("refused", map[string]any{"no_such_key": 1})
+	refused.Program, refused.Find = late.Program, late.Find
+	f.start(late, secret, refused, f.spec("other", nil))
+	want := f.events(5)
+	f.gets("other", want)
+	for name, reason := range map[string]string{"late": "there is no odd", "secret": "no such file", "refused": "there is no odd"} {
+		f.until(name+" is down", func() bool {
+			st := f.status(name)
+			return st.State == plugins.StateDown && st.Behind == 5 && strings.Contains(st.Error, reason)
+		})
+	}
+	f.touch("program")
+	f.touch("token")
+	for _, name := range []string{"late", "secret", "refused"} {
+		if _, err := f.host.Retry(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.gets("late", want)
+	f.gets("secret", want)
+	f.until("a refusal", func() bool { return strings.Contains(f.status("refused").Error, "cannot be used") })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed != nil {
+		t.Errorf("the sensor ends: %v", f.failed)
 	}
 }
 

@@ -46,7 +46,7 @@ func startProcess(ctx context.Context, spec Spec, dir string, thread *child.Thre
 	if err != nil {
 		return nil, err
 	}
-	exe, err := child.Open(spec.Program, spec.Checksum)
+	exe, err := spec.open()
 	if err != nil {
 		return nil, err
 	}

@@ -90,9 +90,6 @@ func newSink(spec Spec, o Options, dir string) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkProgram(spec); err != nil {
-		return nil, err
-	}
 	dead, err := openDead(o.StateDir, spec.Name)
 	if err != nil {
 		return nil, err
@@ -112,16 +109,6 @@ func checkName(name string) error {
 		return fmt.Errorf("want a name of 1 to %d letters, digits, - and _", maxSinkName)
 	}
 	return nil
-}
-
-// checkProgram looks at what can be wrong before anything is started.
-func checkProgram(spec Spec) error {
-	_, err := resolveConfig(spec.Config)
-	exe, bad := child.Open(spec.Program, spec.Checksum)
-	if bad != nil {
-		return errors.Join(err, bad)
-	}
-	return errors.Join(err, exe.Close())
 }
 
 // run feeds the sink until ctx ends. Its program has ended when it returns.
@@ -257,7 +244,7 @@ func (s *sink) ensure(ctx context.Context) error {
 	}
 	s.setState(StateStarting)
 	p, err := startProcess(ctx, s.spec, s.dir, s.threads, s.log)
-	if _, ok := errors.AsType[*configError](err); ok && s.begun.IsZero() {
+	if _, ok := errors.AsType[*configError](err); ok && s.begun.IsZero() && s.failing.IsZero() {
 		s.fail(fmt.Errorf("sink %q: %w", s.spec.Name, err))
 	}
 	if err != nil {
