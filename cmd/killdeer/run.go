@@ -103,7 +103,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		out = cmd.ErrOrStderr() // standard output belongs to the protocol
 	}
 	printStatus(out, status)
-	manager.Ready(afterStart(status))
+	manager.Ready("decoy with " + strings.Join(status.Personas, ", ") + ", " + cmp.Or(status.URL, "on standard input and output"))
 	defer onHangup(hup, func() {
 		manager.Reloading()
 		sensor.Reopen()
@@ -116,15 +116,6 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 		return sensor.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
 	return sensor.Wait(cmd.Context())
-}
-
-// afterStart is what the service manager shows from the start on.
-func afterStart(s *agent.Status) string {
-	text := "decoy with " + strings.Join(s.Personas, ", ") + ", " + cmp.Or(s.URL, "on standard input and output")
-	for i, l := range s.Lacks {
-		text += choose(i == 0, "; without rule pack ", ", ") + l.Name
-	}
-	return text
 }
 
 // afterReload is what the service manager shows after a reload.
