@@ -53,12 +53,12 @@ func (s *Sensor) readiness() monitor.Readiness {
 	if s.certificate != nil && s.guests.current.Load() != nil {
 		checks = append(checks, s.certificateReady())
 	}
-	checks = append(checks, s.packsReady()...)
 	if h := s.sinks.host(); h != nil {
 		for _, st := range h.Status() {
 			checks = append(checks, monitor.Check{Name: "sink " + st.Name, OK: st.State == plugins.StateUp, Detail: string(st.State)})
 		}
 	}
+	checks = append(checks, s.packsReady()...)
 	if aside, err := journal.Aside(s.cfg.Sensor.StateDir); err != nil || len(aside) > 0 {
 		checks = append(checks, monitor.Check{Name: "segments", Detail: fmt.Sprintf("%d damaged files were set aside", len(aside))})
 	}

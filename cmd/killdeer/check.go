@@ -39,10 +39,10 @@ func (c *cli) checkCommand() *cobra.Command {
 			if err := agent.CheckTexts(cfg); err != nil {
 				return err
 			}
-			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
+			if err := checkModules(cmd, cfg); err != nil {
 				return err
 			}
-			if err := checkModules(cmd, cfg); err != nil {
+			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
 				return err
 			}
 			if err := checkSinks(cmd.Context(), cfg, cmd.ErrOrStderr()); err != nil {
