@@ -105,12 +105,7 @@ func (s *Sensor) reload(ctx context.Context) (*Reloaded, error) {
 		}
 	}
 	old := s.guests.cast
-	next := s.openCast(cfg, old.rt)
-	next.spares = old.lacksPack // else several could not be mended one after the other
-	err := next.loadPersonas(ctx, cfg.Decoy.Personas)
-	if err == nil {
-		err = next.loadRules(ctx, cfg.Rules.Packs)
-	}
+	next, err := s.loadNext(ctx, cfg, old)
 	done := &Reloaded{Settings: was.TakenOver(cfg), Restart: s.cfg.NeedsRestart(cfg), Lacks: next.lacks}
 	if err == nil && !sameMembers(old.personas, next.personas) {
 		done.Personas = true
@@ -191,6 +186,18 @@ func (s *Sensor) install(ctx context.Context, old, next *cast, done *Reloaded) {
 	if err := closeMembers(ctx, old.members(), next); err != nil {
 		s.log.Error("close replaced guests", "error", err)
 	}
+}
+
+// loadNext loads the guests that take the place of others. Rule packs that lacked before
+// may do so still: else several could not be mended one after the other.
+func (s *Sensor) loadNext(ctx context.Context, cfg *config.Config, old *cast) (*cast, error) {
+	next := s.openCast(cfg, old.rt)
+	next.spares = old.lacksPack
+	err := next.loadPersonas(ctx, cfg.Decoy.Personas)
+	if err == nil {
+		err = next.loadRules(ctx, cfg.Rules.Packs)
+	}
+	return next, err
 }
 
 // sameMembers reports whether two lists are of the same guests.
