@@ -83,9 +83,10 @@ func (s *cast) loadPersonas(ctx context.Context, names []string) error {
 	return nil
 }
 
-// loadRules loads rule packs. Which of them may be left out, spares says.
+// loadRules loads rule packs. Which of them may be left out, spares says. Built-in ones
+// come first: of two packs with one rule the later is at fault.
 func (s *cast) loadRules(ctx context.Context, names []string) error {
-	for _, name := range names {
+	for _, name := range builtInFirst(names) {
 		n := len(s.packs)
 		err := s.loadPack(ctx, name)
 		switch {
@@ -97,6 +98,16 @@ func (s *cast) loadRules(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+func builtInFirst(names []string) []string {
+	builtIn := func(name string) int {
+		if guests.Known(name) {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedStableFunc(slices.Values(names), func(a, b string) int { return builtIn(a) - builtIn(b) })
 }
 
 func (s *cast) loadPack(ctx context.Context, name string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/journal"
+	builtin "github.com/killdeer-mcp/killdeer/internal/guests"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
 
@@ -89,6 +90,20 @@ func TestStartWithoutRulePack(t *testing.T) {
 	packs = []string{"acme/scan"}
 	if done, err := r.Reload(); err != nil || done.Lacks != nil || strings.Contains(r.readyz(), "degraded") {
 		t.Errorf("Reload = %+v, %v, then %s", done, err, r.readyz())
+	}
+}
+
+// A pack that claims rules of a built-in one is left out, wherever it is named.
+func TestStartKeepsBuiltIn(t *testing.T) {
+	if _, err := builtin.Open("core"); err != nil {
+		t.Skip(err)
+	}
+	g := guests(t)
+	cfg := configure(t, t.TempDir(), "")
+	cfg.Rules.Packs = []string{g.core, "core"}
+	st, err := start(t, cfg).Ready(t.Context())
+	if err != nil || len(st.Packs) != 1 || !slices.Equal(lacking(st.Lacks), []string{g.core}) {
+		t.Errorf("Ready = %+v, %v", st, err)
 	}
 }
 
