@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +39,28 @@ func TestAgentTOML(t *testing.T) {
 	}
 	if n := strings.Count(want, "/var/lib/killdeer") + strings.Count(want, "\nlisten = \":3110\""); n != 2 {
 		t.Errorf("%d of the settings of a service are in it", n)
+	}
+}
+
+// An upgrade unpacks an unchanged configuration again, as root's alone.
+func TestConfigurationIsTheServices(t *testing.T) {
+	for _, instances := range []string{"1", "2"} {
+		dir := t.TempDir()
+		for _, tool := range []string{"systemd-sysusers", "chgrp", "systemctl"} {
+			script := "#!/bin/sh\n" + `echo "${0##*/}" "$@" >>` + dir + "/log\n"
+			if err := os.WriteFile(filepath.Join(dir, tool), []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "rpm/post", instances)
+		cmd.Env = []string{"PATH=" + dir}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		log, err := os.ReadFile(filepath.Join(dir, "log"))
+		if err != nil || !strings.Contains(string(log), "chgrp killdeer /etc/killdeer/agent.toml\n") {
+			t.Errorf("%s installed: the configuration's group stays: %q, %v", instances, log, err)
+		}
 	}
 }
 
