@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/killdeer-mcp/killdeer/packaging"
@@ -22,6 +24,7 @@ const (
 	pluginDir  = "/usr/local/libexec/killdeer"
 	unitDir    = "/etc/systemd/system"
 	sysusers   = "/etc/sysusers.d/killdeer.conf"
+	tmpfiles   = "/etc/tmpfiles.d/killdeer.conf"
 	configDir  = "/etc/killdeer"
 	configFile = configDir + "/agent.toml"
 
@@ -29,11 +32,18 @@ const (
 	packagedBin  = "/usr/bin/killdeer"
 )
 
+// configGroup has each boot give the configuration to the group of the sensor.
+const configGroup = "z " + configFile + " - - killdeer -\n"
+
 // units are those that are installed.
 var units = []string{"killdeer.service", "killdeer-activated.service", "killdeer-activated.socket"}
 
 // stateDirs are what purging removes beside the configuration.
 var stateDirs = []string{"/var/lib/killdeer", "/var/cache/killdeer", "/var/log/killdeer"}
+
+// pluginNames begin the names of the plugins' programs. Packages of the sensor and
+// folders lie beside it as well.
+var pluginNames = []string{"killdeer-sink-", "killdeer-tracer-"}
 
 // ErrPackaged means that a package has installed the service, which then only the
 // package may change.
@@ -74,9 +84,24 @@ func (i *Installation) Install(ctx context.Context) error {
 	if i.packaged() {
 		return ErrPackaged
 	}
-	for _, step := range []func(context.Context) error{i.copyPrograms, i.addUser, i.addConfig, i.addUnits} {
+	for _, step := range []func(context.Context) error{i.checkPlaces, i.copyPrograms, i.addUser, i.addConfig, i.addUnits} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("install service: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkPlaces looks at the files that are written over: a link among them is the
+// operator's, such as that of a masked unit.
+func (i *Installation) checkPlaces(context.Context) error {
+	places := []string{sysusers, tmpfiles}
+	for _, unit := range units {
+		places = append(places, path.Join(unitDir, unit))
+	}
+	for _, name := range places {
+		if info, err := os.Lstat(i.at(name)); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file of its own: remove it first, a masked unit with \"systemctl unmask\"", i.at(name))
 		}
 	}
 	return nil
@@ -86,40 +111,66 @@ func (i *Installation) copyPrograms(context.Context) error {
 	if err := i.copy(i.Program, path.Join(binDir, "killdeer")); err != nil {
 		return err
 	}
-	plugins, err := filepath.Glob(filepath.Join(filepath.Dir(i.Program), "killdeer-*"))
+	beside, err := os.ReadDir(filepath.Dir(i.Program))
 	if err != nil {
 		return err
 	}
-	for _, p := range plugins {
-		if err := i.copy(p, path.Join(pluginDir, filepath.Base(p))); err != nil {
+	for _, p := range beside {
+		isPlugin := func(begin string) bool { return strings.HasPrefix(p.Name(), begin) }
+		if !p.Type().IsRegular() || !slices.ContainsFunc(pluginNames, isPlugin) {
+			continue
+		}
+		if err := i.copy(filepath.Join(filepath.Dir(i.Program), p.Name()), path.Join(pluginDir, p.Name())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copy puts a program in its place, under another name first: the one that is there
-// may be running.
 func (i *Installation) copy(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(i.at(to)), 0o755); err != nil {
+	i.say("program   %s", to)
+	return i.put(to, in, 0o755)
+}
+
+// put makes a file, under another name first: a program that is there may be running,
+// and what a link leads to is not ours to write to. The file and the folders that it
+// needs have their modes whatever the umask is.
+func (i *Installation) put(name string, text io.Reader, mode fs.FileMode) error {
+	if err := makeDir(filepath.Dir(i.at(name)), 0o755); err != nil {
 		return err
 	}
-	draft := i.at(to) + ".new"
-	out, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	draft := i.at(name) + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Chmod(0o755), out.Close()); err != nil {
+	_, err = io.Copy(out, text)
+	if err = errors.Join(err, out.Chmod(mode), out.Close()); err != nil {
 		return errors.Join(err, os.Remove(draft))
 	}
-	i.say("program   %s", to)
-	return os.Rename(draft, i.at(to))
+	return os.Rename(draft, i.at(name))
+}
+
+// makeDir makes a folder, and those above it with 0755. One that is there stays as it is.
+func makeDir(dir string, mode fs.FileMode) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := makeDir(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, mode); err != nil {
+		return err
+	}
+	return os.Chmod(dir, mode)
 }
 
 func (i *Installation) addUser(ctx context.Context) error {
@@ -141,7 +192,13 @@ func (i *Installation) addUser(ctx context.Context) error {
 
 func (i *Installation) addConfig(ctx context.Context) error {
 	for dir, mode := range map[string]fs.FileMode{configDir: 0o755, configDir + "/credentials": 0o700, configDir + "/trust.d": 0o755} {
-		if err := os.MkdirAll(i.at(dir), mode); err != nil {
+		if err := makeDir(i.at(dir), mode); err != nil {
+			return err
+		}
+	}
+	if i.Root != "" {
+		// Its user, whom the first boot makes, has no number yet.
+		if err := i.write(tmpfiles, []byte(configGroup), 0o644); err != nil {
 			return err
 		}
 	}
@@ -170,14 +227,8 @@ func (i *Installation) addUnits(ctx context.Context) error {
 }
 
 func (i *Installation) write(name string, text []byte, mode fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(i.at(name)), 0o755); err != nil {
-		return err
-	}
 	i.say("file      %s", name)
-	if err := os.WriteFile(i.at(name), text, mode); err != nil {
-		return err
-	}
-	return os.Chmod(i.at(name), mode) // whatever the umask is
+	return i.put(name, bytes.NewReader(text), mode)
 }
 
 // systemctl talks to the service manager of this machine, if one runs.
@@ -203,7 +254,7 @@ func (i *Installation) Uninstall(ctx context.Context, purge bool) error {
 	}
 	// One that was never enabled is no fault.
 	_ = i.systemctl(ctx, append([]string{"disable", "--now"}, units...)...)
-	gone := []string{path.Join(binDir, "killdeer"), pluginDir, sysusers}
+	gone := []string{path.Join(binDir, "killdeer"), pluginDir, sysusers, tmpfiles}
 	for _, unit := range units {
 		gone = append(gone, path.Join(unitDir, unit))
 	}
