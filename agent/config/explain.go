@@ -55,12 +55,18 @@ func has(list []Explanation, key string) bool {
 
 // A Setting is one key of a configuration that was read.
 type Setting struct {
-	Key     string `json:"key"`               // dotted, with the number of a table in an array
+	Key     string `json:"key"`               // dotted, with the number of a table in an array that there is
 	Value   string `json:"value"`             // as TOML; secrets are left out
 	Default string `json:"default,omitempty"` // as TOML
 	Line    int    `json:"line,omitempty"`    // that sets it; 0: it is the default
 	Reload  bool   `json:"reload"`            // a running sensor takes up a change
 	Text    string `json:"text"`              // what it means
+}
+
+// Begins reports whether the key begins with a text, in which an array's tables need
+// no number.
+func (s Setting) Begins(text string) bool {
+	return strings.HasPrefix(s.Key, text) || strings.HasPrefix(entry.ReplaceAllString(s.Key, ""), text)
 }
 
 // Explain reads the file at path as [Load] does, and lists every setting in it, in
@@ -78,12 +84,19 @@ func Explain(path, shipped string) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
+	return explain(cfg, lines, shipped), nil
+}
+
+// ExplainDefaults lists every setting as it is without a file.
+func ExplainDefaults(shipped string) []Setting { return explain(blank(), nil, shipped) }
+
+func explain(cfg *Config, lines map[string]int, shipped string) []Setting {
 	e := explainer{lines: lines, texts: map[string]string{}}
 	for _, x := range Explanations(shipped) {
 		e.texts[x.Key] = x.Text
 	}
 	e.table("", reflect.ValueOf(*cfg), reflect.ValueOf(*blank()))
-	return e.settings, nil
+	return e.settings
 }
 
 // An explainer gathers settings.
@@ -101,14 +114,24 @@ func (e *explainer) table(path string, v, standard reflect.Value) {
 		case field.Kind() == reflect.Struct:
 			e.table(key, field, def)
 		case field.Type() == reflect.TypeFor[[]Sink]():
-			for n := range field.Len() {
-				e.table(tomltext.EntryPath(key, n), field.Index(n), reflect.ValueOf(blankSink()))
-			}
+			e.sinks(key, field)
 		case field.Kind() == reflect.Map:
 			e.opaque(key, field.Interface().(map[string]any))
 		default:
 			e.add(key, shownValue(key, field), shownValue(key, def))
 		}
+	}
+}
+
+// sinks lists the settings of every sink, and where there is none those that one
+// would have.
+func (e *explainer) sinks(key string, list reflect.Value) {
+	standard := reflect.ValueOf(blankSink())
+	for n := range list.Len() {
+		e.table(tomltext.EntryPath(key, n), list.Index(n), standard)
+	}
+	if list.Len() == 0 {
+		e.table(key, standard, standard)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,7 +22,7 @@ func (c *cli) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [--explain [KEY...]]",
 		Short: "Check the configuration, and explain its settings",
-		Long:  "Check the configuration and print every fault in it. No sensor is started and no\nfile created; the programs of sinks are started to check their own settings, and\nreach for no receiver. With --explain every setting is reported instead, or those\nwhose names begin with KEY: its value, where it comes from, and what it means.",
+		Long:  "Check the configuration and print every fault in it. No sensor is started and no\nfile created; the programs of sinks are started to check their own settings, and\nreach for no receiver. With --explain every setting is reported instead, or those\nwhose names begin with KEY: its value, where it comes from, and what it means. Of a\nfile that is at fault the defaults are reported, before the faults.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if explain {
 				return nil
@@ -69,18 +70,21 @@ func checkModules(cmd *cobra.Command, cfg *config.Config) error {
 	return agent.CheckModules(cmd.Context(), cfg, []string{self, compileGuest}, newLog(cmd.ErrOrStderr(), slog.LevelWarn.String()))
 }
 
-// explain reports the settings whose names begin with one of keys, or all.
+// explain reports the settings whose names begin with one of keys, or all. Of a file
+// that is at fault it reports the defaults, and then the faults.
 func (c *cli) explain(cmd *cobra.Command, keys []string) error {
 	file, err := c.find()
 	if err != nil {
 		return err
 	}
-	all, err := config.Explain(file, packaging.AgentTOML)
-	if err != nil {
-		return &usageError{err}
+	all, fault := config.Explain(file, packaging.AgentTOML)
+	if _, isFaults := errors.AsType[config.Faults](fault); isFaults {
+		all = config.ExplainDefaults(packaging.AgentTOML)
+	} else if fault != nil {
+		return &usageError{fault}
 	}
 	shown := slices.DeleteFunc(all, func(s config.Setting) bool {
-		return len(keys) > 0 && !slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(s.Key, k) })
+		return len(keys) > 0 && !slices.ContainsFunc(keys, s.Begins)
 	})
 	if len(shown) == 0 {
 		return misused(cmd, "no setting begins with %s", strings.Join(keys, " or "))
@@ -92,7 +96,7 @@ func (c *cli) explain(cmd *cobra.Command, keys []string) error {
 			return err
 		}
 	}
-	return nil
+	return fault
 }
 
 func printSetting(w io.Writer, file string, s config.Setting) {
