@@ -52,6 +52,8 @@ type Options struct {
 	Running bool
 	// FindPlugin returns the program of a sink.
 	FindPlugin func(name string) (string, error)
+	// Credential returns the file of a credential of the service manager.
+	Credential func(name string) (string, error)
 	// Built is when the program's source was made: no clock shows an earlier time.
 	Built time.Time
 }
@@ -79,6 +81,7 @@ func sensor(o Options) []Check {
 	if c.Dashboard.Listen != "" {
 		checks = append(checks, port("dashboard port", c.Dashboard.Listen, "dashboard.listen", o.Running))
 	}
+	checks = append(checks, Certificates(c, o.Credential)...)
 	for i := range c.Sinks {
 		checks = append(checks, plugin(&c.Sinks[i], o.FindPlugin))
 	}

@@ -1,7 +1,13 @@
 package doctor_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,6 +27,7 @@ func examine(t *testing.T, dir, text string, o doctor.Options) map[string]doctor
 		t.Fatal(err)
 	}
 	o.Config = cfg
+	o.Credential = func(string) (string, error) { return "", os.ErrNotExist }
 	if o.FindPlugin == nil {
 		o.FindPlugin = func(name string) (string, error) { return name, nil }
 	}
@@ -32,6 +39,28 @@ func examine(t *testing.T, dir, text string, o doctor.Options) map[string]doctor
 		found[c.Name] = c
 	}
 	return found
+}
+
+// makeCertificate makes NAME.crt and NAME.key in a folder.
+func makeCertificate(t *testing.T, dir, name string, until time.Time) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[string]*pem.Block{".crt": {Type: "CERTIFICATE"}, ".key": {Type: "PRIVATE KEY"}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-48 * time.Hour), NotAfter: until}
+	if blocks[".crt"].Bytes, err = x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key); err != nil {
+		t.Fatal(err)
+	}
+	if blocks[".key"].Bytes, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+		t.Fatal(err)
+	}
+	for end, block := range blocks {
+		if err := os.WriteFile(filepath.Join(dir, name+end), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestExamine(t *testing.T) {
@@ -57,6 +86,11 @@ func TestExamine(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "state"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	makeCertificate(t, dir, "good", time.Now().Add(time.Hour))
+	makeCertificate(t, dir, "old", time.Now().Add(-time.Hour))
+	pair := func(cert, key string) string {
+		return fmt.Sprintf("decoy.tls = {mode = \"files\", certificate = %q, key = %q}", cert, key)
+	}
 	sink := func(file string) string {
 		return fmt.Sprintf("[[sinks]]\nname = %q\nplugin = %q\n", file, filepath.Join(dir, file))
 	}
@@ -81,6 +115,11 @@ func TestExamine(t *testing.T) {
 		{"unsigned", "packs.trust = \"none\"\npacks.allow_unsigned = true", "trust keys", doctor.Options{}, doctor.Warning, "nobody signed"},
 		{"plugin", sink("sink"), "sink sink", doctor.Options{}, doctor.OK, "sink"},
 		{"loose plugin", sink("loose"), "sink loose", doctor.Options{}, doctor.Failure, "loose"},
+		{"certificate", pair("good.crt", "good.key"), "decoy certificate", doctor.Options{}, doctor.OK, "good.crt, until 20"},
+		{"certificate expired", pair("old.crt", "old.key"), "decoy certificate", doctor.Options{}, doctor.Warning, "expired"},
+		{"key of another", pair("good.crt", "old.key"), "decoy certificate", doctor.Options{}, doctor.Failure, "does not match"},
+		{"credential", pair("good.crt", "cred:key"), "decoy certificate", doctor.Options{}, doctor.OK, "not looked at"},
+		{"dashboard's key", fmt.Sprintf("dashboard = {tls_cert = %q, tls_key = %q}", "good.crt", "old.key"), "dashboard certificate", doctor.Options{}, doctor.Failure, "does not match"},
 		{"clock", "", "clock", doctor.Options{Built: time.Now().Add(time.Hour)}, doctor.Failure, "before this program was made"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,7 +14,9 @@ import (
 
 	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
+	"github.com/killdeer-mcp/killdeer/agent/doctor"
 	"github.com/killdeer-mcp/killdeer/packaging"
+	"github.com/killdeer-mcp/killdeer/plugins"
 )
 
 func (c *cli) checkCommand() *cobra.Command {
@@ -46,6 +48,9 @@ func (c *cli) checkCommand() *cobra.Command {
 			if err := agent.CheckPacks(cfg, version, newLog(cmd.ErrOrStderr(), cfg.Sensor.LogLevel)); err != nil {
 				return err
 			}
+			if err := checkCertificates(cfg, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
 			if err := checkSinks(cmd.Context(), cfg, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
@@ -68,6 +73,20 @@ func checkModules(cmd *cobra.Command, cfg *config.Config) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	return agent.CheckModules(cmd.Context(), cfg, []string{self, compileGuest}, newLog(cmd.ErrOrStderr(), slog.LevelWarn.String()))
+}
+
+// checkCertificates returns what keeps a listener from securing its connections, and
+// warns of what its clients will not like.
+func checkCertificates(cfg *config.Config, errs io.Writer) error {
+	for _, k := range doctor.Certificates(cfg, plugins.CredentialFile) {
+		switch k.Status {
+		case doctor.Failure:
+			return &usageError{&hinted{fmt.Errorf("%s: %s", k.Name, k.Detail), k.Remedy}}
+		case doctor.Warning:
+			fmt.Fprintf(errs, "killdeer: warning: %s: %s\n", k.Name, k.Detail)
+		}
+	}
+	return nil
 }
 
 // explain reports the settings whose names begin with one of keys, or all. Of a file

@@ -11,6 +11,7 @@ import (
 	"github.com/killdeer-mcp/killdeer/agent"
 	"github.com/killdeer-mcp/killdeer/agent/config"
 	"github.com/killdeer-mcp/killdeer/agent/doctor"
+	"github.com/killdeer-mcp/killdeer/plugins"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -34,7 +35,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 // examine looks at everything; a configuration that is at fault is one of the
 // failures.
 func (c *cli) examine(cmd *cobra.Command) ([]doctor.Check, error) {
-	o := doctor.Options{FindPlugin: agent.FindPlugin, Built: agent.Built()}
+	o := doctor.Options{FindPlugin: agent.FindPlugin, Credential: plugins.CredentialFile, Built: agent.Built()}
 	first := doctor.Check{Name: "configuration", Status: doctor.OK}
 	file, err := c.find()
 	switch {
