@@ -14,6 +14,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,6 +52,8 @@ type Options struct {
 	// Running says that a sensor runs with the configuration, which then has its
 	// ports.
 	Running bool
+	// Serving are the addresses that it listens at; empty if it does not say.
+	Serving []string
 	// FindPlugin returns the program of a sink.
 	FindPlugin func(name string) (string, error)
 	// Credential returns the file of a credential of the service manager.
@@ -75,11 +79,11 @@ func sensor(o Options) []Check {
 	c := o.Config
 	checks := []Check{
 		directory("state directory", c.Sensor.StateDir), directory("cache directory", c.Sensor.CacheDir),
-		space(c), damage(c.Sensor.StateDir), descriptors(c.Decoy.Limits.Connections),
-		port("decoy port", c.Decoy.Listen, "decoy.listen", o.Running), trust(c),
+		owners(c.Sensor.StateDir, c.Sensor.CacheDir), space(c), damage(c.Sensor.StateDir), descriptors(c.Decoy.Limits.Connections),
+		port("decoy port", c.Decoy.Listen, "decoy.listen", o), trust(c),
 	}
 	if c.Dashboard.Listen != "" {
-		checks = append(checks, port("dashboard port", c.Dashboard.Listen, "dashboard.listen", o.Running))
+		checks = append(checks, port("dashboard port", c.Dashboard.Listen, "dashboard.listen", o))
 	}
 	checks = append(checks, Certificates(c, o.Credential)...)
 	for i := range c.Sinks {
@@ -153,45 +157,128 @@ func directory(name, dir string) Check {
 	case info.Mode().Perm()&0o077 != 0:
 		return bad(Failure, name, "chmod 700 "+dir, "%s has mode %04o: others can read what was recorded, or change what the sensor runs", dir, info.Mode().Perm())
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() && os.Geteuid() != 0 {
-		return bad(Warning, name, "run as the user who owns it", "%s belongs to user %d, you are %d", dir, st.Uid, os.Geteuid())
+	user := owner(info)
+	if user != os.Geteuid() && os.Geteuid() != 0 {
+		return bad(Warning, name, "run as the user who owns it", "%s belongs to user %d, you are %d", dir, user, os.Geteuid())
 	}
 	if kind, remote := fileSystem(dir); remote {
 		return bad(Failure, name, "put it on a disk of this machine", "%s is on %s: a journal needs locks and fsync that hold", dir, kind)
 	}
+	if user != os.Geteuid() {
+		return ok(name, "%s, of user %d, as whom alone the sensor may run", dir, user)
+	}
 	return ok(name, "%s", dir)
 }
 
+// owner is the user whose a file is.
+func owner(info os.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return os.Geteuid()
+}
+
+// owners looks at whether the sensor's folders, and what lies in that of its state,
+// are one user's.
+func owners(state, cache string) Check {
+	const name = "owner"
+	first, err := os.Stat(state)
+	if err != nil {
+		return ok(name, "nothing is there yet")
+	}
+	user := owner(first)
+	if second, err := os.Stat(cache); err == nil && owner(second) != user {
+		return bad(Failure, name, "chown -R them to the sensor's user", "%s belongs to user %d, %s to user %d: no user's sensor can use both", state, user, cache, owner(second))
+	}
+	var foreign string
+	_ = filepath.WalkDir(state, func(file string, e os.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read, or is gone, says nothing
+		}
+		if info, err := e.Info(); err == nil && owner(info) != user {
+			foreign = file
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	if foreign != "" {
+		return bad(Warning, name, fmt.Sprintf("chown -R %d %s", user, state), "%s does not belong to user %d, whose the state directory is: a sensor or command of another user made it", foreign, user)
+	}
+	return ok(name, "user %d", user)
+}
+
+// disk is the file system of a journal.
+type disk struct {
+	free, size int64
+	journal    int64 // what the journal has of it
+	reserved   bool  // the journal's reserve is among that
+}
+
+// The journal's reserve, and what part of a small disk the journal asks for at most,
+// as agent/journal has them.
+const (
+	reserveFile = "journal.reserve"
+	smallDisk   = 20
+)
+
 // space looks at whether the journal has room.
 func space(c *config.Config) Check {
-	const name = "disk space"
-	free, err := freeBytes(c.Sensor.StateDir)
+	d, err := measure(c.Sensor.StateDir)
 	if err != nil {
-		return bad(Warning, name, "look at the file system", "%v", err)
+		return bad(Warning, "disk space", "look at the file system", "%v", err)
 	}
-	need := int64(c.Journal.MinFree) + int64(c.Journal.Reserve)
-	if free < need {
-		return bad(Failure, name, "make room, or lower journal.min_free", "%v free where %s is: below journal.min_free events are shed", config.Size(free>>20<<20), c.Sensor.StateDir)
+	files, _ := os.ReadDir(filepath.Join(c.Sensor.StateDir, "events")) // none before the first start
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			d.journal += takes(info)
+		}
 	}
-	if limit := int64(c.Journal.MaxBytes); limit > 0 && free < limit {
-		return bad(Warning, name, "make room, or lower journal.max_bytes", "%v free, journal.max_bytes is %v: retention will go by min_free", config.Size(free>>20<<20), c.Journal.MaxBytes)
+	_, err = os.Stat(filepath.Join(c.Sensor.StateDir, reserveFile))
+	d.reserved = err == nil
+	return judge(d, c)
+}
+
+// judge says whether a disk is large enough for a journal.
+func judge(d disk, c *config.Config) Check {
+	const name = "disk space"
+	need := min(int64(c.Journal.MinFree), d.size/smallDisk)
+	if !d.reserved {
+		need += min(int64(c.Journal.Reserve), d.size/smallDisk)
 	}
-	return ok(name, "%v free", config.Size(free>>20<<20))
+	free := config.Size(d.free >> 20 << 20)
+	if d.free < need {
+		return bad(Failure, name, "make room, or lower journal.min_free", "%v free where %s is: below %v events are shed", free, c.Sensor.StateDir, config.Size(need>>20<<20))
+	}
+	if limit := int64(c.Journal.MaxBytes); limit > 0 && d.journal+d.free-need < limit {
+		return bad(Warning, name, "make room, or lower journal.max_bytes", "%v free, the journal has %v, journal.max_bytes is %v: retention will go by min_free", free, config.Size(d.journal>>20<<20), c.Journal.MaxBytes)
+	}
+	return ok(name, "%v free", free)
 }
 
 // port looks at whether the sensor can listen.
-func port(name, listen, key string, running bool) Check {
+func port(name, listen, key string, o Options) Check {
 	l, err := net.Listen("tcp", listen)
 	switch {
 	case err == nil:
 		_ = l.Close() // nobody has spoken on it
 		return ok(name, "%s is free", listen)
-	case running && errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, syscall.EADDRINUSE) && o.Running && (len(o.Serving) == 0 || slices.ContainsFunc(o.Serving, func(at string) bool { return meet(listen, at) })):
 		return ok(name, "%s is the running sensor's", listen)
 	case errors.Is(err, syscall.EACCES):
 		return bad(Failure, name, "grant CAP_NET_BIND_SERVICE, as the unit does, or change "+key, "%v", err)
 	}
 	return bad(Failure, name, "stop the program that has it, or change "+key, "%v", err)
+}
+
+// meet reports whether two addresses that are listened at are in each other's way.
+func meet(a, b string) bool {
+	x, err1 := net.ResolveTCPAddr("tcp", a)
+	y, err2 := net.ResolveTCPAddr("tcp", b)
+	if err1 != nil || err2 != nil || x.Port != y.Port {
+		return false
+	}
+	all := func(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }
+	return all(x.IP) || all(y.IP) || x.IP.Equal(y.IP)
 }
 
 // trust looks at the keys of publishers.
@@ -227,7 +314,7 @@ func plugin(s *config.Sink, find func(string) (string, error)) Check {
 // audits looks at what "killdeer audit" uses.
 func audits(ctx context.Context) []Check {
 	return []Check{
-		program(ctx, "bubblewrap", "bwrap", "--version"), program(ctx, "strace", "strace", "--version"), namespaces(), bpf(),
+		program(ctx, "bubblewrap", "bwrap", "--version"), program(ctx, "strace", "strace", "--version"), namespaces(ctx), bpf(),
 	}
 }
 

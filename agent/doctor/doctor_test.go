@@ -69,6 +69,10 @@ func TestExamine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	_, number, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	for sub, mode := range map[string]os.FileMode{"open": 0o755, "trust.d": 0o755, "state/events": 0o700} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
@@ -103,11 +107,13 @@ func TestExamine(t *testing.T) {
 		{"port free", `decoy.listen = "127.0.0.1:0"`, "decoy port", doctor.Options{}, doctor.OK, "is free"},
 		{"port taken", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{}, doctor.Failure, "in use"},
 		{"port ours", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{Running: true}, doctor.OK, "running sensor's"},
+		{"port ours, as it says", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{Running: true, Serving: []string{"[::]:" + number}}, doctor.OK, "running sensor's"},
+		{"port of another", fmt.Sprintf("decoy.listen = %q", taken.Addr()), "decoy port", doctor.Options{Running: true, Serving: []string{"127.0.0.1:1", "127.0.0.2:" + number}}, doctor.Failure, "in use"},
 		{"state", "", "state directory", doctor.Options{}, doctor.OK, "state"},
 		{"state open", `sensor.state_dir = "open"`, "state directory", doctor.Options{}, doctor.Failure, "mode 0755"},
 		{"state new", `sensor.state_dir = "new"`, "state directory", doctor.Options{}, doctor.OK, "first start"},
 		{"set aside", "", "journal", doctor.Options{}, doctor.Warning, "1 damaged"},
-		{"no room", `journal.min_free = "1024GiB"`, "disk space", doctor.Options{}, doctor.Failure, "shed"},
+		{"little room", `journal.max_bytes = "1048576GiB"`, "disk space", doctor.Options{}, doctor.Warning, "min_free"},
 		{"interpreter", `wasm.engine = "interpreter"`, "guest engine", doctor.Options{}, doctor.Warning, "slower"},
 		{"compiler", "", "guest engine", doctor.Options{}, doctor.OK, "compiler"},
 		{"bad key", "", "trust keys", doctor.Options{}, doctor.Failure, "acme"},
@@ -128,5 +134,42 @@ func TestExamine(t *testing.T) {
 				t.Errorf("%+v, want %s with %q", got, tt.want, tt.says)
 			}
 		})
+	}
+}
+
+// Root sees every file, and is not whom the sensor runs as.
+func TestOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const text = "sensor.state_dir = \"state\"\nsensor.cache_dir = \"cache\""
+	dir := t.TempDir()
+	for _, sub := range []string{"state/events", "cache"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		give string
+		want doctor.Status
+		says string
+	}{
+		{"", doctor.OK, "user 0"},
+		{"state", doctor.Failure, "no user's sensor"},
+		{"cache", doctor.Warning, "events does not belong to user 12345"},
+		{"state/events", doctor.OK, "user 12345"},
+	} {
+		if tt.give != "" {
+			if err := os.Chown(filepath.Join(dir, tt.give), 12345, 12345); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := examine(t, dir, text, doctor.Options{})
+		if got := found["owner"]; got.Status != tt.want || !strings.Contains(got.Detail, tt.says) {
+			t.Errorf("%q given away: %+v, want %s with %q", tt.give, got, tt.want, tt.says)
+		}
+		if got := found["state directory"]; tt.give != "" && !strings.Contains(got.Detail, "of user 12345") {
+			t.Errorf("%+v does not say whose it is", got)
+		}
 	}
 }

@@ -1,12 +1,15 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,9 +62,9 @@ func fileSystem(dir string) (kind string, remote bool) {
 	return kind, remote
 }
 
-// freeBytes is what a folder's file system has free, or that of the nearest folder
-// above it that exists.
-func freeBytes(dir string) (int64, error) {
+// measure looks at a folder's file system, or that of the nearest folder above it that
+// exists.
+func measure(dir string) (d disk, err error) {
 	for ; ; dir = filepath.Dir(dir) {
 		var st unix.Statfs_t
 		err := unix.Statfs(dir, &st)
@@ -69,10 +72,19 @@ func freeBytes(dir string) (int64, error) {
 			continue
 		}
 		if err != nil {
-			return 0, fmt.Errorf("look at the file system of %s: %w", dir, err)
+			return d, fmt.Errorf("look at the file system of %s: %w", dir, err)
 		}
-		return int64(st.Bavail) * st.Bsize, nil
+		return disk{free: int64(st.Bavail) * st.Bsize, size: int64(st.Blocks) * st.Bsize}, nil
 	}
+}
+
+// takes is how much of the disk a file has, which for a sparse one is less than its
+// length.
+func takes(info os.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512
+	}
+	return info.Size()
 }
 
 // damage looks for files that the journal set aside.
@@ -98,28 +110,39 @@ func descriptors(connections int) Check {
 	return ok(name, "%d may be open", l.Max)
 }
 
-func readNumber(path string) (int, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(strings.TrimSpace(string(text)))
+// forbidding are the settings by which a kernel keeps namespaces from users.
+var forbidding = []struct{ file, value, says, remedy string }{
+	{"user/max_user_namespaces", "0", "users may make none", "sysctl user.max_user_namespaces=10000, or audit as root"},
+	{"kernel/unprivileged_userns_clone", "0", "users may make none", "sysctl kernel.unprivileged_userns_clone=1, or audit as root"},
+	{"kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts them", "give killdeer and bwrap AppArmor profiles with userns, or audit as root"},
 }
 
-// namespaces looks at whether the box of an audit can be made.
-func namespaces() Check {
+// namespaces looks at whether the box of an audit can be made, by making one as the
+// box begins.
+func namespaces(ctx context.Context) Check {
 	const name = "namespaces"
-	n, err := readNumber("/proc/sys/user/max_user_namespaces")
-	if err == nil && n == 0 && os.Geteuid() != 0 {
-		return bad(Warning, name, "sysctl user.max_user_namespaces=10000, or audit as root", "users may make none")
+	err := tryNamespaces(ctx)
+	if err == nil {
+		return ok(name, "may be made")
 	}
-	if n, err := readNumber("/proc/sys/kernel/unprivileged_userns_clone"); err == nil && n == 0 && os.Geteuid() != 0 {
-		return bad(Warning, name, "sysctl kernel.unprivileged_userns_clone=1, or audit as root", "users may make none")
+	for _, f := range forbidding {
+		if value, readErr := os.ReadFile(filepath.Join("/proc/sys", f.file)); readErr == nil && strings.TrimSpace(string(value)) == f.value {
+			return bad(Warning, name, f.remedy, "%s: %v", f.says, err)
+		}
 	}
-	if n, err := readNumber("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"); err == nil && n == 1 && os.Geteuid() != 0 {
-		return bad(Warning, name, "give bwrap an AppArmor profile with userns, or audit as root", "AppArmor restricts them")
+	return bad(Warning, name, "audit outside of the container or service that forbids them, or have it allow user namespaces", "they cannot be made here: %v", err)
+}
+
+func tryNamespaces(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
 	}
-	return ok(name, "may be made")
+	return cmd.Run()
 }
 
 // bpf looks at whether the eBPF tracer can work.
@@ -132,8 +155,30 @@ func bpf() Check {
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return bad(Warning, name, remedy, "the kernel does not describe its types: %v", err)
 	}
-	if os.Geteuid() != 0 {
-		return bad(Warning, name, remedy, "users may not load programs")
+	if err := tryBPF(); err != nil {
+		return bad(Warning, name, remedy, "programs may not be loaded: %v", err)
 	}
 	return ok(name, "may be loaded")
+}
+
+// programLoad is what BPF_PROG_LOAD takes, as far as it is used, on the 64-bit
+// little-endian machines that the tracer is for.
+type programLoad struct {
+	kind, count       uint32
+	code, license     unsafe.Pointer
+	logLevel, logSize uint32
+	log               uint64
+	kernel, flags     uint32
+}
+
+// tryBPF loads a program that does nothing, and lets it go.
+func tryBPF() error {
+	code := [2]uint64{0xb7, 0x95} // r0 = 0; exit
+	license := [4]byte{'G', 'P', 'L'}
+	attr := programLoad{kind: unix.BPF_PROG_TYPE_KPROBE, count: uint32(len(code)), code: unsafe.Pointer(&code), license: unsafe.Pointer(&license)}
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	if errno != 0 {
+		return errno
+	}
+	return unix.Close(int(fd))
 }

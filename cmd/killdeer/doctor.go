@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -54,8 +56,23 @@ func (c *cli) examine(cmd *cobra.Command) ([]doctor.Check, error) {
 	}
 	if o.Config != nil {
 		o.Running = agent.IsRunning(cmd.Context(), o.Config.Sensor.StateDir)
+		o.Serving = serving(cmd.Context(), o.Config.Sensor.StateDir)
 	}
 	return append([]doctor.Check{first}, doctor.Examine(cmd.Context(), o)...), nil
+}
+
+// serving asks a running sensor for the addresses that it listens at.
+func serving(ctx context.Context, stateDir string) (addresses []string) {
+	found, err := agent.FindDemo(ctx, stateDir)
+	if err != nil {
+		return nil
+	}
+	for _, text := range []string{found.URL, found.Dashboard} {
+		if u, err := url.Parse(text); err == nil && u.Host != "" {
+			addresses = append(addresses, u.Host)
+		}
+	}
+	return addresses
 }
 
 func (c *cli) printChecks(w io.Writer, checks []doctor.Check) error {
