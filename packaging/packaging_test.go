@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,23 @@ func TestConfigurationIsTheServices(t *testing.T) {
 		log, err := os.ReadFile(filepath.Join(dir, "log"))
 		if err != nil || !strings.Contains(string(log), "chgrp killdeer /etc/killdeer/agent.toml\n") {
 			t.Errorf("%s installed: the configuration's group stays: %q, %v", instances, log, err)
+		}
+	}
+}
+
+// The socket too has the port that the other service wants.
+func TestUnitsExcludeEachOther(t *testing.T) {
+	text, err := packaging.Systemd.ReadFile("systemd/killdeer.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"\nConflicts=", "\nAfter="} {
+		_, rest, _ := strings.Cut(string(text), key)
+		line, _, _ := strings.Cut(rest, "\n")
+		for _, unit := range []string{"killdeer-activated.service", "killdeer-activated.socket"} {
+			if !slices.Contains(strings.Fields(line), unit) {
+				t.Errorf("%s does not name %s: %q", key[1:], unit, line)
+			}
 		}
 	}
 }
