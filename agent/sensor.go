@@ -163,6 +163,7 @@ func (s *Sensor) listen() error {
 		if l, err = net.Listen("tcp", s.cfg.Decoy.Listen); err != nil {
 			return fmt.Errorf("start decoy: %w", err)
 		}
+		widen(l)
 	}
 	s.listener = l
 	s.onStop("close listener", func(context.Context) error {
