@@ -84,12 +84,45 @@ func (i *Installation) Install(ctx context.Context) error {
 	if i.packaged() {
 		return ErrPackaged
 	}
-	for _, step := range []func(context.Context) error{i.checkPlaces, i.copyPrograms, i.addUser, i.addConfig, i.addUnits} {
+	for _, step := range []func(context.Context) error{i.confine, i.checkPlaces, i.copyPrograms, i.addUser, i.addConfig, i.addUnits} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("install service: %w", err)
 		}
 	}
 	return nil
+}
+
+// confine refuses a root in which a link leads out of it, to a place that is another
+// system's.
+func (i *Installation) confine(context.Context) error {
+	root, err := filepath.EvalSymlinks(i.Root)
+	if i.Root == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range append([]string{binDir, pluginDir, unitDir, path.Dir(sysusers), path.Dir(tmpfiles), configDir}, stateDirs...) {
+		place, err := resolved(i.at(name))
+		if err != nil {
+			return err
+		}
+		if inside, err := filepath.Rel(root, place); err != nil || !filepath.IsLocal(inside) {
+			return fmt.Errorf("%s leads to %s, which is not in %s", i.at(name), place, i.Root)
+		}
+	}
+	return nil
+}
+
+// resolved is where a folder is, or the nearest one above it that exists.
+func resolved(dir string) (string, error) {
+	for {
+		place, err := filepath.EvalSymlinks(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return place, err
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // checkPlaces looks at the files that are written over: a link among them is the
@@ -251,6 +284,9 @@ func Managed() bool {
 func (i *Installation) Uninstall(ctx context.Context, purge bool) error {
 	if i.packaged() {
 		return ErrPackaged
+	}
+	if err := i.confine(ctx); err != nil {
+		return fmt.Errorf("uninstall service: %w", err)
 	}
 	// One that was never enabled is no fault.
 	_ = i.systemctl(ctx, append([]string{"disable", "--now"}, units...)...)

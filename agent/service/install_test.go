@@ -87,6 +87,32 @@ func TestLinksAreRefused(t *testing.T) {
 	}
 }
 
+// A folder of an image may be a link to one of this machine.
+func TestImageIsConfined(t *testing.T) {
+	dir := t.TempDir()
+	makeFiles(t, dir, "killdeer", "outside/killdeer.conf", "root/usr/lib/local/", "root/etc/")
+	i := Installation{Root: filepath.Join(dir, "root"), Program: filepath.Join(dir, "killdeer"), Out: &bytes.Buffer{}}
+	for link, to := range map[string]string{"/usr/local": "lib/local", "/etc/sysusers.d": filepath.Join(dir, "outside")} {
+		if err := os.Symlink(to, i.at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, err := range map[string]error{"install": i.Install(t.Context()), "uninstall": i.Uninstall(t.Context(), true)} {
+		if err == nil || !strings.Contains(err.Error(), "sysusers.d leads to") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := os.Remove(i.at("/etc/sysusers.d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Install(t.Context()); err != nil {
+		t.Errorf("with a link that stays inside: %v", err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "outside/killdeer.conf")); err != nil || string(text) != "outside/killdeer.conf" {
+		t.Errorf("a file outside is %q, %v", text, err)
+	}
+}
+
 // The user of an image is made when it starts first; each boot hands the configuration over.
 func TestImage(t *testing.T) {
 	dir := t.TempDir()
