@@ -193,7 +193,7 @@ func owners(state, cache string) Check {
 	var foreign string
 	_ = filepath.WalkDir(state, func(file string, e os.DirEntry, err error) error {
 		if err != nil {
-			return nil //nolint:nilerr // what cannot be read, or is gone, says nothing
+			return nil // what cannot be read, or is gone, says nothing
 		}
 		if info, err := e.Info(); err == nil && owner(info) != user {
 			foreign = file
@@ -262,12 +262,17 @@ func port(name, listen, key string, o Options) Check {
 	case err == nil:
 		_ = l.Close() // nobody has spoken on it
 		return ok(name, "%s is free", listen)
-	case errors.Is(err, syscall.EADDRINUSE) && o.Running && (len(o.Serving) == 0 || slices.ContainsFunc(o.Serving, func(at string) bool { return meet(listen, at) })):
+	case errors.Is(err, syscall.EADDRINUSE) && o.serves(listen):
 		return ok(name, "%s is the running sensor's", listen)
 	case errors.Is(err, syscall.EACCES):
 		return bad(Failure, name, "grant CAP_NET_BIND_SERVICE, as the unit does, or change "+key, "%v", err)
 	}
 	return bad(Failure, name, "stop the program that has it, or change "+key, "%v", err)
+}
+
+// serves reports whether an address is the running sensor's, as far as is known.
+func (o *Options) serves(listen string) bool {
+	return o.Running && (len(o.Serving) == 0 || slices.ContainsFunc(o.Serving, func(at string) bool { return meet(listen, at) }))
 }
 
 // meet reports whether two addresses that are listened at are in each other's way.
