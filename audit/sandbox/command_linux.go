@@ -100,14 +100,12 @@ func (b *Box) sealed(l Launch) (*exec.Cmd, error) {
 			return nil, fmt.Errorf("start a server: %q holds a NUL byte", arg)
 		}
 	}
-	if l.DenyIoUring {
-		n, err := b.handIn(cmd, "filter", withoutIoUring())
-		if err != nil {
-			return nil, err
-		}
-		sealing = append(sealing, "--seccomp", n)
+	n, err := b.handIn(cmd, "filter", sealingFilter(l.DenyIoUring))
+	if err != nil {
+		return nil, err
 	}
-	n, err := b.handIn(cmd, "args", []byte(strings.Join(sealing, "\x00")))
+	sealing = append(sealing, "--seccomp", n)
+	n, err = b.handIn(cmd, "args", []byte(strings.Join(sealing, "\x00")))
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +173,10 @@ func (b *Box) limits() []string {
 	return append(args, "--")
 }
 
+// keyList names the keys of the user who audits, whatever namespace it is read in. In
+// the box it cannot be opened.
+const keyList = "/proc/keys"
+
 // bwrapArgs say what the box looks like from inside. Order matters: what lies in
 // another mount comes after it.
 func (b *Box) bwrapArgs(l Launch) []string {
@@ -195,6 +197,9 @@ func (b *Box) bwrapArgs(l Launch) []string {
 		"--bind", world("tmp"), "/tmp", "--dir", "/var", "--symlink", "/tmp", "/var/tmp",
 		"--ro-bind", world("run"), "/run", "--symlink", "/run", "/var/run",
 		"--bind", world("home"), b.opts.Home)
+	if _, err := os.Stat(keyList); err == nil {
+		args = append(args, "--ro-bind", "/dev/null", keyList)
+	}
 	for i, m := range b.opts.Mounts {
 		n := strconv.Itoa(i)
 		switch {

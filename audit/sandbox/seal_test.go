@@ -4,6 +4,7 @@ package sandbox_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -109,6 +110,27 @@ func TestIoUring(t *testing.T) {
 	}
 	if out, err = launch(t, b, sandbox.Launch{Argv: argv}); err != nil || out == "function not implemented\n" {
 		t.Logf("without the filter the kernel says the same: %q, %v", out, err)
+	}
+}
+
+// TestCalls makes the calls that no namespace contains, with and without io_uring and
+// below strace.
+func TestCalls(t *testing.T) { each(t, testCalls) }
+
+func testCalls(t *testing.T) {
+	b := box(t, sandbox.Options{Mounts: []sandbox.Mount{self(t)}})
+	const want = "listener operation not permitted\nfilter errno 0\n" +
+		"keys function not implemented function not implemented function not implemented true\n" +
+		"sockets address family not supported by protocol address family not supported by protocol <nil>\n"
+	launches := map[string]sandbox.Launch{"plain": {}, "without io_uring": {DenyIoUring: true}}
+	if at, err := exec.LookPath("strace"); err == nil {
+		launches["below strace"] = sandbox.Launch{Prefix: []string{at, "-D", "-f", "--seccomp-bpf", "-e", "trace=%file,%network", "-o", "/dev/null", "--"}}
+	}
+	for name, l := range launches {
+		l.Argv = []string{"/opt/probe", "probe", "calls"}
+		if out, err := launch(t, b, l); err != nil || out != want {
+			t.Errorf("%s: %v\ngot  %q\nwant %q", name, err, out, want)
+		}
 	}
 }
 
