@@ -83,6 +83,10 @@ var table = []row{
 	}},
 	{act: "writev", c: true, want: []sdk.Observation{{Kind: sdk.ObservedWrite, Data: []byte(message), Total: len(message)}}},
 	{act: "sendfile", c: true, want: []sdk.Observation{{Kind: sdk.ObservedSend, PathReal: secret, Total: 5, Truncated: true}}},
+	{act: "pwritev2", c: true, want: []sdk.Observation{{Kind: sdk.ObservedSend, Data: []byte(message), Total: len(message)}}},
+	{act: "splice", c: true, want: []sdk.Observation{
+		{Kind: sdk.ObservedWrite, Data: []byte(message), Total: len(message)}, {Kind: sdk.ObservedSend, Total: len(message), Truncated: true},
+	}},
 	{act: "symlink", c: true, want: []sdk.Observation{{Kind: sdk.ObservedStat, Path: "DIR"}, {Kind: sdk.ObservedOpen, Path: "./link", DirPath: "DIR", PathReal: secret}}},
 	{act: "kill", c: true, want: []sdk.Observation{{Kind: sdk.ObservedKill}, {Kind: sdk.ObservedExit, Status: "SIGTERM"}}},
 	{act: "memfd_link", want: []sdk.Observation{{Kind: sdk.ObservedMemfd, Path: "payload"}, {Kind: sdk.ObservedExec, Path: "/proc/self/fd/FD", PathReal: "/memfd:payload"}}},

@@ -79,7 +79,10 @@ func table() map[string]act {
 		"sendto": does(sdk.ObservedSend, (*scene).sendto), "send": does(sdk.ObservedSend, (*scene).sendto),
 		"sendmsg": does(sdk.ObservedSend, (*scene).sendmsg), "sendmmsg": does(sdk.ObservedSend, (*scene).sendmmsg),
 		"sendfile": does(sdk.ObservedSend, (*scene).sendfile), "sendfile64": does(sdk.ObservedSend, (*scene).sendfile),
-		"write": does(sdk.ObservedWrite, (*scene).write), "writev": does(sdk.ObservedWrite, (*scene).writev),
+		"splice": does(sdk.ObservedSend, (*scene).splice),
+		"write":  does(sdk.ObservedWrite, (*scene).write), "pwrite64": does(sdk.ObservedWrite, (*scene).write),
+		"writev": does(sdk.ObservedWrite, (*scene).writev), "pwritev": does(sdk.ObservedWrite, (*scene).writev),
+		"pwritev2": does(sdk.ObservedWrite, (*scene).writev), "vmsplice": does(sdk.ObservedWrite, (*scene).writev),
 
 		"memfd_create": on(sdk.ObservedMemfd, 0),
 		"ptrace":       does(sdk.ObservedPtrace, (*scene).told), "kill": does(sdk.ObservedKill, (*scene).told),
@@ -87,6 +90,7 @@ func table() map[string]act {
 		"pidfd_send_signal": does(sdk.ObservedKill, (*scene).told), "rt_sigqueueinfo": does(sdk.ObservedKill, (*scene).told),
 		"rt_tgsigqueueinfo": does(sdk.ObservedKill, (*scene).told),
 		"process_vm_readv":  does(sdk.ObservedVMRW, (*scene).remote), "process_vm_writev": does(sdk.ObservedVMRW, (*scene).remote),
+		"pidfd_getfd":    does(sdk.ObservedPtrace, (*scene).told),
 		"setsid":         does(sdk.ObservedSetsid, (*scene).told),
 		"io_uring_setup": does(sdk.ObservedIoUring, (*scene).told), "io_uring_enter": does(sdk.ObservedIoUring, (*scene).told),
 		"io_uring_register": does(sdk.ObservedIoUring, (*scene).told),
@@ -106,7 +110,7 @@ func table() map[string]act {
 	group(on, sdk.ObservedPriv, 0, "umount", "umount2", "chroot", "swapon", "swapoff", "acct")
 	for _, name := range []string{
 		"bpf", "setuid", "setuid32", "setresuid", "setresuid32", "capset", "init_module",
-		"finit_module", "mount_setattr", "fspick", "quotactl",
+		"finit_module", "delete_module", "kexec_load", "kexec_file_load", "mount_setattr", "fspick", "quotactl",
 	} {
 		acts[name] = does(sdk.ObservedPriv, (*scene).told)
 	}

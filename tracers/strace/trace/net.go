@@ -112,14 +112,14 @@ func (s *scene) sendto(o *sdk.Observation) bool {
 	}
 	s.data(o, buffer(s.arg(1), s.arg(2)))
 	s.named(o, s.arg(4))
-	s.towards(o)
+	s.towards(o, 0)
 	return true
 }
 
 // towards fills in the far end of a connected socket where none was named.
-func (s *scene) towards(o *sdk.Observation) {
+func (s *scene) towards(o *sdk.Observation, socket int) {
 	if o.Peer == nil {
-		o.Peer = s.peer(s.arg(0))
+		o.Peer = s.peer(s.arg(socket))
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *scene) sendmsg(o *sdk.Observation) bool {
 func (s *scene) header(o *sdk.Observation, h []byte) {
 	s.named(o, line.Field(h, "msg_name"))
 	s.data(o, iovec(line.Field(h, "msg_iov")))
-	s.towards(o)
+	s.towards(o, 0)
 	o.Unreadable = o.Unreadable || isAddress(h)
 }
 
@@ -169,17 +169,21 @@ func (s *scene) sendmmsg(o *sdk.Observation) bool {
 	return true
 }
 
-// sendfile sends what is in a file; its bytes are not seen.
-func (s *scene) sendfile(o *sdk.Observation) bool {
-	to, _ := line.FD(s.arg(0))
-	if !to.Socket && !to.Pipe || s.mutes(s.arg(0)) {
+func (s *scene) sendfile(o *sdk.Observation) bool { return s.moves(o, 0, 1) }
+
+func (s *scene) splice(o *sdk.Observation) bool { return s.moves(o, 2, 0) }
+
+// moves sends what is in a file or pipe; its bytes are not seen.
+func (s *scene) moves(o *sdk.Observation, to, from int) bool {
+	f, _ := line.FD(s.arg(to))
+	if !f.Socket && !f.Pipe || s.mutes(s.arg(to)) {
 		return false
 	}
-	if from, ok := line.FD(s.arg(1)); ok {
+	if from, ok := line.FD(s.arg(from)); ok {
 		o.PathReal = form.Text([]byte(from.Path))
 	}
 	o.Total, o.Truncated = int(max(0, o.Ret)), o.Ret > 0
-	s.towards(o)
+	s.towards(o, to)
 	return true
 }
 
@@ -209,7 +213,7 @@ func (s *scene) outward(o *sdk.Observation) bool {
 	}
 	if f.Socket {
 		o.Kind = sdk.ObservedSend
-		s.towards(o)
+		s.towards(o, 0)
 	}
 	return true
 }

@@ -27,8 +27,9 @@ const (
 )
 
 // traced are the system calls of interest.
-const traced = "%file,%network,%process,write,writev,pwrite64,memfd_create,ptrace,process_vm_readv,process_vm_writev," +
-	"mount,unshare,setns,bpf,setuid,setresuid,capset,init_module,finit_module,kill,setsid,io_uring_setup"
+const traced = "%file,%network,%process,write,writev,pwrite64,pwritev,pwritev2,sendfile,splice,vmsplice," +
+	"memfd_create,ptrace,pidfd_getfd,process_vm_readv,process_vm_writev,mount,unshare,setns,bpf,setuid,setresuid,capset," +
+	"init_module,finit_module,delete_module,kexec_load,kexec_file_load,kill,setsid,io_uring_setup"
 
 // denied are the calls that strace answers itself: what they do it cannot see.
 const denied = "io_uring_setup,io_uring_enter,io_uring_register"

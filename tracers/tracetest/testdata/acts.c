@@ -163,6 +163,22 @@ static void sendfiles(void) {
 	if (sendfile(pair[0], fd, NULL, 5) != 5) exit(19);
 }
 
+// positioned writes to a socket by a call that has an offset.
+static void positioned(void) {
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) exit(25);
+	struct iovec vec[] = {{"a plain", 7}, {" message", 8}};
+	if (pwritev2(pair[0], vec, 2, -1, 0) != 15) exit(26);
+}
+
+static void spliced(void) {
+	int pipes[2], pair[2];
+	if (pipe(pipes) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) exit(27);
+	struct iovec vec[] = {{"a plain", 7}, {" message", 8}};
+	if (vmsplice(pipes[1], vec, 2, 0) != 15) exit(28);
+	if (splice(pipes[0], NULL, pair[0], NULL, 15, 0) != 15) exit(29);
+}
+
 // linked opens a file by a link, below a folder that is not the root.
 static void linked(const char *dir) {
 	if (chdir(dir) != 0 || symlink("secret", "link") != 0) exit(20);
@@ -193,6 +209,8 @@ int main(int argc, char **argv) {
 	else if (!strcmp(act, "sendmmsg")) many();
 	else if (!strcmp(act, "writev")) pieces();
 	else if (!strcmp(act, "sendfile")) sendfiles();
+	else if (!strcmp(act, "pwritev2")) positioned();
+	else if (!strcmp(act, "splice")) spliced();
 	else if (!strcmp(act, "symlink")) linked(argv[2]);
 	else if (!strcmp(act, "kill")) killed();
 	else return 3;
