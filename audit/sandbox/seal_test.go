@@ -81,6 +81,11 @@ func testMounts(t *testing.T) {
 	if err := os.Symlink("deep/x", filepath.Join(host, "copy/link")); err != nil {
 		t.Fatal(err)
 	}
+	for to, from := range map[string]string{"copy/data.json": "one.json", "copy": "folder"} {
+		if err := os.Symlink(to, filepath.Join(host, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.Chmod(host, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +94,12 @@ func testMounts(t *testing.T) {
 		{Source: filepath.Join(host, "copy"), Target: "/opt/copy", Mode: sandbox.Copy},
 		{Target: "/opt/root", Mode: sandbox.Fresh},
 		{Source: filepath.Join(host, "server/index.js"), Target: "/opt/one.js"},
+		{Source: filepath.Join(host, "one.json"), Target: "/opt/linked/one.json", Mode: sandbox.Copy},
+		{Source: filepath.Join(host, "folder"), Target: "/opt/linked/folder", Mode: sandbox.Copy},
 	}})
+	if out := sh(t, b, "cat /opt/linked/one.json /opt/linked/folder/deep/x"); out != "{}x" {
+		t.Errorf("behind links: %q", out)
+	}
 	got := sh(t, b, "cd "+host+"/server; cat index.js /opt/one.js; touch x 2>/dev/null; ls; cd /opt/copy; cat link; echo new > data.json; cat data.json; touch /opt/root/y && ls /opt/root")
 	if want := "codecodeindex.js\nxnew\ny\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -40,8 +40,13 @@ func (w world) link(name, to string) error {
 }
 
 // copy adds a folder or file of the host. What is neither file, folder nor link is
-// left out, and what is in folders of the list empty.
+// left out, and what is in folders of the list empty. If source is a link, what it
+// leads to is copied; links below it stay links.
 func (w world) copy(source, name string, empty []string) error {
+	source, err := filepath.EvalSymlinks(source)
+	if err != nil {
+		return err
+	}
 	return filepath.WalkDir(source, func(at string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
