@@ -51,7 +51,7 @@ type Limits struct {
 	FileSize  int64 // bytes of one file; default 512 MiB
 	Address   int64 // bytes of address space of one process; default 1 TiB, for runtimes that reserve a lot
 	Data      int64 // bytes of private writable memory of one process; default 4 GiB
-	Memory    int64 // bytes resident, of all processes; default 4 GiB
+	Memory    int64 // bytes resident, of all processes, shared ones once; default 4 GiB
 	World     int64 // bytes of everything that is written, which is kept in memory; default 1 GiB
 }
 

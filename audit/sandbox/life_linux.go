@@ -15,7 +15,7 @@ import (
 // watch ends what runs when the budget, the memory or ctx is up. The context that
 // it returns ends then too.
 func (b *Box) watch(ctx context.Context) context.Context {
-	end := time.Now().Add(b.opts.Budget)
+	end, before := time.Now().Add(b.opts.Budget), sharedMemory()
 	ctx, b.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(b.watched)
@@ -28,7 +28,7 @@ func (b *Box) watch(ctx context.Context) context.Context {
 				return
 			case <-tick.C:
 			}
-			if cause := b.exceeded(end); cause != "" {
+			if cause := b.exceeded(end, before); cause != "" {
 				b.end(cause)
 				b.stop()
 				return
@@ -38,16 +38,19 @@ func (b *Box) watch(ctx context.Context) context.Context {
 	return ctx
 }
 
-func (b *Box) exceeded(end time.Time) string {
+// exceeded says what is up. before is the machine's shared memory at the beginning:
+// most that a server could fill without using it is there.
+func (b *Box) exceeded(end time.Time, before int64) string {
 	if time.Now().After(end) {
 		return fmt.Sprintf("the budget of %s ended", b.opts.Budget)
 	}
-	var sum int64
-	for _, pid := range b.members() {
-		sum += resident(pid)
+	all, l := b.within(), b.opts.Limits
+	sacrifice(all)
+	if resident(b.members(all), l.Memory) > l.Memory {
+		return fmt.Sprintf("more than %d MiB of memory were in use", l.Memory>>20)
 	}
-	if sum > b.opts.Limits.Memory {
-		return fmt.Sprintf("more than %d MiB of memory were in use", b.opts.Limits.Memory>>20)
+	if most := l.Memory + 2*l.World; !b.opts.NoSandbox && sharedMemory()-before > most {
+		return fmt.Sprintf("more than %d MiB of shared memory came into use on this machine", most>>20)
 	}
 	return ""
 }
@@ -69,13 +72,13 @@ func (b *Box) Ended() string {
 	return b.cause
 }
 
-// members are the processes of the box, among them those that seal it.
-func (b *Box) members() []int {
+// members are the numbers of the box's processes, among them those that seal it.
+func (b *Box) members(within []process) []int {
 	if b.opts.NoSandbox {
 		return b.bareMembers()
 	}
 	var pids []int
-	for _, p := range b.within() {
+	for _, p := range within {
 		pids = append(pids, p.pid)
 	}
 	return pids

@@ -140,17 +140,74 @@ func commandLine(pid int) string {
 	return strings.Join(strings.Split(strings.TrimRight(string(b), "\x00"), "\x00"), " ")
 }
 
-// resident returns the bytes of memory that a process does not share.
-func resident(pid int) int64 {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+// resident returns the bytes of memory that processes use together: what is private,
+// and what they share without a file of the host behind it. Memory that is in use by no
+// process, such as a file in memory that nobody has mapped, is not in it.
+func resident(pids []int, limit int64) int64 {
+	var most, exact int64
+	for _, pid := range pids {
+		most += sizes(pid, "status", "RssAnon", "RssShmem")
+	}
+	if most <= limit { // what is shared is in it once for each, and it is cheap
+		return most
+	}
+	for _, pid := range pids {
+		exact += proportional(pid)
+	}
+	return exact
+}
+
+// proportional counts of what a process shares its part. A process that cannot be
+// looked into counts with all that it has.
+func proportional(pid int) int64 {
+	if n := sizes(pid, "smaps_rollup", "Pss_Anon", "Pss_Shmem"); n > 0 {
+		return n
+	}
+	if n := sizes(pid, "smaps_rollup", "Pss"); n > 0 { // before Linux 5.9
+		return n
+	}
+	return sizes(pid, "status", "RssAnon", "RssShmem")
+}
+
+// sizes adds up fields of a file in /proc/PID; 0 if it cannot be read.
+func sizes(pid int, file string, fields ...string) int64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + file)
 	if err != nil {
 		return 0
 	}
-	f := strings.Fields(string(b))
-	if len(f) < 3 {
+	return fieldsOf(string(b), fields)
+}
+
+// fieldsOf adds up lines like "RssAnon:  12 kB", in bytes.
+func fieldsOf(text string, fields []string) (sum int64) {
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		if !slices.Contains(fields, name) {
+			continue
+		}
+		kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		sum += kb << 10
+	}
+	return sum
+}
+
+// sharedMemory returns the bytes that this machine keeps in files in memory and in
+// shared memory, whoever made them.
+func sharedMemory() int64 {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
 		return 0
 	}
-	rss, _ := strconv.ParseInt(f[1], 10, 64)
-	shared, _ := strconv.ParseInt(f[2], 10, 64)
-	return max(0, rss-shared) * int64(os.Getpagesize())
+	return fieldsOf(string(b), []string{"Shmem"})
+}
+
+// sacrifice lets the kernel end what runs in process namespaces of its own first, when
+// memory runs out. A process may undo it for itself, until the next time.
+func sacrifice(all []process) {
+	own, _ := os.Readlink("/proc/self/ns/pid") // an empty one is nobody's
+	for _, p := range all {
+		if p.pidns != "" && p.pidns != own {
+			_ = os.WriteFile("/proc/"+strconv.Itoa(p.pid)+"/oom_score_adj", []byte("1000"), 0) // it may have ended
+		}
+	}
 }
