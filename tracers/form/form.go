@@ -7,6 +7,7 @@ package form
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -49,16 +50,28 @@ func Check(spec sdk.TracerSpec) (payload int, err error) {
 	return min(max(spec.PayloadMax, MinPayload), MaxPayload), nil
 }
 
+// clockSamples is how many times the clocks are read: one of them is hardly ever
+// interrupted between two clocks.
+const clockSamples = 32
+
 // ClockOffset is how far the wall clock is ahead of CLOCK_MONOTONIC, in nanoseconds.
-func ClockOffset() (int64, error) {
-	var mono, wall unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono); err != nil {
-		return 0, fmt.Errorf("read clock: %w", err)
+// It is as exact as the shortest of some tries.
+func ClockOffset() (int64, error) { return clockOffset(unix.ClockGettime) }
+
+// clockOffset reads the wall clock between two readings of the other.
+func clockOffset(read func(clock int32, ts *unix.Timespec) error) (offset int64, err error) {
+	best := int64(math.MaxInt64)
+	for range clockSamples {
+		var before, wall, after unix.Timespec
+		err := errors.Join(read(unix.CLOCK_MONOTONIC, &before), read(unix.CLOCK_REALTIME, &wall), read(unix.CLOCK_MONOTONIC, &after))
+		if err != nil {
+			return 0, fmt.Errorf("read clock: %w", err)
+		}
+		if took := after.Nano() - before.Nano(); took < best {
+			best, offset = took, wall.Nano()-before.Nano()-took/2
+		}
 	}
-	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &wall); err != nil {
-		return 0, fmt.Errorf("read clock: %w", err)
-	}
-	return wall.Nano() - mono.Nano(), nil
+	return offset, nil
 }
 
 // Text makes a string of bytes that need not be one: what is no UTF-8 is written as
