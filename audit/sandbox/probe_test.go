@@ -64,16 +64,19 @@ func probeCalls() error {
 		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
 		return errno
 	}
-	_, ring := unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, false)
+	_, session := unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, false)
 	_, add := unix.AddKey("user", "killdeer-probe", []byte("x"), unix.KEY_SPEC_PROCESS_KEYRING)
 	_, request := unix.RequestKey("user", "killdeer-probe", "", 0)
 	_, list := os.Open("/proc/keys")
 	_, vsock := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM, 0)
 	_, pair := unix.Socketpair(unix.AF_VSOCK, unix.SOCK_STREAM, 0)
 	_, inet := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	var ring uintptr
+	_, _, aio := unix.Syscall(unix.SYS_IO_SETUP, 8, uintptr(unsafe.Pointer(&ring)), 0)
+	fmt.Println("aio", aio)
 	fmt.Println("listener", filter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER))
 	fmt.Println("filter", filter(0))
-	fmt.Println("keys", ring, add, request, list != nil)
+	fmt.Println("keys", session, add, request, list != nil)
 	fmt.Println("sockets", vsock, pair, inet)
 	return nil
 }

@@ -129,7 +129,7 @@ func TestCalls(t *testing.T) { each(t, testCalls) }
 
 func testCalls(t *testing.T) {
 	b := box(t, sandbox.Options{Mounts: []sandbox.Mount{self(t)}})
-	const want = "listener operation not permitted\nfilter errno 0\n" +
+	const want = "aio function not implemented\nlistener operation not permitted\nfilter errno 0\n" +
 		"keys function not implemented function not implemented function not implemented true\n" +
 		"sockets address family not supported by protocol address family not supported by protocol <nil>\n"
 	launches := map[string]sandbox.Launch{"plain": {}, "without io_uring": {DenyIoUring: true}}

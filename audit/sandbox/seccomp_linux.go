@@ -7,25 +7,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// abi is a way into the kernel: its calls by their numbers there. 0: it has no such
-// call (none of these is number 0 anywhere).
+// abi is a way into the kernel: its calls by their numbers there. It may have no
+// socketcall: 0.
 type abi struct {
 	arch                       uint32
 	seccomp                    uint32
 	keyctl, addKey, requestKey uint32
 	socket, socketpair         uint32
 	socketcall                 uint32
+	ioSetup                    []uint32
 }
 
 // abis are those of the machines that boxes are made on, 32-bit programs included.
-// x32 has the numbers of x86-64 with one more bit. On others no call is allowed: a
-// box is not made there.
+// x32 has the numbers of x86-64 with one more bit, and a few of its own. On others no
+// call is allowed: a box is not made there.
 var abis = []abi{
-	{unix.AUDIT_ARCH_X86_64, 317, 250, 248, 249, 41, 53, 0},
-	{unix.AUDIT_ARCH_I386, 354, 288, 286, 287, 359, 360, 102},
-	{unix.AUDIT_ARCH_AARCH64, 277, 219, 217, 218, 198, 199, 0},
-	{unix.AUDIT_ARCH_ARM, 383, 311, 309, 310, 281, 288, 102},
-	{unix.AUDIT_ARCH_RISCV64, 277, 219, 217, 218, 198, 199, 0},
+	{unix.AUDIT_ARCH_X86_64, 317, 250, 248, 249, 41, 53, 0, []uint32{206, 543}},
+	{unix.AUDIT_ARCH_I386, 354, 288, 286, 287, 359, 360, 102, []uint32{245}},
+	{unix.AUDIT_ARCH_AARCH64, 277, 219, 217, 218, 198, 199, 0, []uint32{0}},
+	{unix.AUDIT_ARCH_ARM, 383, 311, 309, 310, 281, 288, 102, []uint32{243}},
+	{unix.AUDIT_ARCH_RISCV64, 277, 219, 217, 218, 198, 199, 0, []uint32{0}},
 }
 
 // unsealed are families of sockets that lead out of a network namespace: to the
@@ -43,12 +44,14 @@ const (
 
 const x32 = 0x40000000
 
-// sealingFilter is a seccomp filter, as bwrap takes it, for what no namespace seals: sockets
-// of the families unsealed, and the keys of the user who audits. It also refuses
-// filters with a listener, whose answers would go before a tracer's and hide calls
-// from it; others may be installed. A 32-bit program that makes sockets by socketcall
-// gets none, since the family cannot be seen. What is refused here strace does not
-// see, so nothing may be refused that is to be reported.
+// sealingFilter is a seccomp filter, as bwrap takes it, for what no namespace seals:
+// sockets of the families unsealed, and the keys of the user who audits. It also
+// refuses filters with a listener, whose answers would go before a tracer's and hide
+// calls from it; others may be installed. A 32-bit program that makes sockets by
+// socketcall gets none, since the family cannot be seen. Nor is there the asynchronous
+// input and output of before io_uring: a socket can be written to by it, which no
+// tracer shows. No tracer sees what is refused here, so nothing may be that is to be
+// reported.
 //
 // denyIoUring makes io_uring not exist, too. Its three calls have one number in every
 // ABI, as all calls since 424 do.
@@ -73,7 +76,7 @@ func sealingFilter(denyIoUring bool) []byte {
 // rules refuse calls of one ABI; what is left goes on behind them.
 func (a abi) rules() []unix.SockFilter {
 	rules := refuse(a.seccomp, unix.EPERM, load(dataArg1), jump(unix.BPF_JSET, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, 1))
-	for _, nr := range []uint32{a.keyctl, a.addKey, a.requestKey} {
+	for _, nr := range append([]uint32{a.keyctl, a.addKey, a.requestKey}, a.ioSetup...) {
 		rules = append(rules, refuse(nr, unix.ENOSYS)...)
 	}
 	for _, nr := range []uint32{a.socket, a.socketpair} {
