@@ -266,12 +266,13 @@ func inHome(dir string) bool {
 }
 
 // homes are the folders of users that a folder may lie in: of the one who audits,
-// whatever it is called, and by custom those of others.
+// whatever it is called, and by custom those of others. Homebrew's has only programs.
 func homes(dir string) []string {
 	all := []string{"/root"}
 	if below, ok := strings.CutPrefix(dir, "/home/"); ok {
-		user, _, _ := strings.Cut(below, "/")
-		all = append(all, "/home/"+user)
+		if user, _, _ := strings.Cut(below, "/"); user != "linuxbrew" {
+			all = append(all, "/home/"+user)
+		}
 	}
 	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
 		all = append(all, filepath.Clean(home))

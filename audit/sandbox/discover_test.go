@@ -112,3 +112,14 @@ func TestDiscover(t *testing.T) {
 		t.Error("a command that is not there was found")
 	}
 }
+
+func TestInHome(t *testing.T) {
+	t.Setenv("HOME", "/srv/people/me")
+	for dir, want := range map[string]bool{
+		"/srv/people/me/x": true, "/home/you/x": true, "/root/x": true, "/srv/people/other/x": false, "/opt/x": false, "/home/linuxbrew/.linuxbrew/Cellar/x": false,
+	} {
+		if got := sandbox.InHome(dir); got != want {
+			t.Errorf("%s: %v", dir, got)
+		}
+	}
+}
