@@ -15,7 +15,7 @@ import (
 // watch ends what runs when the budget, the memory or ctx is up. The context that
 // it returns ends then too.
 func (b *Box) watch(ctx context.Context) context.Context {
-	end, before := time.Now().Add(b.opts.Budget), sharedMemory()
+	end, least := time.Now().Add(b.opts.Budget), sharedMemory()
 	ctx, b.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(b.watched)
@@ -28,7 +28,8 @@ func (b *Box) watch(ctx context.Context) context.Context {
 				return
 			case <-tick.C:
 			}
-			if cause := b.exceeded(end, before); cause != "" {
+			least = min(least, sharedMemory()) // others may let go of theirs
+			if cause := b.exceeded(end, least); cause != "" {
 				b.end(cause)
 				b.stop()
 				return
@@ -38,9 +39,9 @@ func (b *Box) watch(ctx context.Context) context.Context {
 	return ctx
 }
 
-// exceeded says what is up. before is the machine's shared memory at the beginning:
-// most that a server could fill without using it is there.
-func (b *Box) exceeded(end time.Time, before int64) string {
+// exceeded says what is up. least is the least shared memory that the machine had since
+// the beginning: most that a server could fill without using it is there.
+func (b *Box) exceeded(end time.Time, least int64) string {
 	if time.Now().After(end) {
 		return fmt.Sprintf("the budget of %s ended", b.opts.Budget)
 	}
@@ -49,7 +50,7 @@ func (b *Box) exceeded(end time.Time, before int64) string {
 	if resident(b.members(all), l.Memory) > l.Memory {
 		return fmt.Sprintf("more than %d MiB of memory were in use", l.Memory>>20)
 	}
-	if most := l.Memory + 2*l.World; !b.opts.NoSandbox && sharedMemory()-before > most {
+	if most := l.Memory + 2*l.World; !b.opts.NoSandbox && sharedMemory()-least > most {
 		return fmt.Sprintf("more than %d MiB of shared memory came into use on this machine", most>>20)
 	}
 	return ""

@@ -34,7 +34,7 @@ func testMisbehaved(t *testing.T) {
 		"shares": {[]string{"/usr/bin/python3", "-c", "import mmap\nm = mmap.mmap(-1, 300 << 20)\nfor i in range(0, len(m), 4096): m[i] = 1\nwhile True: pass"}, sandbox.Limits{Memory: 200 << 20}, "more than 200 MiB of memory were in use"},
 		"shares one": {[]string{"/usr/bin/python3", "-c", "import mmap, os\nm = mmap.mmap(-1, 120 << 20)\nos.fork(); os.fork()\n" +
 			"for i in range(0, len(m), 4096): m[i] = 1\nwhile True: pass"}, sandbox.Limits{Memory: 200 << 20}, "the budget of 3s ended"},
-		"hides": {[]string{"/usr/bin/python3", "-c", "import os, time\nfor i in range(3):\n\tf = os.memfd_create('x')\n" +
+		"hides": {[]string{"/usr/bin/python3", "-c", "import os, time\nfor i in range(6):\n\tf = os.memfd_create('x')\n" +
 			"\tfor j in range(250): os.write(f, bytes(1 << 20))\ntime.sleep(600)"}, sandbox.Limits{Memory: 200 << 20, World: 32 << 20}, "more than 264 MiB of shared memory came into use on this machine"},
 		"writes": {[]string{"sh", "-c", "for i in 1 2 3 4 5; do head -c 100000000 /dev/zero > /tmp/$i 2>/dev/null; head -c 100000000 /dev/zero > /dev/shm/$i 2>/dev/null; done; df /tmp | tail -1 | awk '{print $3}'"}, sandbox.Limits{World: 64 << 20}, ""},
 	}
