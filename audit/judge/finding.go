@@ -36,11 +36,11 @@ func (c *court) report(p *pass, m moment, f sdk.Finding) {
 		}
 		return
 	}
-	if len(c.found) >= maxFindings && !strings.HasPrefix(f.ID, "AUD-T") {
-		c.ignored["more findings than are listed"]++
+	f.Severity = cmp.Or(f.Severity, k.severity)
+	if !strings.HasPrefix(f.ID, "AUD-T") && !c.room(f.Severity) {
+		c.ignored[tooMany]++
 		return
 	}
-	f.Severity = cmp.Or(f.Severity, k.severity)
 	f.Confidence = cmp.Or(f.Confidence, sdk.FindingObserved)
 	f.Object = c.plain(p, f.Object)
 	f.Title = c.plain(p, f.Title)
@@ -83,6 +83,42 @@ func (c *court) place(p *pass, m moment, f *sdk.Finding) {
 	f.Replay = c.replay(p)
 }
 
+// room reports whether a finding may be listed: there is room, or there may be a less
+// grave one that gives way.
+func (c *court) room(s sdk.Severity) bool { return len(c.found) < maxFindings || rank[s] < c.least }
+
+const tooMany = "more findings than are listed"
+
+// list adds a finding. Where there is no room, the least grave one makes some: a flood
+// of small ones hides no grave one.
+func (c *court) list(f *sdk.Finding) {
+	if strings.HasPrefix(f.ID, "AUD-T") {
+		if len(c.ops) < maxFindings {
+			c.ops[f.Fingerprint] = f
+		}
+		return
+	}
+	if len(c.found) >= maxFindings {
+		c.ignored[tooMany]++
+		last := leastOf(c.found)
+		if c.least = rank[last.Severity]; rank[f.Severity] >= c.least {
+			return
+		}
+		delete(c.found, last.Fingerprint)
+	}
+	c.found[f.Fingerprint] = f
+}
+
+// leastOf finds the finding that matters least, the same in every run.
+func leastOf(m map[string]*sdk.Finding) (last *sdk.Finding) {
+	for _, f := range m {
+		if last == nil || cmp.Or(cmp.Compare(rank[f.Severity], rank[last.Severity]), strings.Compare(f.Fingerprint, last.Fingerprint)) > 0 {
+			last = f
+		}
+	}
+	return last
+}
+
 // merge keeps the first of equal findings, and the gravest severity.
 func (c *court) merge(f sdk.Finding) *sdk.Finding {
 	into := c.found
@@ -91,9 +127,7 @@ func (c *court) merge(f sdk.Finding) *sdk.Finding {
 	}
 	old := into[f.Fingerprint]
 	if old == nil {
-		if len(into) < maxFindings {
-			into[f.Fingerprint] = &f
-		}
+		c.list(&f)
 		return &f
 	}
 	old.Count++

@@ -73,13 +73,15 @@ type court struct {
 	known   map[string]*sdk.Finding    // what was reported, before it was redacted
 	rows    map[string]map[string]bool // what was observed of each tool
 
+	least int // rank of the least grave finding that is listed, or of one behind it
+
 	behaviour map[string]evidence.Behaviour // by tool, "" outside of calls
 }
 
 func newCourt(a *evidence.Audit, o Options) *court {
 	c := &court{
 		audit: a, opts: o, found: map[string]*sdk.Finding{}, ops: map[string]*sdk.Finding{}, known: map[string]*sdk.Finding{},
-		ignored: map[string]int{}, rows: map[string]map[string]bool{}, behaviour: map[string]evidence.Behaviour{},
+		ignored: map[string]int{}, rows: map[string]map[string]bool{}, least: len(rank), behaviour: map[string]evidence.Behaviour{},
 	}
 	c.redact = newRedactor(a.Canaries)
 	c.reader = wording.NewReader(maxRead)

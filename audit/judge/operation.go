@@ -31,10 +31,10 @@ func (c *court) judgeOperation() {
 	if c.reader.Unread > 0 {
 		c.operational(nil, "AUD-T06", "texts of the server were too long to be read whole", "texts")
 	}
-	cov := c.coverage()
-	for _, name := range cov.Never {
-		c.operational(nil, "AUD-T04", "the tool "+name+" never succeeded", name, c.lastError(name)...)
+	if n := c.ignored[tooMany]; n > 0 {
+		c.operational(nil, "AUD-T06", "there were more findings than are listed", "findings", fmt.Sprintf("%d times the least grave was left out", n))
 	}
+	cov := c.coverage()
 	started := len(c.audit.Target.Argv) > 0 // of what is only listed, or far away, no behaviour is expected
 	switch {
 	case started && !cov.Observed:
@@ -49,6 +49,9 @@ func (c *court) judgeOperation() {
 		c.operational(nil, "AUD-T05", fmt.Sprintf("the exercise ended when %d of %d tools had been called", cov.ToolsCalled, cov.Tools), "coverage")
 	case (started || cov.Calls > 0) && cov.Tools > 0 && (cov.ToolsOK == 0 || cov.Ratio < c.opts.MinCoverage):
 		c.operational(nil, "AUD-T05", fmt.Sprintf("%d of %d tools succeeded", cov.ToolsOK, cov.Tools), "coverage")
+	}
+	for _, name := range cov.Never { // last: there may be more of them than are listed
+		c.operational(nil, "AUD-T04", "the tool "+name+" never succeeded", name, c.lastError(name)...)
 	}
 }
 

@@ -594,16 +594,27 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// TestFlood shows that a server cannot hide what the audit lacked behind findings.
+// TestFlood shows that a server hides nothing behind findings: neither what the audit
+// lacked, nor graver ones that came later.
 func TestFlood(t *testing.T) {
 	a := one(formats, func(l *life) {
 		for i := range 2100 {
 			l.write(fmt.Sprintf("%s/x/%d", home, i))
 		}
+		l.write(home + "/.ssh/authorized_keys")
+		l.write(home + "/.bashrc")
 	})
 	a.Passes[0].Trace.Lost = map[string]uint64{"ringfull": 1}
-	v := judge.Judge(a, judge.Options{})
-	if len(v.Findings) != 2000 || v.Ignored["more findings than are listed"] != 100 || len(v.Operational) != 1 {
+	v := verdict(t, a, judge.Options{})
+	if len(v.Findings) != 2000 || v.Ignored["more findings than are listed"] != 102 || len(v.Operational) != 2 {
 		t.Errorf("%d findings, %v, %d operational", len(v.Findings), v.Ignored, len(v.Operational))
+	}
+	for i, want := range []sdk.Severity{sdk.SeverityCritical, sdk.SeverityHigh, sdk.SeverityMedium} {
+		if f := v.Findings[i]; f.Severity != want || i < 2 && f.ID != "AUD-F02" {
+			t.Errorf("finding %d: %s %s, want %s", i, f.Severity, f.ID, want)
+		}
+	}
+	if v.Operational[0].ID != "AUD-T06" || v.Operational[1].ID != "AUD-T06" {
+		t.Errorf("operational: %+v", v.Operational)
 	}
 }
