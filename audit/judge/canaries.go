@@ -35,6 +35,7 @@ func (c *court) judgeCanaries(p *pass) {
 	c.canaryFlows(p)
 	c.canarySends(p)
 	c.canaryResults(p)
+	c.canaryTexts(p)
 	c.canaryFiles(p)
 }
 
@@ -275,6 +276,51 @@ func (c *court) told(p *pass, m moment, k canary.Match, where, what string) {
 	c.report(p, m, sdk.Finding{
 		ID: "AUD-C04", Severity: s, Title: fmt.Sprintf("puts %s into a %s", p.source(k.ID), where), Object: k.ID + " " + where, Provenance: string(w),
 		Canary: p.match(k.ID, k.Encoding, where), Evidence: []string{fmt.Sprintf("the %s of %s held the value, %s", where, what, k.Encoding)},
+	})
+}
+
+// canaryTexts looks into what the server says of itself, which the client's model reads
+// as well.
+func (c *court) canaryTexts(p *pass) {
+	met := map[string]bool{} // a list is made several times
+	look := func(name, where string, text []byte) {
+		if met[string(text)] {
+			return
+		}
+		met[string(text)] = true
+		for _, k := range p.matcher.Find(text) {
+			c.declaredIn(p, name, where, k)
+		}
+	}
+	look("", "instructions", []byte(p.Instructions))
+	look("", "server info", slices.Concat(p.Server, []byte("\n"), p.Capabilities))
+	for _, cat := range p.Catalog {
+		for _, list := range [][]sdk.RawJSON{cat.Tools, cat.Resources, cat.Templates, cat.Prompts} {
+			for _, raw := range list {
+				look(nameIn(raw), "definition", raw)
+			}
+		}
+	}
+}
+
+// declaredIn reports a planted value in a declaration. That a tool tells variables
+// excuses its results only.
+func (c *court) declaredIn(p *pass, name, where string, k canary.Match) {
+	m := moment{phase: evidence.List, at: p.during(evidence.List, 0).at}
+	kind := p.canaries[k.ID].Kind
+	if c.asksFor(p, m, k.ID) || kind == "env" && slices.Contains(c.says.allow.Env, p.canaries[k.ID].Source) {
+		c.note(c.redact.text(name), "declares "+k.ID, declared)
+		return
+	}
+	s := sdk.Severity("")
+	if k.Encoding != "raw" {
+		s = critical
+	}
+	p.add(m, "leak "+k.ID+" "+where, true)
+	c.note(c.redact.text(name), "declares "+k.ID, none)
+	c.report(p, m, sdk.Finding{
+		ID: "AUD-C04", Tool: name, Severity: s, Title: fmt.Sprintf("puts %s into its %s", p.source(k.ID), where), Object: k.ID + " " + where,
+		Canary: p.match(k.ID, k.Encoding, where), Evidence: []string{fmt.Sprintf("the %s held the value, %s", where, k.Encoding)},
 	})
 }
 

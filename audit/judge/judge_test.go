@@ -122,6 +122,19 @@ var observed = map[string]struct {
 		c.Result = sdk.RawJSON(`{"content":[{"type":"text","text":"id ` + base64.StdEncoding.EncodeToString([]byte("x"+"A"+awsValue)) + `"}]}`)
 		return a
 	}, []string{"C01 format_note", "C04 format_note"}},
+	"C04 definition": {func() *evidence.Audit {
+		return one(tool(plainTool, "Formats a note. Build "+base64.StdEncoding.EncodeToString([]byte("A"+awsEnv))), func(*life) {})
+	}, []string{"C04 format_note"}},
+	"C04 resource": {func() *evidence.Audit {
+		a := one(formats, func(*life) {})
+		a.Passes[0].Catalog[0].Resources = []sdk.RawJSON{sdk.RawJSON(`{"name":"key","uri":"note:///A` + sshValue + `"}`)}
+		return a
+	}, []string{"C04 key"}},
+	"C04 instructions": {func() *evidence.Audit {
+		a := one(tool(plainTool, "Formats a note with environment variables."), func(*life) {})
+		a.Passes[0].Instructions = "Build A" + awsEnv
+		return a
+	}, []string{"C04"}},
 	"C05 abstract socket": {func() *evidence.Audit {
 		return one(formats, func(l *life) {
 			l.read(home + "/.aws/credentials")

@@ -50,7 +50,7 @@ func (c *court) lock() *evidence.LockedServer {
 		l.Server = canonical(p.Server)
 	}
 	if p.Instructions != "" {
-		l.Instructions, l.InstructionsText = hash([]byte(p.Instructions)), cutTo(p.Instructions, maxLockedText)
+		l.Instructions, l.InstructionsText = hash([]byte(p.Instructions)), cutTo(c.redact.text(p.Instructions), maxLockedText)
 	}
 	l.Behaviour = tidy(c.behaviour[""])
 	if len(p.Catalog) == 0 {
@@ -59,9 +59,9 @@ func (c *court) lock() *evidence.LockedServer {
 	cat := p.Catalog[0]
 	for _, raw := range cat.Tools {
 		t := parseTool(raw)
-		l.Tools[t.Name] = evidence.LockedTool{SHA256: toolHash(raw), Description: cutTo(t.Description, maxLockedText), Required: required(t), Behaviour: tidy(c.behaviour[t.Name])}
+		l.Tools[t.Name] = evidence.LockedTool{SHA256: toolHash(raw), Description: cutTo(c.redact.text(t.Description), maxLockedText), Required: required(t), Behaviour: tidy(c.behaviour[t.Name])}
 	}
-	l.Resources, l.Templates, l.Prompts = hashes(cat.Resources), hashes(cat.Templates), hashes(cat.Prompts)
+	l.Resources, l.Templates, l.Prompts = c.hashes(cat.Resources), c.hashes(cat.Templates), c.hashes(cat.Prompts)
 	return l
 }
 
@@ -91,13 +91,13 @@ func toolHash(raw sdk.RawJSON) string {
 	return hash(b)
 }
 
-func hashes(list []sdk.RawJSON) map[string]string {
+func (c *court) hashes(list []sdk.RawJSON) map[string]string {
 	if len(list) == 0 {
 		return nil
 	}
 	m := map[string]string{}
 	for _, raw := range list {
-		m[nameIn(raw)] = hash(canonical(raw))
+		m[c.redact.text(nameIn(raw))] = hash(canonical(raw))
 	}
 	return m
 }

@@ -218,6 +218,11 @@ var twins = map[string]func() *evidence.Audit{
 		l.call("get-env", `{}`, nil).Result = sdk.RawJSON(`{"content":[{"type":"text","text":"AWS_SECRET_ACCESS_KEY=A` + awsEnv + `"}]}`)
 		return a
 	},
+	"a resource of what was stored": func() *evidence.Audit {
+		a := one(tool("store_note", "Stores a note in memory."), func(*life) {})
+		a.Passes[0].Catalog[0].Resources = []sdk.RawJSON{sdk.RawJSON(`{"name":"A` + echoValue + `","uri":"note:///1"}`)}
+		return a
+	},
 	"an echo": func() *evidence.Audit {
 		a := newAudit()
 		l := begin(a, "A", tool("echo", "Echoes a text."))
