@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/audit/judge/wording"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -55,7 +57,33 @@ func isLoopback(host string) bool {
 	return err == nil && (a.Unmap().IsLoopback() || a.Unmap().IsUnspecified())
 }
 
-func isResolver(f *evidence.Flow) bool { return f.Port == 53 }
+// resolver is the name server that the sandbox tells a server of.
+const resolver = "192.0.2.53"
+
+func isResolverAt(addr string, port int) bool {
+	a, err := netip.ParseAddr(addr)
+	return port == 53 && err == nil && a.Unmap().String() == resolver
+}
+
+// isResolver reports whether a connection only asked the name server for names, which
+// are judged by themselves. Others on its port are like any.
+func isResolver(f *evidence.Flow) bool {
+	return isResolverAt(f.Addr, f.Port) && (len(f.Sent) == 0 || question(f.Sent, f.Proto == "tcp"))
+}
+
+// question reports whether what was sent begins with a DNS question.
+func question(sent []byte, framed bool) bool {
+	if framed { // by the length of each message (RFC 7766 §8)
+		sent = sent[min(2, len(sent)):]
+	}
+	var p dnsmessage.Parser
+	head, err := p.Start(sent)
+	if err != nil || head.Response {
+		return false
+	}
+	_, err = p.Question()
+	return err == nil
+}
 
 // shown is a host as it may be reported: a name that holds a planted value, or lies
 // beside one that does, is cut to its parent.
@@ -142,7 +170,7 @@ func (c *court) connected(p *pass, o *sdk.Observation, met map[string]bool) (con
 	}
 	at := hostPort(o.Peer.Addr, o.Peer.Port)
 	sealed := c.audit.Machine.Sandbox != "" && c.audit.Machine.Sandbox != "none"
-	if met[at] || o.Peer.Port == 0 || o.Peer.Port == 53 || isLoopback(o.Peer.Addr) || sealed && o.Kind == sdk.ObservedConnect && o.Ret >= 0 || o.Errno == "ENETUNREACH" || o.Errno == "EADDRNOTAVAIL" {
+	if met[at] || o.Peer.Port == 0 || isResolverAt(o.Peer.Addr, o.Peer.Port) || !sealed && o.Peer.Port == 53 || isLoopback(o.Peer.Addr) || sealed && o.Kind == sdk.ObservedConnect && o.Ret >= 0 || o.Errno == "ENETUNREACH" || o.Errno == "EADDRNOTAVAIL" {
 		return contact{}, false
 	}
 	host := cmp.Or(p.names[o.Peer.Addr], o.Peer.Name, o.Peer.Addr)

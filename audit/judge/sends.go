@@ -135,7 +135,7 @@ func (c *court) sent(p *pass, o *sdk.Observation, k canary.Match) {
 		f.Object = o.Peer.Addr
 		f.Title = fmt.Sprintf("sends %s to the socket %s", p.source(k.ID), o.Peer.Addr)
 	case o.Peer.Family == "inet" || o.Peer.Family == "inet6":
-		if o.Peer.Port == 53 && p.inNames[k.ID] || len(p.Net) > 0 && p.leaked(m, k.ID) || isLoopback(o.Peer.Addr) {
+		if isResolverAt(o.Peer.Addr, o.Peer.Port) && p.inNames[k.ID] || len(p.Net) > 0 && p.leaked(m, k.ID) || isLoopback(o.Peer.Addr) {
 			return // seen better by the sinkhole, or it stays inside
 		}
 		host := p.nameOf(o.Peer.Addr)
