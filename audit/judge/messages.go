@@ -38,7 +38,7 @@ func (c *court) readResult(p *pass, call *evidence.Call) {
 		if left -= len(s); left < 0 || s == "" {
 			return
 		}
-		given := p.asked[call.N].text
+		given := p.asked[call.N].text + p.asked[call.N].offered.text
 		if strings.Contains(given, s) {
 			return
 		}

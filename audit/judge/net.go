@@ -196,7 +196,7 @@ func (c *court) judgeContact(p *pass, k contact) {
 	if k.obs != nil {
 		f.Syscall = k.obs.Syscall
 	}
-	if w == own && (quiet(k.m) || c.says.closed(k.m) != nil) {
+	if (w == own || w == proposal) && (quiet(k.m) || c.says.closed(k.m) != nil) {
 		w = none // who says so much of it would not
 	}
 	if w != none {

@@ -47,7 +47,8 @@ type tool struct {
 	scopes   map[wording.Scope]wording.Claim
 	denies   map[wording.Scope]wording.Claim
 	hosts    []string
-	defaults []string // values that the schema proposes
+	defaults []string        // values that its schemas propose, sorted
+	proposes map[string]bool // definitions that those are of
 	source   string
 }
 
@@ -68,7 +69,20 @@ func parseTool(raw sdk.RawJSON) *tool {
 func (t *tool) understand() {
 	words := strings.ReplaceAll(strings.ReplaceAll(t.Name, "_", " "), "-", " ")
 	t.read(strings.Join([]string{words, t.Title, t.Annotations.Title, t.Description}, ". "))
-	t.defaults = proposed(t.Input)
+}
+
+// propose takes what a schema proposes. Every list may have another one.
+func (t *tool) propose(raw sdk.RawJSON, schema []byte) {
+	if t.proposes == nil {
+		t.proposes = map[string]bool{}
+	}
+	if t.proposes[string(raw)] {
+		return
+	}
+	t.proposes[string(raw)] = true
+	t.defaults = append(t.defaults, proposed(schema)...)
+	slices.Sort(t.defaults)
+	t.defaults = slices.Compact(t.defaults)
 }
 
 // maxUnderstood bounds the texts of all tools whose claims are read. A tool behind
@@ -112,7 +126,6 @@ func proposed(schema []byte) (all []string) {
 		}
 	}
 	walk(v, 0)
-	slices.Sort(all)
 	return all
 }
 
@@ -129,10 +142,12 @@ func listen(a *evidence.Audit, o Options) *says {
 		for _, cat := range p.Catalog {
 			for _, raw := range cat.Tools {
 				t := parseTool(raw)
-				if s.tools[t.Name] != nil {
+				if first := s.tools[t.Name]; first != nil {
+					first.propose(raw, t.Input)
 					continue
 				}
 				s.tools[t.Name] = t
+				t.propose(raw, t.Input)
 				if left -= len(t.Description); left >= 0 {
 					t.understand()
 					texts = append(texts, t.text)

@@ -24,7 +24,10 @@ func (c *court) unreadable(p *pass) {
 		f := &p.Net[i]
 		m := p.when(f.At)
 		id, host := read[m.call], c.hostOfFlow(p, f)
-		if id == "" || f.SentSize < 16 || f.Proto == "unix" || isResolver(f) || c.hostWhy(p, m, host, f.Port) != none || p.leaked(m, id) {
+		if id == "" || f.SentSize < 16 || f.Proto == "unix" || isResolver(f) || p.leaked(m, id) {
+			continue
+		}
+		if w := c.hostWhy(p, m, host, f.Port); w != none && w != proposal {
 			continue
 		}
 		object := hostPort(c.shown(p, host), f.Port)

@@ -99,6 +99,15 @@ var twins = map[string]func() *evidence.Audit{
 		l.call("gzip_file", `{}`, func() { l.flow("raw.example.com", "198.18.0.2", 443, "GET") })
 		return a
 	},
+	"choices of declared hosts and files": func() *evidence.Audit {
+		a := newAudit()
+		l := begin(a, "A", `{"name":"read_feed","description":"Reads feed.example.com or feed.example.org.","inputSchema":{"type":"object","properties":{"host":{"enum":["feed.example.com","feed.example.org"]},"into":{"default":"`+home+`/feeds"},"mode":{"const":"reader"}}}}`)
+		l.call("read_feed", `{"host":"feed.example.com","into":"`+home+`/feeds","mode":"reader"}`, func() {
+			l.flow("feed.example.com", "198.18.0.2", 443, "GET")
+			l.write(home + "/feeds/1.xml")
+		})
+		return a
+	},
 	"a token goes where it belongs": func() *evidence.Audit {
 		return one(tool("npx_run", "Runs a package from registry.npmjs.org by npx."), func(l *life) {
 			l.child("/usr/bin/node", []string{"node", "/usr/lib/node_modules/npm/bin/npx-cli.js", "x"}, func() {

@@ -36,29 +36,41 @@ type asked struct {
 	exact []string // that are asked for without what is below
 	hosts []string
 	text  string
+	all   strings.Builder // of text, while it is read
+	// offered is what stands in them because the schema proposes it: the server's own
+	// words, whoever repeats them.
+	offered *asked
 }
 
 const maxAsked = 256 // paths of one call
 
 // asks reads a call's arguments.
 func (c *court) asks(p *pass, call *evidence.Call) *asked {
-	a := &asked{}
-	var all strings.Builder
+	a := &asked{offered: &asked{}}
+	proposes := c.says.of(moment{call: call}).defaults
 	take := func(s string) {
-		if all.Len() < wording.MaxText {
-			all.WriteString(s)
-			all.WriteByte('\n')
+		if _, own := slices.BinarySearch(proposes, s); own && call.Kind == "tool" {
+			a.offered.take(p, s)
+			return
 		}
-		a.hosts = append(a.hosts, hostOf(s))
-		a.hosts = append(a.hosts, wording.Hosts(s)...)
-		a.takePaths(p, s)
+		a.take(p, s)
 	}
 	eachString(call.Args, take)
 	if call.Kind != "tool" {
 		take(call.Name)
 	}
-	a.text = all.String()
+	a.text, a.offered.text = a.all.String(), a.offered.all.String()
 	return a
+}
+
+func (a *asked) take(p *pass, s string) {
+	if a.all.Len() < wording.MaxText {
+		a.all.WriteString(s)
+		a.all.WriteByte('\n')
+	}
+	a.hosts = append(a.hosts, hostOf(s))
+	a.hosts = append(a.hosts, wording.Hosts(s)...)
+	a.takePaths(p, s)
 }
 
 func (a *asked) takePaths(p *pass, s string) {
@@ -101,9 +113,26 @@ func (a *asked) path(name string) bool {
 	})
 }
 
+// proposed reports whether a path was asked for in the schema's own words. Those for
+// all of a home say nothing.
+func (a *asked) proposed(name, home string) bool {
+	if a == nil {
+		return false
+	}
+	o := &asked{exact: a.offered.exact}
+	for _, p := range a.offered.paths {
+		if !within(home, p) {
+			o.paths = append(o.paths, p)
+		}
+	}
+	return o.path(name)
+}
+
 func (a *asked) host(name string) bool {
 	return a != nil && name != "" && slices.Contains(a.hosts, name)
 }
+
+func (a *asked) offers(host string) bool { return a != nil && a.offered.host(host) }
 
 // hostOf is the host of a URL, "" for what is none.
 func hostOf(s string) string {
@@ -191,7 +220,7 @@ const (
 
 // pathWhy says who asked for a path.
 func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k class, write bool) why {
-	guarded := k == inCanary || k == inSecrets || k == inStart || k == inAgents
+	guarded := k == inCanary || k == inSecrets || k == inStart || k == inAgents || write && c.starts(p, name)
 	anyOf := func(list []string) bool {
 		return slices.ContainsFunc(list, func(d string) bool { return within(name, d) })
 	}
@@ -218,7 +247,10 @@ func (c *court) pathWhy(p *pass, m moment, o *sdk.Observation, name string, k cl
 		return own
 	case k == inRoot, !write && k == inConfig, k == inRuntime, k == inProc, !write && (k == inHome || k == inOther || k == inStart):
 		return runtime
-	case slices.ContainsFunc(c.says.of(m).defaults, func(d string) bool { return path.IsAbs(d) && within(name, path.Clean(d)) }):
+	case !guarded && m.call != nil && p.asked[m.call.N].proposed(name, p.Home),
+		!guarded && slices.ContainsFunc(c.says.of(m).defaults, func(d string) bool {
+			return path.IsAbs(d) && !within(p.Home, path.Clean(d)) && within(name, path.Clean(d))
+		}):
 		return proposal
 	case !guarded && c.inEarlier(p, m, name):
 		return earlier
@@ -260,7 +292,8 @@ func (c *court) hostWhy(p *pass, m moment, host string, port int) why {
 		return argument
 	case anyOf(c.says.hosts), anyOf(texts), anyOf(c.says.server.hosts):
 		return declared
-	case slices.ContainsFunc(c.says.of(m).defaults, func(d string) bool { return sameHost(hostOf(d), host) }):
+	case slices.ContainsFunc(c.says.of(m).defaults, func(d string) bool { return sameHost(hostOf(d), host) }),
+		m.call != nil && p.asked[m.call.N].offers(host):
 		return proposal
 	case c.says.ownHost(host), c.says.brand(m, host):
 		return own
