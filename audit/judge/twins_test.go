@@ -86,6 +86,12 @@ var twins = map[string]func() *evidence.Audit{
 	"a host below a declared one": func() *evidence.Audit {
 		return one(tool("s3_list", "Lists buckets on amazonaws.com."), func(l *life) { l.flow("s3.eu-central-1.amazonaws.com", "198.18.0.2", 443, "GET") })
 	},
+	"declared hosts of two letters": func() *evidence.Audit {
+		return one(tool("rain", "Tells the rain at api.met.co.uk and acme.io."), func(l *life) {
+			l.flow("api.met.co.uk", "198.18.0.2", 443, "GET")
+			l.flow("api.acme.io", "198.18.0.3", 443, "GET")
+		})
+	},
 	"its own host is info": func() *evidence.Audit {
 		a := newAudit()
 		a.Target.Name = "context7"

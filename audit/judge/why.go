@@ -2,12 +2,13 @@ package judge
 
 import (
 	"bytes"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
 	"github.com/killdeer-mcp/killdeer/audit/judge/wording"
@@ -304,7 +305,7 @@ func (c *court) hostWhy(p *pass, m moment, host string, port int) why {
 }
 
 // sameHost reports whether a declared host takes another: itself and, for a name of
-// several labels, all below.
+// several labels that somebody registered, all below.
 func sameHost(declared, host string) bool {
 	if declared == "" || host == "" {
 		return false
@@ -312,6 +313,9 @@ func sameHost(declared, host string) bool {
 	if declared == host {
 		return true
 	}
-	_, err := netip.ParseAddr(declared)
-	return err != nil && strings.Contains(declared, ".") && strings.HasSuffix(host, "."+declared)
+	if !strings.Contains(declared, ".") || !strings.HasSuffix(host, "."+declared) || isAddr(declared) {
+		return false
+	}
+	suffix, icann := publicsuffix.PublicSuffix(declared)
+	return !icann || suffix != declared
 }
