@@ -199,6 +199,14 @@ func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
 	if k.m.call == nil || k.m.call.Kind != "tool" || w == own || w == declared || k.class == inProc || k.obs != nil && k.obs.Kind == sdk.ObservedMkdir || w != argument && k.class == inRoot && k.gone && p.passing(k) {
 		return false
 	}
+	if db := p.database(k.name); db != "" {
+		if k.gone || !strings.HasSuffix(k.name, "-journal") {
+			return false
+		}
+		k.name, f.Object = db, db // a journal is made for a change
+	} else if c.unproved(p, k) {
+		return false
+	}
 	t := c.says.of(k.m)
 	verb := "writes "
 	if k.gone {
@@ -220,6 +228,30 @@ func (c *court) contradicts(p *pass, k change, w why, f sdk.Finding) bool {
 	p.add(k.m, "contradicts "+verb+string(k.class), k.obs == nil)
 	c.report(p, k.m, f)
 	return true
+}
+
+// database is the file that a journal of SQLite belongs to, "" for what is none. Who
+// only reads makes some of them, too.
+func (p *pass) database(name string) string {
+	for _, end := range []string{"-wal", "-shm", "-journal"} {
+		if db, ok := strings.CutSuffix(name, end); ok && len(p.writers[db]) > 0 {
+			return db
+		}
+	}
+	return ""
+}
+
+// unproved reports whether a file was only opened for reading and writing, and may have
+// been changed by somebody else who does not say that he only reads.
+func (c *court) unproved(p *pass, k change) bool {
+	o := k.obs
+	if o == nil || o.Kind != sdk.ObservedOpen || !o.Access.Read || o.Access.Trunc || o.Access.Create && p.made[k.name] && p.written[k.name] == o {
+		return false
+	}
+	return slices.ContainsFunc(p.writers[k.name], func(n int) bool {
+		t := c.says.of(moment{call: p.numbered(n)})
+		return n != k.m.number() && (t.Annotations.ReadOnly == nil || !*t.Annotations.ReadOnly)
+	})
 }
 
 // passing reports whether what went away was made in the same call.

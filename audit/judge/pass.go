@@ -34,6 +34,7 @@ type pass struct {
 	tunnels   map[string]bool             // names below which planted values were asked for
 	differing map[string]bool             // files whose content changed
 	written   map[string]*sdk.Observation // first change of a path that the tracer saw
+	writers   map[string][]int            // calls in which a file was opened for writing, 0 outside of them, by path
 }
 
 // moment is when and in which call something happened.
@@ -64,7 +65,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 	n := &pass{
 		Pass: p, dir: cmp.Or(p.Dir, c.audit.Target.Dir), roots: p.Roots, canaries: map[string]evidence.Canary{}, sources: map[string]string{},
 		made: map[string]bool{}, names: map[string]string{}, asked: map[int]*asked{},
-		calls: map[int]*evidence.Call{}, inNames: map[string]bool{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{},
+		calls: map[int]*evidence.Call{}, inNames: map[string]bool{}, tunnels: map[string]bool{}, differing: map[string]bool{}, written: map[string]*sdk.Observation{}, writers: map[string][]int{},
 	}
 	if n.roots == nil {
 		n.roots = c.audit.Target.Roots
@@ -95,7 +96,6 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 			n.names[l.Answer] = strings.ToLower(strings.TrimSuffix(l.Name, "."))
 		}
 	}
-	n.collectMade()
 	for _, call := range p.Calls {
 		if call != nil {
 			n.calls[call.N] = call
@@ -103,6 +103,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 			n.asked[call.N] = c.asks(n, call)
 		}
 	}
+	n.collectMade()
 	return n
 }
 
@@ -150,6 +151,7 @@ func (p *pass) collectMade() {
 		p.noteWrite(o, p.dir)
 		switch o.Kind {
 		case sdk.ObservedOpen, sdk.ObservedCreate:
+			p.noteWriter(o)
 			if o.Access.Create || o.Kind == sdk.ObservedCreate {
 				p.made[p.pathOf(o, p.dir)] = true
 			}
@@ -175,6 +177,14 @@ func (p *pass) collectMade() {
 	}
 	for source := range p.sources {
 		delete(p.made, source)
+	}
+}
+
+// noteWriter keeps who opened a file for writing.
+func (p *pass) noteWriter(o *sdk.Observation) {
+	name := p.pathOf(o, p.dir)
+	if n := p.when(o.MonoNS).number(); o.Access.Write && !slices.Contains(p.writers[name], n) {
+		p.writers[name] = append(p.writers[name], n)
 	}
 }
 

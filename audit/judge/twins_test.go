@@ -86,6 +86,16 @@ var twins = map[string]func() *evidence.Audit{
 	"a host below a declared one": func() *evidence.Audit {
 		return one(tool("s3_list", "Lists buckets on amazonaws.com."), func(l *life) { l.flow("s3.eu-central-1.amazonaws.com", "198.18.0.2", 443, "GET") })
 	},
+	"a database that is read": func() *evidence.Audit {
+		a := newAudit()
+		l := begin(a, "A", tool("read_query", "Counts the notes in the database.", `"annotations":{"readOnlyHint":true}`), tool("write_query", "Stores a note in the database file."))
+		l.span(evidence.Startup, 0, func() { l.database("notes.db", "-journal", "-wal", "-shm") })
+		l.call("read_query", `{}`, func() { l.database("notes.db", "-wal", "-shm") })
+		l.call("write_query", `{}`, func() { l.database("notes.db", "-journal", "-wal", "-shm") })
+		l.call("read_query", `{}`, func() { l.database("notes.db") })
+		l.changed(dir+"/notes.db", "modified", "x")
+		return a
+	},
 	"declared hosts of two letters": func() *evidence.Audit {
 		return one(tool("rain", "Tells the rain at api.met.co.uk and acme.io."), func(l *life) {
 			l.flow("api.met.co.uk", "198.18.0.2", 443, "GET")
