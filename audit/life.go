@@ -61,6 +61,9 @@ func (r *run) collect(l *life) {
 	defer r.mu.Unlock()
 	r.audit.Canaries = append(r.audit.Canaries, l.canaries...)
 	for _, gap := range l.box.Gaps() {
+		if gap[0] >= '0' && gap[0] <= '9' { // it counts what the server did, the others hold for any
+			l.pass.Missed = append(l.pass.Missed, gap)
+		}
 		if !slices.Contains(r.gaps, gap) {
 			r.gaps = append(r.gaps, gap)
 			l.pass.Faults = append(l.pass.Faults, gap)
@@ -251,21 +254,27 @@ func (l *life) linger(ctx context.Context) {
 // changed notes what differs from the last look at the server's folders.
 func (l *life) changed(p evidence.Phase, now *sandbox.Snapshot, err error) {
 	if err != nil {
-		l.pass.Faults = append(l.pass.Faults, "the server's folders could not be looked at: "+err.Error())
+		l.missed("the server's folders could not be looked at: " + err.Error())
 		return
 	}
 	for _, c := range sandbox.Diff(l.before, now) {
 		if len(l.pass.Files) >= maxChanges {
-			l.pass.Faults = append(l.pass.Faults, fmt.Sprintf("more than %d files changed", maxChanges))
+			l.missed(fmt.Sprintf("more than %d files changed", maxChanges))
 			break
 		}
 		c.Phase = p
 		l.pass.Files = append(l.pass.Files, c)
 	}
 	if now.Incomplete != "" {
-		l.pass.Faults = append(l.pass.Faults, "not all of the server's folders were looked at: "+now.Incomplete)
+		l.missed("not all of the server's folders were looked at: " + now.Incomplete)
 	}
 	l.before = now
+}
+
+// missed notes that something which the server did may not have been seen.
+func (l *life) missed(what string) {
+	l.pass.Faults = append(l.pass.Faults, what)
+	l.pass.Missed = append(l.pass.Missed, what)
 }
 
 const maxChanges = 20_000 // files of one pass

@@ -101,6 +101,7 @@ type Pass struct {
 	Survivors    []string           `json:"survivors,omitempty"` // command lines alive after shutdown
 	Exit         string             `json:"exit,omitempty"`      // how the server ended
 	Faults       []string           `json:"faults,omitempty"`    // operational: the budget ended, init failed
+	Missed       []string           `json:"missed,omitempty"`    // what it did beyond what is kept or looked at
 }
 
 // InstallPass is the name of the pass in which a package's install scripts run. No

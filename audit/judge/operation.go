@@ -27,6 +27,13 @@ func (c *court) judgeOperation() {
 		default:
 			c.operational(p, "AUD-T06", "messages of the server were too many or too large to keep", "messages", fmt.Sprintf("%d in pass %s", p.MessagesDropped, p.Name))
 		}
+		switch {
+		case len(p.Missed) == 0:
+		case p.Faketime != "":
+			c.ignored["too much at a fast clock"]++
+		default:
+			c.operational(p, "AUD-T06", "not all that the server did was kept", "kept", p.Missed...)
+		}
 	}
 	if c.reader.Unread > 0 {
 		c.operational(nil, "AUD-T06", "texts of the server were too long to be read whole", "texts")

@@ -418,6 +418,7 @@ func TestOperational(t *testing.T) {
 		"a hole":             {func(p *evidence.Pass) { p.Observations[len(p.Observations)-1].Seq += 2 }, "inconclusive", "AUD-T06"},
 		"told loss":          {func(p *evidence.Pass) { p.Observations[0].Kind, p.Observations[0].Lost = sdk.ObservedLoss, 4 }, "inconclusive", "AUD-T06"},
 		"the end is missing": {func(p *evidence.Pass) { p.Trace.Complete = false }, "inconclusive", "AUD-T06"},
+		"not kept":           {func(p *evidence.Pass) { p.Missed = []string{"26180 bytes beyond the limit"} }, "inconclusive", "AUD-T06"},
 		"messages dropped":   {func(p *evidence.Pass) { p.MessagesDropped = 2 }, "inconclusive", "AUD-T06"},
 	} {
 		t.Run(name, func(t *testing.T) {
