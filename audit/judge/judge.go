@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/audit/evidence"
+	"github.com/killdeer-mcp/killdeer/audit/judge/canary"
 	"github.com/killdeer-mcp/killdeer/audit/judge/wording"
 	"github.com/killdeer-mcp/killdeer/sdk"
 )
@@ -57,7 +58,10 @@ func Judge(a *evidence.Audit, o Options) evidence.Verdict {
 	return c.verdict()
 }
 
-const maxRead = 2 << 20 // bytes of all texts that patterns are matched against
+const (
+	maxRead   = 2 << 20   // bytes of all texts that patterns are matched against
+	maxSought = 512 << 20 // bytes of all that planted values are sought in, unwrapped
+)
 
 // court is one judgement under way.
 type court struct {
@@ -66,6 +70,7 @@ type court struct {
 	says    *says
 	redact  *redactor
 	reader  *wording.Reader
+	work    *canary.Work
 	passes  []*pass
 	found   map[string]*sdk.Finding // by fingerprint
 	ops     map[string]*sdk.Finding
@@ -84,7 +89,7 @@ func newCourt(a *evidence.Audit, o Options) *court {
 		ignored: map[string]int{}, rows: map[string]map[string]bool{}, least: len(rank), behaviour: map[string]evidence.Behaviour{},
 	}
 	c.redact = newRedactor(a.Canaries)
-	c.reader = wording.NewReader(maxRead)
+	c.reader, c.work = wording.NewReader(maxRead), canary.NewWork(maxSought)
 	c.says = listen(a, o)
 	for _, p := range a.Passes {
 		if p != nil {

@@ -38,6 +38,9 @@ func (c *court) judgeOperation() {
 	if c.reader.Unread > 0 {
 		c.operational(nil, "AUD-T06", "texts of the server were too long to be read whole", "texts")
 	}
+	if n := c.work.Unread; n > 0 {
+		c.operational(nil, "AUD-T06", "what the server sent and wrote unfolds into too much to be searched", "unfolded", fmt.Sprintf("%d texts were searched only as they are", n))
+	}
 	if n := c.ignored[tooMany]; n > 0 {
 		c.operational(nil, "AUD-T06", "there were more findings than are listed", "findings", fmt.Sprintf("%d times the least grave was left out", n))
 	}

@@ -81,7 +81,7 @@ func (c *court) newPass(p *evidence.Pass) *pass {
 			n.sources[k.Source] = k.ID
 		}
 	}
-	n.matcher = canary.New(planted)
+	n.matcher = canary.New(planted).Within(c.work)
 	for _, o := range p.Observations {
 		if !o.PreExec && o.Kind != sdk.ObservedLoss && o.Kind != sdk.ObservedEnd && !(p.Faketime != "" && ofClock(&o)) {
 			n.seen = append(n.seen, o)

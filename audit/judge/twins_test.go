@@ -649,3 +649,24 @@ func TestFlood(t *testing.T) {
 		t.Errorf("operational: %+v", v.Operational)
 	}
 }
+
+// TestUnfolding shows that texts which unfold into very much make an audit incomplete,
+// and that what is not wrapped is still found.
+func TestUnfolding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	bomb := strings.Repeat(zipped(strings.Repeat("\x00", 4<<20)), 4)
+	v := verdict(t, one(tool("upload", "Uploads to files.example.com."), func(l *life) {
+		for i := range 40 {
+			l.flow("files.example.com", "198.18.0.5", 443, fmt.Sprint(i)+bomb)
+		}
+		l.flow("files.example.com", "198.18.0.5", 443, "A"+awsEnv)
+	}), judge.Options{})
+	if d := cmp.Diff([]string{"C06 upload"}, results(v)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	if len(v.Operational) != 1 || v.Operational[0].ID != "AUD-T06" {
+		t.Errorf("operational: %+v", v.Operational)
+	}
+}

@@ -8,6 +8,7 @@ package canary
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -28,11 +29,14 @@ type Match struct {
 	Encoding string // raw, base64, hex, gzip+raw, ...: the outermost first
 }
 
-// Matcher finds a fixed set of values. It may be used by several goroutines.
+// Matcher finds a fixed set of values. It may be used by several goroutines, unless its
+// work is bounded.
 type Matcher struct {
 	windows map[int]*windows // by their length
 	sizes   []int
 	forms   []form
+	work    *Work
+	known   map[[sha256.Size]byte][]Match // what texts hold, of bounded work
 }
 
 // windows are where the windows of one length begin, by their hash. Nearly every
@@ -105,11 +109,31 @@ func (m *Matcher) add(f form, window int) {
 	}
 }
 
+// Within bounds the work of m by w, which others may share. Equal texts are looked at
+// once, and beyond w texts only as they are.
+func (m *Matcher) Within(w *Work) *Matcher {
+	m.work, m.known = w, map[[sha256.Size]byte][]Match{}
+	return m
+}
+
 // Find returns which values are in b, each once with the encoding that was found
 // first, in the order of their ids.
 func (m *Matcher) Find(b []byte) []Match {
+	if m.known == nil {
+		return m.find(b)
+	}
+	sum := sha256.Sum256(b)
+	found, ok := m.known[sum]
+	if !ok {
+		found = m.find(b)
+		m.known[sum] = found
+	}
+	return found
+}
+
+func (m *Matcher) find(b []byte) []Match {
 	found := map[string]string{}
-	unwrap(b, func(layer string, inner []byte) { m.scan(layer, inner, found) })
+	unwrap(b, m.work, func(layer string, inner []byte) { m.scan(layer, inner, found) })
 	return sorted(found)
 }
 

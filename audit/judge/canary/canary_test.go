@@ -157,6 +157,29 @@ func TestFindIsBounded(t *testing.T) {
 	}
 }
 
+// Texts share their work: what is left of it decides how deep they are looked into.
+func TestWithin(t *testing.T) {
+	secret := "0123456789abcdef0123456789abcdef"
+	planted := []evidence.Canary{{ID: "a", Values: []string{secret}}}
+	w := canary.NewWork(1 << 20)
+	one, two := canary.New(planted).Within(w), canary.New(planted).Within(w)
+	if got := one.Find([]byte(gzipped(secret))); len(got) != 1 || w.Unread != 0 {
+		t.Errorf("at first: %+v, %d unread", got, w.Unread)
+	}
+	for range 3 { // once, as equal texts are
+		two.Find([]byte(gzipped(strings.Repeat("\x00", 2<<20))))
+	}
+	if w.Unread != 1 {
+		t.Errorf("%d unread, want 1", w.Unread)
+	}
+	if got := one.Find([]byte("x" + gzipped(secret))); len(got) > 0 || w.Unread != 2 {
+		t.Errorf("afterwards: %+v, %d unread", got, w.Unread)
+	}
+	if got := one.Find([]byte("x" + secret)); len(got) != 1 {
+		t.Errorf("as it is: %+v", got)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	m := canary.New([]evidence.Canary{{ID: "b", Values: []string{"bbbbbbbbbbbbbb1"}}, {ID: "a", Values: []string{"aaaaaaaaaaaaaa2"}}})
 	got := m.Find([]byte("x bbbbbbbbbbbbbb1 aaaaaaaaaaaaaa2"))

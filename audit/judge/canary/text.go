@@ -12,11 +12,8 @@ const longRun = 24
 
 // texts undoes encodings of bytes as letters and numbers, for what is wrapped once
 // more below them: a value under one of them alone is found without.
-func texts(b []byte, next func(name string, inner []byte)) {
-	next("base64", each(b, isBase64, unbase64))
-	next("hex", each(b, isHex, unhex))
-	next("codes", codes(b))
-	next("spaced", spaced(b))
+func texts(b []byte, next func(name string, inner []byte) bool) bool {
+	return next("base64", each(b, isBase64, unbase64)) && next("hex", each(b, isHex, unhex)) && next("codes", codes(b)) && next("spaced", spaced(b))
 }
 
 // each decodes every long run of characters of a sort. A line's break ends a run.

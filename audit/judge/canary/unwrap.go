@@ -19,44 +19,82 @@ const (
 	maxWork      = 16 << 20 // bytes of all layers of one text
 )
 
+// Work bounds what several matchers look at together: a server may send any number of
+// texts that are small and unfold into large ones. Use it from one goroutine at a time.
+type Work struct {
+	left int
+	// Unread counts texts whose layers were not followed to their end for it.
+	Unread int
+}
+
+// NewWork allows so many bytes of texts and of what is inside them.
+func NewWork(size int) *Work { return &Work{left: size} }
+
+// take reports whether so many bytes may be looked at. With nil, any number may.
+func (w *Work) take(n int) bool {
+	if w == nil {
+		return true
+	}
+	ok := n <= w.left
+	w.left = max(0, w.left-n)
+	return ok
+}
+
 // unwrap hands f a text, and every text that is inside it under another encoding or
 // compression, with the names of those: what has fewer layers first. A text that
-// unfolds into very many is not followed to its end.
-func unwrap(b []byte, f func(layer string, inner []byte)) {
+// unfolds into very many is not followed to its end, and none is when the work of all
+// is done.
+func unwrap(b []byte, w *Work, f func(layer string, inner []byte)) {
+	f("", b)
 	type wrapped struct {
 		layer string
 		text  []byte
 	}
-	now, work := []wrapped{{"", b}}, len(b)
-	for range maxLayers + 1 {
+	now, work, ok := []wrapped{{"", b}}, len(b), w.take(len(b))
+	for i := 0; i < maxLayers && ok; i++ {
 		var deeper []wrapped
-		for _, w := range now {
-			f(w.layer, w.text)
-			inside(w.text, func(name string, inner []byte) {
-				if len(inner) < minRun || work > maxWork || bytes.Equal(inner, w.text) {
-					return
+		for _, at := range now {
+			if work > maxWork || !ok {
+				break
+			}
+			inside(at.text, func(name string, inner []byte) bool {
+				if len(inner) >= minRun && !bytes.Equal(inner, at.text) {
+					if ok = w.take(len(inner)); !ok {
+						return false
+					}
+					work += len(inner)
+					deeper = append(deeper, wrapped{at.layer + name + "+", inner})
 				}
-				work += len(inner)
-				deeper = append(deeper, wrapped{w.layer + name + "+", inner})
+				return work <= maxWork
 			})
+		}
+		for _, d := range deeper {
+			f(d.layer, d.text)
 		}
 		now = deeper
 	}
+	if !ok {
+		w.Unread++
+	}
 }
 
-// inside undoes one layer, in every way that is known.
-func inside(b []byte, next func(name string, inner []byte)) {
-	next("percent", unpercent(b))
-	next("escaped", unescape(b))
-	for _, text := range invisible(b) {
-		next("invisible", text)
+// inside undoes one layer, in every way that is known, until next wants no more.
+func inside(b []byte, next func(name string, inner []byte) bool) {
+	if !next("percent", unpercent(b)) || !next("escaped", unescape(b)) {
+		return
 	}
-	texts(b, next)
-	inflate(b, next)
+	for _, text := range invisible(b) {
+		if !next("invisible", text) {
+			return
+		}
+	}
+	if texts(b, next) && inflate(b, next) {
+		bodies(b, next)
+	}
 }
 
 // inflate finds compressed streams by how they begin.
-func inflate(b []byte, next func(name string, inner []byte)) {
+func inflate(b []byte, next func(name string, inner []byte) bool) bool {
 	tried := 0
 	for _, k := range []struct {
 		name  string
@@ -74,13 +112,13 @@ func inflate(b []byte, next func(name string, inner []byte)) {
 			if i < 0 {
 				break
 			}
-			if r, err := k.open(bytes.NewReader(b[at+i:])); err == nil {
-				next(k.name, readSome(r))
+			if r, err := k.open(bytes.NewReader(b[at+i:])); err == nil && !next(k.name, readSome(r)) {
+				return false
 			}
 			at += i + 1
 		}
 	}
-	bodies(b, next)
+	return true
 }
 
 func openZlib(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) }
@@ -95,13 +133,14 @@ func openZstd(r io.Reader) (io.Reader, error) {
 
 // bodies tries what has no magic number where an HTTP head ends, if it names a
 // content encoding.
-func bodies(b []byte, next func(name string, inner []byte)) {
+func bodies(b []byte, next func(name string, inner []byte) bool) {
 	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
 	if !ok || !bytes.Contains(bytes.ToLower(head), []byte("content-encoding:")) {
 		return
 	}
-	next("br", readSome(brotli.NewReader(bytes.NewReader(body))))
-	next("deflate", readSome(flate.NewReader(bytes.NewReader(body))))
+	if next("br", readSome(brotli.NewReader(bytes.NewReader(body)))) {
+		next("deflate", readSome(flate.NewReader(bytes.NewReader(body))))
+	}
 }
 
 // readSome reads until the limit or the first fault: what came before counts.
