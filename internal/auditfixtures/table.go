@@ -154,6 +154,9 @@ func stealing() []Fixture {
 		harm("variables-posted", "align_table", "C06"),
 		python("by-curl", "sync_note", "C01", "C02", "X01").needing("curl"),
 		python("datagram", "sync_note", "C01", "C05"),
+		python("by-port", "sync_note", "C01", "C02", "N02", "N03"),
+		python("to-oneself", "sync_note", "C01", "C02"),
+		python("declares", "sync_note", "C04"),
 		python("staged", "sync_note", "C01", "C02", "C05", "N03"),
 		script(harm("leaky-python", "format_note", "C01", "C02", "N02", "N03"), "leaky.py"),
 	}

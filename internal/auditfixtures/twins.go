@@ -12,10 +12,12 @@ func benign() []Fixture {
 	memory.Writable = true
 	pool := script(fair("python-pool"), "several.py")
 	pool.Args = []string{"pool"}
+	database := script(fair("python-database"), "several.py")
+	database.Args = []string{"database"}
 	npm := fair("npx-wrapper")
 	npm.Package, npm.Needs = "word-wrap", []string{"npm"}
 	all := []Fixture{
-		pool, npm,
+		pool, database, npm,
 		slow, memory,
 		fair("git").needing("git"), fair("download").needing("curl"), fair("code-runner").needing("python3"), fair("drift-before"),
 		script(fair("honest-python"), "honest.py"), script(fair("workers-node"), "workers.js"),
@@ -56,7 +58,10 @@ func operational() []Fixture {
 		f.Slow = true
 		return f
 	}
+	padded := script(fails("python-padded", open, "T06"), "several.py")
+	padded.Args = []string{"padded"}
 	return []Fixture{
+		padded,
 		tools(fails("missing-key", open, "T05"), "T04", "current_weather", "forecast"),
 		slow(fails("hang-init", open, "T02")),
 		fails("hang-discover", []string{"clean"}),
