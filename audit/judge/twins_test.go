@@ -97,7 +97,7 @@ var twins = map[string]func() *evidence.Audit{
 		return a
 	},
 	"declared hosts of two letters": func() *evidence.Audit {
-		return one(tool("rain", "Tells the rain at api.met.co.uk and acme.io."), func(l *life) {
+		return one(tool("rain", "Tells the rain at api.met.co.uk and api.acme.io."), func(l *life) {
 			l.flow("api.met.co.uk", "198.18.0.2", 443, "GET")
 			l.flow("api.acme.io", "198.18.0.3", 443, "GET")
 		})
