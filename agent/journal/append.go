@@ -143,10 +143,9 @@ func (j *Journal) write(c *commit, events []*sdk.Event) (base uint64, err error)
 		return 0, err
 	}
 	st, err := j.writable()
-	if err != nil {
-		return 0, err
+	if err == nil {
+		base, err = st.commit(c, events, j.ceiling)
 	}
-	base, err = st.commit(c, events, j.ceiling)
 	if isFull(err) {
 		j.room.exhausted()
 	}

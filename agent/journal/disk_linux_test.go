@@ -74,6 +74,33 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// What must be written is written to a full disk also where it takes a new segment.
+func TestFullDiskAtRollover(t *testing.T) {
+	if os.Getenv(smallDisk) == "" {
+		inNamespace(t)
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "disk")
+	mountSmall(t, dir)
+	j := openWith(t, dir, journal.Options{SegmentEvents: 100, KeepOpen: true})
+	appendSamples(t, j, 100)
+	fillUp(t, filepath.Join(dir, "ballast"))
+	var err error
+	for range 3 { // the first finds the disk full
+		gap := sample(100)
+		gap.Kind, gap.Gap = sdk.KindGap, &sdk.Gap{Lost: 1, Reason: "queue_full"}
+		if err = j.Append(t.Context(), []*sdk.Event{gap}); err == nil {
+			break
+		}
+	}
+	if segments, _ := j.Sealed(); err != nil || segments != 2 {
+		t.Errorf("a gap beside a full segment: %v, %d segments", err, segments)
+	}
+	if err := j.Sound(); err != nil {
+		t.Error(err)
+	}
+}
+
 func flush(t *testing.T, w *journal.Writer) {
 	t.Helper()
 	if err := w.Flush(t.Context()); err != nil {
@@ -96,7 +123,7 @@ func lostIn(t *testing.T, j *journal.Journal) (n uint64) {
 // inNamespace runs the test again where a mount is seen by nobody else and goes
 // with the process.
 func inNamespace(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDisk$", "-test.v", "-test.timeout=60s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), smallDisk+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
