@@ -23,6 +23,7 @@ type commit struct {
 	minutes []uint64
 	terms   map[string]*[]int // term -> offsets of its events, rising
 	marks   []Mark
+	edge    uint64 // no event up to it is kept
 
 	records []byte // what is written
 }
@@ -142,6 +143,7 @@ func (j *Journal) write(c *commit, events []*sdk.Event) (base uint64, err error)
 	if err := j.room.admit(events); err != nil {
 		return 0, err
 	}
+	c.edge = j.First() - 1
 	st, err := j.writable()
 	if err == nil {
 		base, err = st.commit(c, events, j.ceiling)
@@ -211,12 +213,22 @@ func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 }
 
 func (c *commit) putMarks(tx *bolt.Tx, last uint64) error {
+	var marks []Mark
 	for _, m := range c.marks {
 		if m.Seq > last {
 			return fmt.Errorf("mark of consumer %q: seq %d is above the last, %d", m.Consumer, m.Seq, last)
 		}
+		if !c.stale(tx, m) {
+			marks = append(marks, m)
+		}
 	}
-	return putMarks(tx, c.marks)
+	return putMarks(tx, marks)
+}
+
+// stale reports whether a place lies in what was removed and its consumer is known to
+// be past that: what lies between has been counted, and would be once more.
+func (c *commit) stale(tx *bolt.Tx, m Mark) bool {
+	return c.edge > 0 && m.Seq <= c.edge && fromBE64(tx.Bucket(bucketMarks).Get([]byte(m.Consumer))) >= c.edge
 }
 
 func putMarks(tx *bolt.Tx, marks []Mark) error {

@@ -93,8 +93,8 @@ func TestFullDiskAtRollover(t *testing.T) {
 			break
 		}
 	}
-	if segments, _ := j.Sealed(); err != nil || segments != 2 {
-		t.Errorf("a gap beside a full segment: %v, %d segments", err, segments)
+	if err != nil {
+		t.Errorf("a gap beside a full segment: %v", err)
 	}
 	if err := j.Sound(); err != nil {
 		t.Error(err)
@@ -106,18 +106,6 @@ func flush(t *testing.T, w *journal.Writer) {
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func lostIn(t *testing.T, j *journal.Journal) (n uint64) {
-	t.Helper()
-	p, err := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap, Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, ev := range p.Events {
-		n += ev.Gap.Lost
-	}
-	return n
 }
 
 // inNamespace runs the test again where a mount is seen by nobody else and goes

@@ -24,6 +24,15 @@ func (j *Journal) SetMaxSize(n int) { j.live.db.MaxSize = n }
 // Work does the keeper's work now.
 func (j *Journal) Work() { j.keeper.nudge() }
 
+// CountMissed does what comes before the removal of all segments but the newest.
+func (j *Journal) CountMissed(ctx context.Context) error {
+	gaps, marks, err := j.missed(j.shelf.newest().name.base)
+	if err != nil {
+		return err
+	}
+	return j.Append(ctx, gaps, marks...)
+}
+
 // Agree makes segments go that long after they are too old.
 func (o *Options) Agree(d time.Duration) { o.agree = d }
 

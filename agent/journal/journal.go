@@ -66,8 +66,8 @@ type Retention struct {
 
 	// Consumers are those that read this journal now. What they have not had yet is
 	// kept beyond MaxAge and MaxBytes, up to MaxLag bytes and while the disk is not
-	// short of space; what one of them misses is a gap. The places of others are
-	// moved on silently. Nil: nothing is kept for anybody, and all misses are gaps.
+	// short of space; what goes before one of them has stored a place behind it is a
+	// gap. The places of others are moved on silently. Nil: nothing is kept for anybody, and all misses are gaps.
 	Consumers []string
 	MaxLag    int64
 }

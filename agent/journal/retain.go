@@ -100,13 +100,36 @@ func (j *Journal) retain(ctx context.Context, w *watch) error {
 			return err
 		}
 	}
-	for _, seg := range segs[:due-kept] {
-		if err := j.unlink(seg); err != nil {
-			return err
+	return j.drop(ctx, w, segs, due-kept)
+}
+
+// drop removes the first n segments. What consumers miss is counted before the files
+// go: one that reads on past them stores a place that does not tell any more. A full
+// disk can take the count only afterwards.
+func (j *Journal) drop(ctx context.Context, w *watch, segs []*segment, n int) error {
+	for _, seg := range segs[:n] {
+		j.shelf.remove(seg) // what is counted is not read any more
+	}
+	missed, marks, err := j.missed(segs[n].name.base)
+	if err == nil {
+		err = j.Append(ctx, missed, marks...)
+	}
+	full := isFull(err)
+	if err != nil && !full {
+		for _, seg := range segs[:n] {
+			j.shelf.add(seg)
 		}
+		return err
+	}
+	err = nil
+	for _, seg := range segs[:n] {
+		err = errors.Join(err, j.unlink(seg))
 		delete(w.old, seg)
 	}
-	return j.clampMarks(ctx)
+	if full {
+		err = errors.Join(err, j.Append(ctx, missed, marks...))
+	}
+	return err
 }
 
 // keptForConsumers returns how many of the segments that the limits let go, from
@@ -160,9 +183,9 @@ func newestIn(seg *segment) time.Time {
 	return time.Time{}
 }
 
-// unlink removes a segment. Those who read it meanwhile are waited for.
+// unlink removes the files of a segment that is off the shelf. Those who read it
+// meanwhile are waited for.
 func (j *Journal) unlink(seg *segment) error {
-	j.shelf.remove(seg)
 	err := remove(seg.name.path(j.dir, suffixSealed), seg.name.path(j.dir, suffixEvents), seg.name.path(j.dir, suffixIndex))
 	if err = errors.Join(err, seg.swap(nil), syncDir(j.eventsDir())); err != nil {
 		return fmt.Errorf("remove segment %s: %w", seg.name, err)
@@ -171,16 +194,14 @@ func (j *Journal) unlink(seg *segment) error {
 	return nil
 }
 
-// clampMarks moves the places of consumers that are behind the oldest segment,
-// and records what each of them will not see.
-func (j *Journal) clampMarks(ctx context.Context) error {
-	edge := j.First() - 1
-	marks, err := j.Marks()
-	if err != nil || edge == 0 {
-		return err
+// missed returns the places of consumers that are behind an edge, moved there, and
+// what each of them will not see.
+func (j *Journal) missed(edge uint64) (gaps []*sdk.Event, marks []Mark, err error) {
+	marks, err = j.Marks()
+	if err != nil {
+		return nil, nil, err
 	}
 	now := time.Now().UTC()
-	var events []*sdk.Event
 	marks = slices.DeleteFunc(marks, func(m Mark) bool { return m.Seq >= edge })
 	for i, m := range marks {
 		marks[i].Seq = edge
@@ -189,7 +210,7 @@ func (j *Journal) clampMarks(ctx context.Context) error {
 		}
 		ev := gapEvent(sdk.Gap{Lost: edge - m.Seq, Reason: reasonRetention, From: now, To: now}, now)
 		ev.Error = fmt.Sprintf("consumer %q was behind the oldest event", m.Consumer)
-		events = append(events, ev)
+		gaps = append(gaps, ev)
 	}
-	return j.Append(ctx, events, marks...)
+	return gaps, marks, nil
 }
