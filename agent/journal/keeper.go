@@ -32,7 +32,7 @@ type keeper struct {
 
 	mu       sync.Mutex
 	suspects map[*segment]error
-	damaged  []damaged       // set aside when the journal was opened
+	damaged  []damaged       // set aside and not salvaged yet
 	failing  map[string]bool // what was logged and has not succeeded since
 }
 

@@ -21,6 +21,10 @@ const (
 	suffixSealed = ".sealed"
 	suffixDraft  = ".new" // not finished: removed at the next start
 	corruptMark  = ".corrupt-"
+
+	// suffixPending is that of a segment's damaged file whose events are neither back
+	// in place nor counted as lost yet.
+	suffixPending = ".pending"
 )
 
 // segName says where a segment's files are: its events have numbers above base.
@@ -47,6 +51,14 @@ type listing struct {
 	sealed map[segName]bool
 	drafts []string // leftovers of a crash
 	aside  []string // damaged files
+
+	pending []damaged // those of them that are not salvaged yet
+}
+
+func (l *listing) addPending(name, path string) {
+	if n, ok := parseName(name); ok {
+		l.pending = append(l.pending, damaged{name: n, file: path, why: errLeftOver})
+	}
 }
 
 func (l *listing) names() []segName {
@@ -96,6 +108,9 @@ func list(dir string) (*listing, error) {
 		switch {
 		case strings.Contains(file, corruptMark):
 			l.aside = append(l.aside, path)
+			if n, _, _ := strings.Cut(file, "."); strings.HasSuffix(file, suffixPending) {
+				l.addPending(n, path)
+			}
 		case strings.HasSuffix(file, suffixDraft):
 			l.drafts = append(l.drafts, path)
 		case ok && filepath.Ext(file) == suffixEvents:
@@ -122,6 +137,17 @@ func setAside(path, stamp string) (string, error) {
 	}
 	return aside, syncDir(filepath.Dir(path))
 }
+
+// salvaged says of a file that was set aside that nothing is left to be done with it.
+func salvaged(aside string) error {
+	if err := os.Rename(aside, withoutPending(aside)); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(aside))
+}
+
+// withoutPending is the name that a file set aside has in the end, and is told by.
+func withoutPending(aside string) string { return strings.TrimSuffix(aside, suffixPending) }
 
 // remove deletes files; one that is not there is no fault.
 func remove(paths ...string) error {

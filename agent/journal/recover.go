@@ -28,12 +28,16 @@ type ceiling struct {
 	Reserved uint64 `json:"reserved"` // no number above it was ever given out
 }
 
-// damaged is a segment that was set aside while the journal was opened.
+// damaged is a segment whose file was set aside, and is to be salvaged and counted.
 type damaged struct {
 	name segName
 	file string
 	why  error
+	last uint64 // its highest number, 0 when that is not known
 }
+
+// errLeftOver is why, when that was told at an earlier start.
+var errLeftOver = errors.New("the sensor ended before it was salvaged")
 
 func ceilingPath(dir string) string { return filepath.Join(dir, "journal.seq") }
 
@@ -125,6 +129,7 @@ func (r *recovery) open() (*store, *ceiling, error) {
 			return nil, nil, lockedBy(r.dir, err)
 		}
 	}
+	r.resume(l.pending)
 	ceil, ceilErr := readCeiling(ceilingPath(r.dir))
 	st, ceil, err := r.begin(ceil, ceilErr)
 	if isFull(err) && r.room != nil {
@@ -132,6 +137,16 @@ func (r *recovery) open() (*store, *ceiling, error) {
 		st, ceil, err = r.begin(ceil, ceilErr)
 	}
 	return st, ceil, err
+}
+
+// resume takes up what was set aside at an earlier start and not salvaged.
+func (r *recovery) resume(pending []damaged) {
+	for _, d := range pending {
+		r.log.Warn("a damaged segment is still to be salvaged", "file", d.file)
+		newest := r.shelf.newest()
+		r.lost = r.lost || newest == nil || compareNames(d.name, newest.name) > 0
+	}
+	r.damaged = append(r.damaged, pending...)
 }
 
 // begin makes the newest segment ready to be written, or starts another.
@@ -156,7 +171,7 @@ func (r *recovery) adoptLegacy() error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case errors.Is(err, ErrDamaged):
-		_, err := r.setAside(path, err)
+		_, err := r.setAside(path, stamp(), err)
 		return err
 	case err != nil:
 		return lockedBy(r.dir, err)
@@ -189,7 +204,7 @@ func (r *recovery) openSegment(n segName, l *listing) error {
 	}
 	if errors.Is(err, ErrDamaged) && l.open[n] {
 		// The files that it was made of are still there.
-		if _, err := r.setAside(file, err); err != nil {
+		if _, err := r.setAside(file, stamp(), err); err != nil {
 			return err
 		}
 	}
@@ -310,16 +325,16 @@ func (r *recovery) replace(c *ceiling, ceilErr error) (*store, *ceiling, error) 
 }
 
 // setAside renames a damaged file, so that it can be salvaged, and reports it.
-func (r *recovery) setAside(path string, why error) (aside string, err error) {
-	if aside, err = setAside(path, stamp()); err == nil {
-		r.note("%s was set aside as %s: %v", filepath.Base(path), filepath.Base(aside), why)
+func (r *recovery) setAside(path, stamp string, why error) (aside string, err error) {
+	if aside, err = setAside(path, stamp); err == nil {
+		r.note("%s was set aside as %s: %v", filepath.Base(path), filepath.Base(withoutPending(aside)), why)
 	}
 	return aside, err
 }
 
 // setAsideSegment does that with a segment's file, and salvages what is behind it.
 func (r *recovery) setAsideSegment(n segName, file string, why error) error {
-	aside, err := r.setAside(file, why)
+	aside, err := r.setAside(file, stamp()+suffixPending, why)
 	if err != nil {
 		return err
 	}

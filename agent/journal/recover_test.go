@@ -131,6 +131,78 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// A sensor that ended before what it set aside was salvaged, or counted, goes on with
+// that at the next start, once, and uses no number twice.
+func TestRecoverPending(t *testing.T) {
+	const each, segments = 100, 3
+	for _, c := range []struct {
+		name   string
+		suffix string // of the newest such file, which is the damaged one
+		stays  bool   // what was salvaged of it has taken its place
+		lost   uint64 // at the most
+	}{
+		{"not salvaged", ".sealed", false, 64},
+		{"not counted", ".sealed", true, 0},
+		{"the newest", ".seg", false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := journal.Options{SegmentEvents: each, KeepOpen: c.suffix == ".seg"}
+			j := openWith(t, dir, o)
+			all := appendSamples(t, j, each*segments+each/2)
+			if !o.KeepOpen {
+				awaitSealed(t, j)
+			}
+			j.Close()
+			file := fileOf(t, dir, c.suffix)
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.lost > 0 {
+				b[len(b)/3] ^= 0x40
+			}
+			if err := os.WriteFile(file+".corrupt-20261122T101500.000000000Z.pending", b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if !c.stays {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for start := range 2 {
+				j = openWith(t, dir, o)
+				gaps := func() []*sdk.Event {
+					p, err := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return p.Events
+				}
+				until(t, j, "nothing is counted", func() bool { return len(gaps()) > 0 })
+				until(t, j, "it is still to be salvaged", func() bool {
+					left, _ := filepath.Glob(filepath.Join(dir, "events", "*.pending"))
+					return len(left) == 0
+				})
+				kept, lost := readKept(t, j), lostIn(t, j)
+				if kept+int(lost) != len(all) || lost > c.lost || len(gaps()) != 1 {
+					t.Errorf("start %d: %d events kept and %d lost of %d; %d gaps", start, kept, lost, len(all), len(gaps()))
+				}
+				ev := sample(0)
+				ev.Kind = sdk.KindCanary
+				appendAll(t, j, ev)
+				if ev.Seq <= uint64(len(all)) {
+					t.Errorf("start %d: seq %d is used twice", start, ev.Seq)
+				}
+				if err := j.Sound(); err != nil {
+					t.Error(err)
+				}
+				j.Close()
+			}
+		})
+	}
+}
+
 // A log that was lost after a crash leaves a hole in the numbers, and none of
 // them is used twice.
 func TestRecoverAfterCrash(t *testing.T) {

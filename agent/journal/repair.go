@@ -58,25 +58,25 @@ func (j *Journal) repairSegment(ctx context.Context, seg *segment, why error) er
 	if seg.store() != nil {
 		file = seg.name.path(j.dir, suffixEvents)
 	}
-	first, last := seg.bounds()
-	made, kept, err := restore(ctx, file, j.dir, seg.name, last)
+	_, last := seg.bounds()
+	made, _, err := restore(ctx, file, j.dir, seg.name, last)
 	if err != nil {
 		return fmt.Errorf("repair %s: %w", seg.name, err)
 	}
-	aside, err := setAside(file, stamp())
+	aside, err := setAside(file, stamp()+suffixPending)
 	if err != nil {
 		return err
 	}
-	if err := j.takeRestored(seg, made); err != nil {
-		return err
+	if err = j.takeRestored(seg, made); err != nil {
+		j.shelf.remove(seg) // it is made again from the file
+		err = errors.Join(err, seg.swap(nil))
 	}
-	ev := damageEvent(why, filepath.Base(aside), kept, last+1-first-kept)
-	j.log.Error("a segment was damaged: what can be read of it was kept", "file", aside, "kept", kept, "lost", ev.Gap.Lost)
-	return j.report(ctx, ev)
+	j.keeper.damaged = append(j.keeper.damaged, damaged{name: seg.name, file: aside, why: why, last: last})
+	return err
 }
 
-// restoreDamaged salvages the segments that were set aside when the journal was
-// opened. What was lost is reported once that is known.
+// restoreDamaged salvages the segments that were set aside and are not back in place.
+// What was lost is reported once that is known.
 func (k *keeper) restoreDamaged() error {
 	for len(k.damaged) > 0 {
 		d := k.damaged[0]
@@ -88,27 +88,52 @@ func (k *keeper) restoreDamaged() error {
 	return nil
 }
 
+// restoreAside salvages one, unless it is back in place already, and counts what was
+// lost. A crash at the very end of it counts that once more.
 func (j *Journal) restoreAside(ctx context.Context, d damaged) error {
-	last := j.shelf.endOf(d.name)
-	draft, kept, err := restore(ctx, d.file, j.dir, d.name, last)
+	last := d.last
+	if last == 0 {
+		last = j.shelf.endOf(d.name)
+	}
+	z, err := j.putBack(ctx, d, last)
 	if err != nil {
 		return err
 	}
-	if draft != "" {
-		z, err := adopt(draft, d.name.path(j.dir, suffixSealed))
-		if err != nil {
-			return err
-		}
-		if last == 0 {
-			_, last = z.bounds()
-		}
-		j.shelf.add(&segment{name: d.name, body: z})
+	var kept, lost uint64
+	if z != nil {
+		kept, last = z.head.Events, z.head.Last
 	}
-	var lost uint64
 	if last > 0 {
 		lost = last - d.name.base - kept
 	}
-	return j.report(ctx, damageEvent(d.why, filepath.Base(d.file), kept, lost))
+	aside := withoutPending(d.file)
+	j.log.Error("a segment was damaged: what can be read of it was kept", "file", aside, "kept", kept, "lost", lost)
+	if err := j.report(ctx, damageEvent(d.why, filepath.Base(aside), kept, lost)); err != nil {
+		return err
+	}
+	if err := salvaged(d.file); err != nil {
+		j.log.Warn("a damaged segment will be counted again at the next start", "file", d.file, "error", err)
+	}
+	return nil
+}
+
+// putBack returns what could be salvaged of a segment, nil for nothing, and sees that
+// it is on the shelf.
+func (j *Journal) putBack(ctx context.Context, d damaged, last uint64) (*sealed, error) {
+	for _, seg := range j.shelf.all() {
+		if z := seg.sealed(); z != nil && seg.name == d.name {
+			return z, nil
+		}
+	}
+	draft, _, err := restore(ctx, d.file, j.dir, d.name, last)
+	if err != nil || draft == "" {
+		return nil, err
+	}
+	z, err := adopt(draft, d.name.path(j.dir, suffixSealed))
+	if err == nil {
+		j.shelf.add(&segment{name: d.name, body: z})
+	}
+	return z, err
 }
 
 // takeRestored puts a restored draft in a segment's place; "" is none.
