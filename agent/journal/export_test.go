@@ -33,6 +33,12 @@ func (j *Journal) CountMissed(ctx context.Context) error {
 	return j.Append(ctx, gaps, marks...)
 }
 
+// Directory is where in its file the oldest segment, a sealed one, has a directory.
+func (j *Journal) Directory() (file string, at int64) {
+	seg := j.shelf.oldest()
+	return seg.name.path(j.dir, suffixSealed), seg.sealed().head.Index.Off
+}
+
 // Agree makes segments go that long after they are too old.
 func (o *Options) Agree(d time.Duration) { o.agree = d }
 

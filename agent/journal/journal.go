@@ -165,7 +165,8 @@ func Open(dir string, o Options) (_ *Journal, err error) {
 	}
 	j.recovered = r.said()
 	j.begin()
-	j.keeper = startKeeper(j, r.damaged)
+	j.keeper = newKeeper(j, r.damaged)
+	j.keeper.start()
 	return j, nil
 }
 

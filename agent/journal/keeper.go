@@ -33,19 +33,26 @@ type keeper struct {
 	mu       sync.Mutex
 	suspects map[*segment]error
 	damaged  []damaged       // set aside and not salvaged yet
+	tries    map[segName]int // to repair them, that failed
+	ended    chan struct{}   // closed and replaced when one of these changes
 	failing  map[string]bool // what was logged and has not succeeded since
 }
 
-func startKeeper(j *Journal, d []damaged) *keeper {
+func newKeeper(j *Journal, d []damaged) *keeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	k := &keeper{
+	return &keeper{
 		j: j, ctx: ctx, cancel: cancel, index: make(chan struct{}, 1), work: make(chan struct{}, 1), rows: make(chan struct{}, 1),
-		suspects: map[*segment]error{}, damaged: d, failing: map[string]bool{},
+		suspects: map[*segment]error{}, damaged: d, tries: map[segName]int{}, ended: make(chan struct{}), failing: map[string]bool{},
+	}
+}
+
+func (k *keeper) start() {
+	if len(k.damaged) > 0 {
+		signal(k.work) // readers wait for it
 	}
 	k.tasks.Go(k.runIndex)
 	k.tasks.Go(k.runWork)
 	k.tasks.Go(k.runTables)
-	return k
 }
 
 // stop ends the goroutines. A nil keeper, a reader's, has none.

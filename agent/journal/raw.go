@@ -19,7 +19,7 @@ func (j *Journal) Records(ctx context.Context, after uint64, limit int) ([]Recor
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	found, err := j.readForward(after, min(limit, maxRead))
+	found, err := j.readForward(ctx, after, min(limit, maxRead))
 	if err != nil {
 		return nil, fmt.Errorf("read records after %d: %w", after, err)
 	}

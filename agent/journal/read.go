@@ -93,7 +93,7 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Eve
 	if events, ok := j.newest.after(after, min(limit, maxRead)); ok && !j.closed.Load() && after+1 >= j.First() {
 		return events, nil
 	}
-	found, err := j.readForward(after, min(limit, maxRead))
+	found, err := j.readForward(ctx, after, min(limit, maxRead))
 	if err != nil {
 		return nil, fmt.Errorf("read events after %d: %w", after, err)
 	}
@@ -111,12 +111,19 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Eve
 	return events, nil
 }
 
-// readForward reads from the oldest segment that has something to give.
-func (j *Journal) readForward(after uint64, limit int) (found []stored, err error) {
+// readForward reads from the oldest segment that has something to give. It waits for
+// the repair of one that stands in the way.
+func (j *Journal) readForward(ctx context.Context, after uint64, limit int) (found []stored, err error) {
 	if after >= maxSeq {
 		return nil, nil
 	}
 	for seg := j.shelf.after(after); seg != nil; {
+		if waited, err := j.keeper.awaitSalvage(ctx, after, seg); err != nil {
+			return nil, err
+		} else if waited {
+			seg = j.shelf.after(after)
+			continue
+		}
 		bytes := 0
 		err := seg.view(nil, func(p part) error {
 			found = nil
@@ -138,11 +145,16 @@ func (j *Journal) readForward(after uint64, limit int) (found []stored, err erro
 			seg = j.shelf.after(after)
 			continue
 		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
-			j.keeper.suspect(seg, err)
+			if waited, err := j.keeper.awaitRepair(ctx, seg, err); err != nil {
+				return nil, err
+			} else if waited {
+				seg = j.shelf.after(after)
+				continue
+			}
 		case err != nil:
 			return nil, err
 		}
-		seg = j.shelf.next(seg)
+		seg = j.shelf.next(seg.name)
 	}
 	return nil, nil
 }

@@ -22,23 +22,30 @@ const (
 // repair sets damaged segments aside and puts what can be read of them in their
 // place.
 func (k *keeper) repair() error {
-	k.mu.Lock()
-	todo := maps.Clone(k.suspects)
-	k.mu.Unlock()
+	suspects := k.suspected()
+	var errs []error
 	for _, seg := range k.j.shelf.all() {
-		if z := seg.sealed(); z != nil && z.faults.Load() > 0 && todo[seg] == nil {
-			todo[seg] = fmt.Errorf("%w: a block cannot be read", ErrDamaged)
+		why := suspects[seg]
+		if z := seg.sealed(); why == nil && z != nil && z.faults.Load() > 0 {
+			why = fmt.Errorf("%w: a block cannot be read", ErrDamaged)
+		}
+		if why == nil {
+			continue
+		}
+		suspects[seg] = why
+		if err := k.j.repairSegment(k.ctx, seg, why); err != nil {
+			_, last := seg.bounds()
+			errs = append(errs, k.failed(seg.name, last, err))
+			delete(suspects, seg)
 		}
 	}
-	var errs []error
-	for seg, why := range todo {
-		err := k.j.repairSegment(k.ctx, seg, why)
-		if err == nil {
-			k.mu.Lock()
-			delete(k.suspects, seg)
-			k.mu.Unlock()
-		}
-		errs = append(errs, err)
+	if len(suspects) > 0 { // repaired, or removed meanwhile
+		k.change(func() {
+			for seg := range suspects {
+				delete(k.suspects, seg)
+				delete(k.tries, seg.name)
+			}
+		})
 	}
 	return errors.Join(errs...)
 }
@@ -67,34 +74,48 @@ func (j *Journal) repairSegment(ctx context.Context, seg *segment, why error) er
 	if err != nil {
 		return err
 	}
-	if err = j.takeRestored(seg, made); err != nil {
-		j.shelf.remove(seg) // it is made again from the file
-		err = errors.Join(err, seg.swap(nil))
+	if err := j.takeRestored(seg, made); err != nil {
+		j.log.Error("a repaired segment is made once more", "segment", seg.name.String(), "error", err)
+		j.shelf.remove(seg)
+		_ = seg.swap(nil)
 	}
-	j.keeper.damaged = append(j.keeper.damaged, damaged{name: seg.name, file: aside, why: why, last: last})
-	return err
+	j.keeper.change(func() {
+		j.keeper.damaged = append(j.keeper.damaged, damaged{name: seg.name, file: aside, why: why, last: last})
+	})
+	return nil
 }
 
 // restoreDamaged salvages the segments that were set aside and are not back in place.
 // What was lost is reported once that is known.
 func (k *keeper) restoreDamaged() error {
-	for len(k.damaged) > 0 {
-		d := k.damaged[0]
+	var errs []error
+	for _, d := range k.pending() {
 		if err := k.j.restoreAside(k.ctx, d); err != nil {
-			return fmt.Errorf("salvage %s: %w", d.file, err)
+			err = fmt.Errorf("salvage %s: %w", d.file, err)
+			errs = append(errs, k.failed(d.name, k.j.lastOf(d), err))
+			continue
 		}
-		k.damaged = k.damaged[1:]
+		k.change(func() {
+			k.damaged = slices.DeleteFunc(k.damaged, func(other damaged) bool { return other.file == d.file })
+			delete(k.tries, d.name)
+		})
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// lastOf returns the highest number of a segment that was set aside, 0 when it is not
+// known.
+func (j *Journal) lastOf(d damaged) uint64 {
+	if d.last > 0 {
+		return d.last
+	}
+	return j.shelf.endOf(d.name)
 }
 
 // restoreAside salvages one, unless it is back in place already, and counts what was
 // lost. A crash at the very end of it counts that once more.
 func (j *Journal) restoreAside(ctx context.Context, d damaged) error {
-	last := d.last
-	if last == 0 {
-		last = j.shelf.endOf(d.name)
-	}
+	last := j.lastOf(d)
 	z, err := j.putBack(ctx, d, last)
 	if err != nil {
 		return err

@@ -107,6 +107,9 @@ func (j *Journal) retain(ctx context.Context, w *watch) error {
 // go: one that reads on past them stores a place that does not tell any more. A full
 // disk can take the count only afterwards.
 func (j *Journal) drop(ctx context.Context, w *watch, segs []*segment, n int) error {
+	if n == 0 && len(j.keeper.pending()) > 0 {
+		return nil // what is not there may come back
+	}
 	for _, seg := range segs[:n] {
 		j.shelf.remove(seg) // what is counted is not read any more
 	}

@@ -154,12 +154,13 @@ func (s *shelf) after(seq uint64) *segment {
 	return nil
 }
 
-// next returns the oldest segment that begins above the given one, nil for none.
-func (s *shelf) next(than *segment) *segment {
+// next returns the oldest segment that begins above the given one, which need not be on
+// the shelf, nil for none.
+func (s *shelf) next(than segName) *segment {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, seg := range s.segs {
-		if compareNames(seg.name, than.name) > 0 {
+		if compareNames(seg.name, than) > 0 {
 			return seg
 		}
 	}

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -437,6 +438,123 @@ func TestDamagedSegment(t *testing.T) {
 			t.Logf("%d events lost", lost)
 		})
 	}
+}
+
+// What a repair saves of a segment reaches a consumer that had not had it; when the
+// segment cannot be repaired, that is counted, and the consumer goes on.
+func TestDamagedSegmentIsRead(t *testing.T) {
+	const sink, had, each = "sink", 50, 100
+	for _, c := range []struct {
+		name string
+		foot bool // is damaged, which is seen at the start, and not a directory
+		stay bool // the segment cannot be repaired
+	}{{"directory", false, false}, {"foot", true, false}, {"not repaired", false, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := journal.Options{SegmentEvents: each, Retention: journal.Retention{Consumers: []string{sink}, MaxLag: 1 << 30}}
+			j := openWith(t, dir, o)
+			total := len(appendSamples(t, j, 2*each+each/10))
+			if err := j.Append(t.Context(), nil, journal.Mark{Consumer: sink, Seq: had}); err != nil {
+				t.Fatal(err)
+			}
+			awaitSealed(t, j)
+			file, at := j.Directory()
+			j.Close()
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.foot {
+				at = int64(len(b)) - 1
+			}
+			b[at] ^= 0xff
+			if err := os.WriteFile(file, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j = openWith(t, dir, o)
+			if c.stay { // no draft can have its name
+				if err := os.MkdirAll(filepath.Join(file+".new", "in the way"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := make(chan int)
+			go func() { got <- readFrom(t, j, had, uint64(total)) }()
+			read := -1
+			until(t, j, "the consumer does not go on", func() bool {
+				select {
+				case read = <-got:
+				default:
+				}
+				return read >= 0
+			})
+			lost := int(lostIn(t, j))
+			if read+lost != total-had || c.stay != (lost > 0) {
+				t.Errorf("the consumer got %d of %d, gaps count %d", read, total-had, lost)
+			}
+			if err := os.RemoveAll(file + ".new"); err != nil {
+				t.Fatal(err)
+			}
+			until(t, j, "the segment is not repaired", func() bool { return j.Sound() == nil && readKept(t, j) == total })
+			if again := int(lostIn(t, j)); again != lost {
+				t.Errorf("gaps count %d after the repair, %d before", again, lost)
+			}
+		})
+	}
+}
+
+// A reader who waits for a repair ends with his context, and with the journal.
+func TestHeldReadEnds(t *testing.T) {
+	dir := t.TempDir()
+	j := openWith(t, dir, journal.Options{SegmentEvents: 100})
+	appendSamples(t, j, 110)
+	awaitSealed(t, j)
+	file, at := j.Directory()
+	j.Close()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[at] ^= 0xff
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j = openWith(t, dir, journal.Options{SegmentEvents: 100})
+	if err := os.MkdirAll(filepath.Join(file+".new", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if events, err := j.Read(short, 0, 10); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("read %d events, %v", len(events), err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := j.Read(t.Context(), 0, 10)
+		ended <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	j.Close()
+	if err := <-ended; !errors.Is(err, journal.ErrClosed) {
+		t.Errorf("read while the journal was closed: %v", err)
+	}
+}
+
+// readFrom reads as a consumer does, and returns how many accesses there are behind a
+// number and up to another.
+func readFrom(t *testing.T, j *journal.Journal, place, last uint64) (n int) {
+	for place < last {
+		events, err := j.Read(t.Context(), place, 16)
+		if err != nil {
+			t.Error(err)
+			return n
+		}
+		for _, ev := range events {
+			if place = ev.Seq; ev.Kind == sdk.KindAccess {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // unpack makes a file of its gzip: a bbolt file is megabytes of nothing.
