@@ -54,6 +54,49 @@ func openJournal(t *testing.T, dir string) *journal.Journal {
 	return j
 }
 
+// A page of the newest segment that rots costs verdicts on what was on it, and does not
+// end the sensor.
+func TestJudgeOverRottenPage(t *testing.T) {
+	const total = 2000
+	dir := t.TempDir()
+	j := openJournal(t, dir)
+	var batch []*sdk.Event
+	for i := range total {
+		batch = append(batch, &sdk.Event{V: 1, ID: fmt.Sprintf("e%d", i), Kind: sdk.KindAccess, Time: time.Now()})
+	}
+	if err := j.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	files, err := filepath.Glob(filepath.Join(dir, "events", "*.seg"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := range slices.Chunk(b, os.Getpagesize()) {
+		if strings.Contains(string(page), `"id":"e1000"`) {
+			clear(page)
+		}
+	}
+	if err := os.WriteFile(files[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j = openJournal(t, dir)
+	defer j.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	rules := &book{stopAt: total, stop: cancel}
+	if err := (&judge{tokens: honeytoken.New(), journal: j, rules: rules, log: slog.New(slog.DiscardHandler)}).run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rules.judged); n < total-200 || n >= total || rules.judged[n-1] != total {
+		t.Errorf("%d events of %d were judged", n, total)
+	}
+}
+
 // Judging that is broken off anywhere goes on where its last commit was, and
 // nothing is found twice.
 func TestJudgeResumes(t *testing.T) {

@@ -148,8 +148,11 @@ func (j *Journal) write(c *commit, events []*sdk.Event) (base uint64, err error)
 	if err == nil {
 		base, err = st.commit(c, events, j.ceiling)
 	}
-	if isFull(err) {
+	switch {
+	case isFull(err):
 		j.room.exhausted()
+	case errors.Is(err, ErrDamaged):
+		j.keeper.suspect(j.shelf.newest(), err)
 	}
 	return base, err
 }

@@ -45,7 +45,7 @@ func (j *Journal) Count(ctx context.Context, q Query) (Tally, error) {
 		case errors.Is(err, errGone) && !j.closed.Load():
 			c.Tally = before
 			continue
-		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+		case errors.Is(err, ErrDamaged) && j.mends(seg):
 			j.keeper.suspect(seg, err)
 			c.Tally = Tally{Events: before.Events}
 		case err != nil:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -333,15 +334,27 @@ func (j *Journal) closeFiles() error {
 // writable returns the store that events go to, starting a new segment when the
 // newest is full. Only the one who may write calls it.
 func (j *Journal) writable() (*store, error) {
-	st := j.live
-	if !j.isFull(st, time.Now()) {
-		return st, nil
+	if !j.isFull(j.live, time.Now()) {
+		return j.live, nil
 	}
+	return j.roll()
+}
+
+// roll starts a new segment. Only the one who may write calls it.
+func (j *Journal) roll() (*store, error) {
+	st := j.live
 	marks, err := st.marks()
+	if errors.Is(err, ErrDamaged) {
+		marks, err = j.olderMarks(), nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	next, err := createStore(j.dir, segName{epoch: j.epoch, base: st.last.Load()}, j.sensor, marks)
+	base := max(st.last.Load(), st.name.base+1) // no two segments have one name
+	if err := j.ceiling.cover(base); err != nil {
+		return nil, err
+	}
+	next, err := createStore(j.dir, segName{epoch: j.epoch, base: base}, j.sensor, marks)
 	if err != nil {
 		return nil, fmt.Errorf("begin segment: %w", err)
 	}
@@ -350,6 +363,39 @@ func (j *Journal) writable() (*store, error) {
 	j.keeper.nudge()
 	return next, nil
 }
+
+// olderMarks returns how far consumers had come when the newest segment began, as far as
+// that is known.
+func (j *Journal) olderMarks() []Mark {
+	for _, seg := range slices.Backward(j.shelf.all()) {
+		if marks, err := seg.marks(); err == nil {
+			return marks
+		}
+	}
+	return nil
+}
+
+// leave starts a new segment when the given one is the newest: it is to be repaired.
+func (j *Journal) leave(ctx context.Context, seg *segment) error {
+	select {
+	case j.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-j.turn }()
+	if seg != j.shelf.newest() {
+		return nil
+	}
+	_, err := j.roll()
+	if isFull(err) {
+		j.room.exhausted()
+	}
+	return err
+}
+
+// mends reports whether a segment that cannot be read is repaired, or can be done
+// without: a reader's newest cannot.
+func (j *Journal) mends(seg *segment) bool { return j.keeper != nil || seg != j.shelf.newest() }
 
 // isFull reports whether a segment takes no more events.
 func (j *Journal) isFull(s *store, now time.Time) bool {

@@ -116,7 +116,11 @@ func (k *keeper) runIndex() {
 			if st == nil || st.tail.length() < flushEvery {
 				continue
 			}
-			k.note("index events", st.flush())
+			err := st.flush()
+			if errors.Is(err, ErrDamaged) {
+				k.suspect(seg, err)
+			}
+			k.note("index events", err)
 		}
 	}
 }

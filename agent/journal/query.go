@@ -80,7 +80,7 @@ func (j *Journal) Query(ctx context.Context, q Query) (Page, error) {
 		switch {
 		case errors.Is(err, errGone) && !j.closed.Load():
 			continue
-		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+		case errors.Is(err, ErrDamaged) && j.mends(seg):
 			w.skip(seg, j.keeper.suspect(seg, err))
 			continue
 		case err != nil:

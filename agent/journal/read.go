@@ -63,22 +63,13 @@ func (j *Journal) Mark(consumer string) (uint64, error) {
 // Marks returns how far all consumers have come.
 func (j *Journal) Marks() ([]Mark, error) {
 	for {
-		seg := j.shelf.newest()
-		seg.mu.RLock()
-		body := seg.body
-		var marks []Mark
-		err := errGone
-		if m, ok := body.(interface{ marks() ([]Mark, error) }); ok {
-			marks, err = m.marks()
+		marks, err := j.shelf.newest().marks()
+		if !errors.Is(err, errGone) {
+			return marks, err
 		}
-		seg.mu.RUnlock()
-		switch {
-		case j.closed.Load() && body == nil:
+		if j.closed.Load() {
 			return nil, ErrClosed
-		case errors.Is(err, errGone):
-			continue
 		}
-		return marks, err
 	}
 }
 
@@ -144,7 +135,7 @@ func (j *Journal) readForward(ctx context.Context, after uint64, limit int) (fou
 		case errors.Is(err, errGone):
 			seg = j.shelf.after(after)
 			continue
-		case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+		case errors.Is(err, ErrDamaged) && j.mends(seg):
 			if waited, err := j.keeper.awaitRepair(ctx, seg, err); err != nil {
 				return nil, err
 			} else if waited {
@@ -217,7 +208,7 @@ func (j *Journal) bearable(seg *segment, err error) error {
 	switch {
 	case errors.Is(err, errGone) && !j.closed.Load():
 		return nil
-	case errors.Is(err, ErrDamaged) && seg != j.shelf.newest():
+	case errors.Is(err, ErrDamaged) && j.mends(seg):
 		j.keeper.suspect(seg, err)
 		return nil
 	}

@@ -291,11 +291,9 @@ func (r *recovery) replace(c *ceiling, ceilErr error) (*store, *ceiling, error) 
 	var marks []Mark
 	if newest := r.shelf.newest(); newest != nil {
 		_, known = newest.bounds()
-		if m, ok := newest.body.(interface{ marks() ([]Mark, error) }); ok {
-			var err error
-			if marks, err = m.marks(); err != nil {
-				r.note("consumers begin anew: %v", err)
-			}
+		var err error
+		if marks, err = newest.marks(); err != nil {
+			r.note("consumers begin anew: %v", err)
 		}
 	}
 	if c == nil {

@@ -264,6 +264,77 @@ func testDamagedRecord(t *testing.T, seq uint64) {
 	appendAll(t, j, sample(1))
 }
 
+// Pages that rot in the newest segment cost what is on them: it is left for another one
+// and repaired, and its consumers' places go on.
+func TestDamagedNewest(t *testing.T) {
+	const total = 3000
+	for _, c := range []struct {
+		name string
+		file string // its suffix
+		rots string // all pages that have this
+		lost int    // at the most
+	}{
+		{"events", ".seg", fmt.Sprintf(`{"v":1,"seq":%d,`, total/2), 100},
+		{"places", ".seg", "siem", 0},
+		{"index", ".idx", "session-50", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filled(t, total)
+			j := open(t, dir)
+			if err := j.Append(t.Context(), nil, journal.Mark{Consumer: "siem", Seq: 70}); err != nil {
+				t.Fatal(err)
+			}
+			path := fileOf(t, dir, c.file)
+			j.Close()
+			rot(t, path, c.rots)
+			for start := range 2 {
+				j = open(t, dir)
+				next := sample(total + start)
+				next.Kind = sdk.KindCanary
+				until(t, j, "nothing is appended", func() bool { return j.Append(t.Context(), []*sdk.Event{next}) == nil })
+				if next.Seq <= total {
+					t.Errorf("seq %d is used twice", next.Seq)
+				}
+				kept := readFrom(t, j, 0, next.Seq)
+				until(t, j, "the damage is not reported", func() bool {
+					s, err1 := j.Query(t.Context(), journal.Query{Session: "session-50"})
+					p, err2 := j.Query(t.Context(), journal.Query{Kind: sdk.KindGap})
+					return err1 == nil && err2 == nil && len(s.Events) > 0 && len(p.Events) == 1
+				})
+				if lost := int(lostIn(t, j)); kept+lost != total || lost > c.lost {
+					t.Errorf("start %d: %d events kept and %d lost of %d", start, kept, lost, total)
+				}
+				if err := j.Sound(); err != nil {
+					t.Error(err)
+				}
+				j.Close()
+			}
+		})
+	}
+}
+
+// rot makes noise of all pages of a file that have a text, but for the meta pages.
+func rot(t *testing.T, path, text string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, page := 0, os.Getpagesize()
+	for at := 2 * page; at+page <= len(b); at += page {
+		if strings.Contains(string(b[at:at+page]), text) {
+			clear(b[at : at+page])
+			n++
+		}
+	}
+	if n == 0 {
+		t.Fatalf("no page of %s has %q", path, text)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A file that cannot grow, as on a full disk, refuses the commit whole, and
 // takes it when there is room again.
 func TestNoRoom(t *testing.T) {

@@ -33,6 +33,11 @@ func (k *keeper) repair() error {
 			continue
 		}
 		suspects[seg] = why
+		if err := k.j.leave(k.ctx, seg); err != nil {
+			errs = append(errs, fmt.Errorf("begin a segment behind %s: %w", seg.name, err))
+			delete(suspects, seg)
+			continue
+		}
 		if err := k.j.repairSegment(k.ctx, seg, why); err != nil {
 			_, last := seg.bounds()
 			errs = append(errs, k.failed(seg.name, last, err))

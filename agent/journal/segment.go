@@ -81,6 +81,16 @@ func (s *segment) summary() (*summary, error) {
 	return s.body.summary()
 }
 
+// marks returns how far consumers had come at the segment's end.
+func (s *segment) marks() ([]Mark, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m, ok := s.body.(interface{ marks() ([]Mark, error) }); ok {
+		return m.marks()
+	}
+	return nil, errGone
+}
+
 // store returns the segment's store, nil when it is sealed or gone.
 func (s *segment) store() *store {
 	s.mu.RLock()
