@@ -172,20 +172,29 @@ func (j *Journal) Get(ctx context.Context, id string) (*sdk.Event, error) {
 // find looks an id up, in the newest segment first.
 func (j *Journal) find(id []byte) (found stored, err error) {
 	for _, seg := range slices.Backward(j.shelf.all()) {
-		err := seg.view(nil, func(p part) error {
-			seq, err := p.byID(id)
-			if err != nil || seq == 0 {
-				return err
-			}
-			rec, err := p.record(seq)
-			found = stored{seq: seq, rec: slices.Clone(rec)}
-			return err
-		})
+		found, err := seg.find(id)
 		if err = j.bearable(seg, err); err != nil || found.rec != nil {
 			return found, err
 		}
 	}
 	return stored{}, nil
+}
+
+// find looks an id up in one segment.
+func (s *segment) find(id []byte) (found stored, err error) {
+	look := func(p part) error {
+		seq, err := p.byID(id)
+		if err != nil || seq == 0 {
+			return err
+		}
+		rec, err := p.record(seq)
+		found = stored{seq: seq, rec: slices.Clone(rec)}
+		return err
+	}
+	for err = errMoved; errors.Is(err, errMoved); {
+		err = s.view(nil, look)
+	}
+	return found, err
 }
 
 // numbered looks a number up.

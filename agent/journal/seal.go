@@ -237,9 +237,7 @@ func (s *store) seal(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return view(s.db, func(tx *bolt.Tx) error {
-		return view(s.ix, func(ix *bolt.Tx) error { return s.sealFrom(ctx, path, tx, ix, marks) })
-	})
+	return s.viewBoth(func(tx, ix *bolt.Tx) error { return s.sealFrom(ctx, path, tx, ix, marks) })
 }
 
 func (s *store) sealFrom(ctx context.Context, path string, tx, ix *bolt.Tx, marks []Mark) error {

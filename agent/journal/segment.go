@@ -28,7 +28,7 @@ type part interface {
 	// forward calls f with the records after a number until it returns false. A
 	// record that cannot be read is a [*RecordError]; f may be called after it.
 	forward(after uint64, f func(seq uint64, rec []byte, err error) bool) error
-	// byID returns 0 when there is none.
+	// byID returns 0 when there is none, and errMoved when that takes another view.
 	byID(id []byte) (uint64, error)
 }
 
@@ -50,6 +50,9 @@ type segment struct {
 
 // errGone means that a segment was removed after it was looked up.
 var errGone = errors.New("segment is gone")
+
+// errMoved means that the tail went into the index while a reader looked.
+var errMoved = errors.New("index has changed")
 
 // view calls f with what a reader sees.
 func (s *segment) view(terms [][]string, f func(part) error) error {
@@ -217,19 +220,29 @@ type storePart struct {
 	tx     *bolt.Tx
 	ix     *bolt.Tx // nil: there is no index file
 	recent recent
+	from   uint64 // where the tail began
 	high   uint64
 }
 
 func (s *store) view(terms [][]string, f func(part) error) error {
-	recent := s.tail.pick(terms) // before the transactions, see tail
-	look := func(tx, ix *bolt.Tx) error {
-		return f(&storePart{s: s, tx: tx, ix: ix, recent: recent, high: lastSeq(tx)})
-	}
-	if s.ix == nil {
-		return view(s.db, func(tx *bolt.Tx) error { return look(tx, nil) })
-	}
+	recent, from := s.tail.pick(terms) // before the transactions, see tail
+	return s.viewBoth(func(tx, ix *bolt.Tx) error {
+		return f(&storePart{s: s, tx: tx, ix: ix, recent: recent, from: from, high: lastSeq(tx)})
+	})
+}
+
+// viewBoth runs f in a read transaction of each file, of which ix is nil when there is no
+// index file. No file is read in two at a time: a writer who needs a larger map waits for
+// the first, and the second waits for him.
+func (s *store) viewBoth(f func(tx, ix *bolt.Tx) error) error {
 	return view(s.db, func(tx *bolt.Tx) error {
-		return view(s.ix, func(ix *bolt.Tx) error { return look(tx, ix) })
+		switch s.ix {
+		case nil:
+			return f(tx, nil)
+		case s.db:
+			return f(tx, tx)
+		}
+		return view(s.ix, func(ix *bolt.Tx) error { return f(tx, ix) })
 	})
 }
 
@@ -281,19 +294,11 @@ func (p *storePart) byID(id []byte) (uint64, error) {
 	if p.ix == nil {
 		return 0, nil
 	}
-	// The tail may have gone into the index since the transaction began.
-	if n := fromBE64(p.ix.Bucket(bucketIDs).Get(id)); n > 0 {
-		return n, nil
+	n := fromBE64(p.ix.Bucket(bucketIDs).Get(id))
+	if n == 0 && p.s.tail.begin() != p.from {
+		return 0, errMoved
 	}
-	return p.s.indexedID(id)
-}
-
-func (s *store) indexedID(id []byte) (n uint64, err error) {
-	err = view(s.ix, func(tx *bolt.Tx) error {
-		n = fromBE64(tx.Bucket(bucketIDs).Get(id))
-		return nil
-	})
-	return n, err
+	return n, nil
 }
 
 // boltFloor finds keys in a bbolt bucket.

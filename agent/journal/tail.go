@@ -162,18 +162,26 @@ func (p *parting) write(tx *bolt.Tx) error {
 // the other.
 type recent map[string][2]listed
 
-// pick returns the lists of the given terms and of late events. They only grow
-// behind their end, so they may be read without the lock.
-func (t *tail) pick(terms [][]string) recent {
+// begin returns the last number that is in the index.
+func (t *tail) begin() uint64 {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	lists := recent{lateTerm: t.both(lateTerm)}
+	return t.from
+}
+
+// pick returns the lists of the given terms and of late events, and the last number that
+// is in the index. The lists only grow behind their end, so they may be read without the
+// lock.
+func (t *tail) pick(terms [][]string) (lists recent, from uint64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	lists = recent{lateTerm: t.both(lateTerm)}
 	for _, alternatives := range terms {
 		for _, term := range alternatives {
 			lists[term] = t.both(term)
 		}
 	}
-	return lists
+	return lists, t.from
 }
 
 func (t *tail) both(term string) [2]listed {
