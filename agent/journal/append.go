@@ -191,6 +191,22 @@ func (s *store) commit(c *commit, events []*sdk.Event, ceil *ceiling) (base uint
 	return base, nil
 }
 
+// settle takes in what a commit that failed at its very end has left on disk after all,
+// before a segment follows. It returns the places of consumers, as of the end.
+func (s *store) settle() ([]Mark, error) {
+	err := view(s.db, func(tx *bolt.Tx) error {
+		if last := lastSeq(tx); last != s.last.Load() {
+			s.tail.catchUp(tx)
+			s.last.Store(last)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.marks()
+}
+
 func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 	events, times := tx.Bucket(bucketEvents), tx.Bucket(bucketTime)
 	events.FillPercent, times.FillPercent = appendFill, appendFill

@@ -343,7 +343,7 @@ func (j *Journal) writable() (*store, error) {
 // roll starts a new segment. Only the one who may write calls it.
 func (j *Journal) roll() (*store, error) {
 	st := j.live
-	marks, err := st.marks()
+	marks, err := st.settle()
 	if errors.Is(err, ErrDamaged) {
 		marks, err = j.olderMarks(), nil
 	}
