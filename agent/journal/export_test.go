@@ -39,6 +39,14 @@ func (j *Journal) Directory() (file string, at int64) {
 	return seg.name.path(j.dir, suffixSealed), seg.sealed().head.Index.Off
 }
 
+// MeetDamage is what happens to a reader of the oldest segment. The function that it
+// returns tells the keeper.
+func (j *Journal) MeetDamage() (tell func()) {
+	seg := j.shelf.oldest()
+	err := seg.view(nil, func(part) error { return ErrDamaged })
+	return func() { j.keeper.suspect(seg, err) }
+}
+
 // Agree makes segments go that long after they are too old.
 func (o *Options) Agree(d time.Duration) { o.agree = d }
 

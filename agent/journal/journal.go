@@ -368,7 +368,7 @@ func (j *Journal) roll() (*store, error) {
 // that is known.
 func (j *Journal) olderMarks() []Mark {
 	for _, seg := range slices.Backward(j.shelf.all()) {
-		if marks, err := seg.marks(); err == nil {
+		if marks, err := seg.marks(); err == nil && len(marks) > 0 { // a repaired one has none
 			return marks
 		}
 	}

@@ -96,7 +96,9 @@ func (k *keeper) suspect(seg *segment, err error) int {
 	first, last := seg.bounds()
 	if k != nil {
 		k.mu.Lock()
-		k.suspects[seg] = err
+		if !seg.mendedSince(err) {
+			k.suspects[seg] = err
+		}
 		k.mu.Unlock()
 		signal(k.work)
 	}

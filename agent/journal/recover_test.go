@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -310,6 +311,24 @@ func TestDamagedNewest(t *testing.T) {
 				j.Close()
 			}
 		})
+	}
+}
+
+// A reader who met damage and says so only after the repair has nothing repaired twice.
+func TestDamageToldLate(t *testing.T) {
+	j := openWith(t, t.TempDir(), journal.Options{SegmentEvents: 100})
+	appendSamples(t, j, 50)
+	tell := j.MeetDamage()
+	appendSamples(t, j, 60)
+	appendSamples(t, j, 10)
+	awaitSealed(t, j) // other files, as after a repair
+	tell()
+	for range 5 {
+		j.Work()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if aside, err := journal.Aside(j.Dir()); len(aside) > 0 || err != nil || lostIn(t, j) > 0 {
+		t.Errorf("set aside %q, %v", aside, err)
 	}
 }
 

@@ -61,7 +61,28 @@ func (s *segment) view(terms [][]string, f func(part) error) error {
 	if s.body == nil {
 		return errGone
 	}
-	return s.body.view(terms, f)
+	err := s.body.view(terms, f)
+	if errors.Is(err, ErrDamaged) {
+		return &damageIn{error: err, body: s.body}
+	}
+	return err
+}
+
+// damageIn is damage that a reader met in one of the bodies that a segment has had.
+type damageIn struct {
+	error
+	body body
+}
+
+func (d *damageIn) Unwrap() error { return d.error }
+
+// mendedSince reports whether the segment has other files than those in which a reader
+// met damage.
+func (s *segment) mendedSince(err error) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	d, ok := errors.AsType[*damageIn](err)
+	return ok && d.body != s.body
 }
 
 // bounds returns the lowest number that the segment can hold and its highest.
