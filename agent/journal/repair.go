@@ -64,7 +64,8 @@ func (s *segment) sealed() *sealed {
 }
 
 // repairSegment salvages a segment of a running journal. The damaged file keeps
-// its place until the salvaged one is complete.
+// its place until the salvaged one is complete. What was lost is counted by
+// [keeper.restoreDamaged], which also goes on where this fails or ends half-way.
 func (j *Journal) repairSegment(ctx context.Context, seg *segment, why error) error {
 	file := seg.name.path(j.dir, suffixSealed)
 	if seg.store() != nil {
@@ -79,14 +80,14 @@ func (j *Journal) repairSegment(ctx context.Context, seg *segment, why error) er
 	if err != nil {
 		return err
 	}
+	j.keeper.change(func() {
+		j.keeper.damaged = append(j.keeper.damaged, damaged{name: seg.name, file: aside, why: why, last: last})
+	})
 	if err := j.takeRestored(seg, made); err != nil {
 		j.log.Error("a repaired segment is made once more", "segment", seg.name.String(), "error", err)
 		j.shelf.remove(seg)
 		_ = seg.swap(nil)
 	}
-	j.keeper.change(func() {
-		j.keeper.damaged = append(j.keeper.damaged, damaged{name: seg.name, file: aside, why: why, last: last})
-	})
 	return nil
 }
 
