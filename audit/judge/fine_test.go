@@ -326,6 +326,10 @@ func TestFine(t *testing.T) {
 			l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "sendto", Ret: 60, Peer: &sdk.Peer{Family: "inet", Addr: "203.0.113.5", Port: 53}})
 		}), []string{"N03 format_note"}},
 		"no question to the name server": {one(formats, func(l *life) { l.flow("", "192.0.2.53", 53, "\x00\x28"+strings.Repeat("\x91\xa2", 20)) }), []string{"N03 format_note"}},
+		"a question to a name server of its own": {one(formats, func(l *life) {
+			l.flow("", "8.8.8.8", 53, "\x00\x28"+string(question("localhost")))
+			l.saw(sdk.Observation{Kind: sdk.ObservedSend, Syscall: "sendto", Ret: 27, Data: question("localhost"), Peer: &sdk.Peer{Family: "inet", Addr: "8.8.4.4", Port: 53}})
+		}), nil},
 		"a question to the name server": {one(formats, func(l *life) {
 			l.flow("", "192.0.2.53", 53, "\x00\x28"+string(question("localhost")))
 		}), nil},

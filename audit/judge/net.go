@@ -65,10 +65,10 @@ func isResolverAt(addr string, port int) bool {
 	return port == 53 && err == nil && a.Unmap().String() == resolver
 }
 
-// isResolver reports whether a connection only asked the name server for names, which
-// are judged by themselves. Others on its port are like any.
+// isResolver reports whether a connection only asked a name server for names, which are
+// judged by themselves, whichever server is asked. Others on its port are like any.
 func isResolver(f *evidence.Flow) bool {
-	return isResolverAt(f.Addr, f.Port) && (len(f.Sent) == 0 || question(f.Sent, f.Proto == "tcp"))
+	return f.Port == 53 && question(f.Sent, f.Proto == "tcp") || len(f.Sent) == 0 && isResolverAt(f.Addr, f.Port)
 }
 
 // question reports whether what was sent begins with a DNS question.
@@ -170,7 +170,7 @@ func (c *court) connected(p *pass, o *sdk.Observation, met map[string]bool) (con
 	}
 	at := hostPort(o.Peer.Addr, o.Peer.Port)
 	sealed := c.audit.Machine.Sandbox != "" && c.audit.Machine.Sandbox != "none"
-	if met[at] || o.Peer.Port == 0 || isResolverAt(o.Peer.Addr, o.Peer.Port) || !sealed && o.Peer.Port == 53 || isLoopback(o.Peer.Addr) || sealed && o.Kind == sdk.ObservedConnect && o.Ret >= 0 || o.Errno == "ENETUNREACH" || o.Errno == "EADDRNOTAVAIL" {
+	if met[at] || o.Peer.Port == 0 || isResolverAt(o.Peer.Addr, o.Peer.Port) || o.Peer.Port == 53 && (!sealed || question(o.Data, false)) || isLoopback(o.Peer.Addr) || sealed && o.Kind == sdk.ObservedConnect && o.Ret >= 0 || o.Errno == "ENETUNREACH" || o.Errno == "EADDRNOTAVAIL" {
 		return contact{}, false
 	}
 	host := cmp.Or(p.names[o.Peer.Addr], o.Peer.Name, o.Peer.Addr)
