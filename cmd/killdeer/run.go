@@ -171,12 +171,12 @@ func printStatus(w io.Writer, s *agent.Status) {
 	if s.Dashboard != "" {
 		board = "dashboard " + s.Dashboard + "/\n"
 	}
-	lacking := ""
+	var lacking strings.Builder
 	for _, l := range s.Lacks {
-		lacking += fmt.Sprintf("lacking   rule pack %s: %s\n          -> %s\n", l.Name, visible(l.Reason, 0), l.Remedy)
+		fmt.Fprintf(&lacking, "lacking   rule pack %s: %s\n          -> %s\n", l.Name, visible(l.Reason, 0), l.Remedy)
 	}
 	fmt.Fprintf(w, "decoy     %s\npersonas  %s  (%d tools, as %q)\nrules     %s\n%s%sevents    %s  (read them with \"killdeer events tail\")\n",
-		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, lacking, board, s.StateDir)
+		where, strings.Join(s.Personas, ", "), s.Tools, s.ServerName, rules, lacking.String(), board, s.StateDir)
 }
 
 func newLog(w io.Writer, level string) *slog.Logger {
