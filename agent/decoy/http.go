@@ -225,13 +225,13 @@ func (s *Server) guard(a *arrival) profile.Code {
 		return profile.HostForbidden
 	}
 	origins := a.r.Header["Origin"]
-	if len(origins) == 0 {
+	switch {
+	case len(origins) == 0:
 		return ""
-	}
-	origin := origins[0]
-	if len(origins) > 1 {
+	case len(origins) > 1: // which of them it is, nobody can say
 		return profile.OriginForbidden
 	}
+	origin := origins[0]
 	if contains(s.now().AllowedOrigins, origin) {
 		return ""
 	}

@@ -104,6 +104,10 @@ type Pass struct {
 	Missed       []string           `json:"missed,omitempty"`    // what it did beyond what is kept or looked at
 }
 
+// Resolver is the name server that a server in the sandbox is told of: any address
+// would do (RFC 5737 sets this one aside).
+const Resolver = "192.0.2.53"
+
 // InstallPass is the name of the pass in which a package's install scripts run. No
 // server does in it.
 const InstallPass = "install"

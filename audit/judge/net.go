@@ -57,12 +57,9 @@ func isLoopback(host string) bool {
 	return err == nil && (a.Unmap().IsLoopback() || a.Unmap().IsUnspecified())
 }
 
-// resolver is the name server that the sandbox tells a server of.
-const resolver = "192.0.2.53"
-
 func isResolverAt(addr string, port int) bool {
 	a, err := netip.ParseAddr(addr)
-	return port == 53 && err == nil && a.Unmap().String() == resolver
+	return port == 53 && err == nil && a.Unmap().String() == evidence.Resolver
 }
 
 // isResolver reports whether a connection only asked a name server for names, which are

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/killdeer-mcp/killdeer/audit/evidence"
 )
 
 // hostname is what a server sees its machine called.
@@ -13,10 +15,6 @@ const hostname = "devbox"
 
 // boxID is the user and group that a server runs as.
 const boxID = 1000
-
-// resolver is the name server that a server is told of: any address would do
-// (RFC 5737 sets this one aside).
-const resolver = "192.0.2.53"
 
 // trustFile holds the certificates that a server trusts.
 const trustFile = "/etc/ssl/certs/ca-certificates.crt"
@@ -33,7 +31,7 @@ func etc(user, home, machine string, root []byte) (files, links map[string]strin
 		"hosts":         "127.0.0.1\tlocalhost\n127.0.1.1\t" + hostname + "\n::1\tlocalhost ip6-localhost\n",
 		"hostname":      hostname + "\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
-		"resolv.conf":   "nameserver " + resolver + "\n",
+		"resolv.conf":   "nameserver " + evidence.Resolver + "\n",
 		"host.conf":     "multi on\n",
 		"timezone":      "Etc/UTC\n",
 		"machine-id":    machine + "\n",
