@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/decoy/profile"
 )
@@ -43,10 +44,14 @@ type conn struct {
 	closed  func(c *conn, partial string, unserved []wireHead)
 	lobby   *lobby // where it waits between requests that net/http does not wait for
 
+	patience patience
+	writes   time.Time // until when the client may take what it is sent
+
 	mu      sync.Mutex
 	in      []byte // from the socket, not looked at or not passed on
 	scanned int    // how far in was searched for the end of a head
 	out     []byte // a head on its way to net/http
+	outs    []byte // the memory of out, for the next head
 	body    framing
 	chunks  chunks
 	heads   []wireHead
@@ -57,7 +62,9 @@ type conn struct {
 }
 
 func newConn(c net.Conn, maxHead int, closed func(c *conn, partial string, unserved []wireHead)) *conn {
-	return &conn{Conn: c, peer: peerOf(c), maxHead: maxHead, closed: closed, hurried: true}
+	w := &conn{Conn: c, peer: peerOf(c), maxHead: maxHead, closed: closed, hurried: true}
+	w.patience.changed.L = &w.mu
+	return w
 }
 
 // Read implements [net.Conn].
@@ -77,6 +84,9 @@ func (c *conn) Read(p []byte) (int, error) {
 			buf = p // what net/http may see of it is put there again
 			c.hurry()
 		}
+		if len(p) == 1 && !c.readingBody() {
+			c.doze() // nothing but net/http's wait beside a request reads a byte outside of bodies
+		}
 		if err := c.fill(buf); err != nil {
 			return 0, err
 		}
@@ -85,7 +95,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // fill reads from the socket into in.
 func (c *conn) fill(buf []byte) error {
-	n, err := c.Conn.Read(buf)
+	n, err := c.read(buf)
 	c.mu.Lock()
 	c.in = append(c.in, buf[:n]...)
 	c.mu.Unlock()
@@ -154,7 +164,7 @@ func (c *conn) arrived() bool {
 func (c *conn) unread(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out = slices.Concat(b, c.out)
+	c.out, c.outs = slices.Concat(b, c.out), nil
 	c.in = append([]byte(nil), c.in...)
 }
 
@@ -173,6 +183,8 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() {
 		c.mu.Lock()
+		c.patience.closed = true
+		c.patience.changed.Broadcast()
 		partial := ""
 		if !c.inBody() && !c.refused {
 			partial = string(c.in)
@@ -198,6 +210,7 @@ func (c *conn) CloseWrite() error {
 func (c *conn) takeHead() wireHead {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.patience.watched = false
 	if len(c.heads) == 0 {
 		return wireHead{}
 	}
@@ -211,6 +224,12 @@ func (c *conn) bodyIsHere() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.body.chunked && c.body.length <= int64(len(c.in))
+}
+
+func (c *conn) readingBody() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inBody()
 }
 
 func (c *conn) inBody() bool { return c.body.chunked || c.body.length > 0 }
@@ -280,9 +299,15 @@ func (c *conn) nextHead() {
 	}
 	c.hurried = false
 	c.heads = append(c.heads, wireHead{raw: string(c.in[:end])})
-	c.out = append(c.out[:0], clean...)
+	c.give(clean)
 	c.body, c.chunks = body, chunks{}
 	c.consume(end)
+}
+
+// give has net/http see a head next.
+func (c *conn) give(head []byte) {
+	c.outs = append(c.outs[:0], head...)
+	c.out = c.outs
 }
 
 func (c *conn) skipEmptyLines() {
@@ -304,7 +329,7 @@ func (c *conn) refuse(code profile.Code) {
 		raw = raw[:c.maxHead]
 	}
 	c.heads = append(c.heads, wireHead{raw: string(raw), refusal: code})
-	c.out = append(c.out[:0], refusedHead...)
+	c.give([]byte(refusedHead))
 	c.refused = true
 }
 

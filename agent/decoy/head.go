@@ -59,7 +59,7 @@ func (h *headFields) field(line []byte, end int) bool {
 	if colon <= 0 || !isToken(line[:colon]) {
 		return false
 	}
-	value := bytes.Trim(line[colon+1:], " \t")
+	value := trimBlanks(line[colon+1:])
 	for _, c := range value {
 		if (c < ' ' && c != '\t') || c == 0x7f {
 			return false
@@ -168,6 +168,17 @@ func parseLength(v []byte) (int64, bool) {
 	return n, true
 }
 
+// trimBlanks takes blanks and tabs off both ends.
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for n := len(b); n > 0 && (b[n-1] == ' ' || b[n-1] == '\t'); n-- {
+		b = b[:n-1]
+	}
+	return b
+}
+
 // cutLine splits off the first line, without its CRLF or LF.
 func cutLine(b []byte) (line, rest []byte) {
 	i := bytes.IndexByte(b, '\n')
@@ -184,10 +195,12 @@ func cutLine(b []byte) (line, rest []byte) {
 // headEnd returns the length of the head that b starts with, 0 when the blank
 // line that ends it is not there yet. from is where an earlier look stopped.
 func headEnd(b []byte, from int) int {
-	for i := max(from-3, 0); i < len(b); i++ {
-		if b[i] != '\n' {
-			continue
+	for i := max(from-3, 0); ; i++ {
+		next := bytes.IndexByte(b[min(i, len(b)):], '\n')
+		if next < 0 {
+			return 0
 		}
+		i += next
 		if i+1 < len(b) && b[i+1] == '\n' {
 			return i + 2
 		}
@@ -195,14 +208,21 @@ func headEnd(b []byte, from int) int {
 			return i + 3
 		}
 	}
-	return 0
 }
 
 func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func isTokenChar(c byte) bool { return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 }
+// tokenChars are the characters of a token, RFC 9110 §5.6.2.
+var tokenChars = func() (set [256]bool) {
+	for c := range set {
+		set[c] = isAlnum(byte(c)) || strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
+	}
+	return set
+}()
+
+func isTokenChar(c byte) bool { return tokenChars[c] }
 
 func isToken(b []byte) bool {
 	for _, c := range b {

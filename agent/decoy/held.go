@@ -186,7 +186,7 @@ func (h *held) write(frames ...[]byte) bool {
 
 // send writes to the connection, within the time that a client has for reading.
 func (h *held) send(b []byte) bool {
-	_ = h.conn.SetWriteDeadline(time.Now().Add(h.server.now().Limits.Write)) // fails on a dead connection only
+	h.conn.writeBy(h.server.now().Limits.Write)
 	_, err := h.conn.Write(b)
 	return err == nil
 }

@@ -2,6 +2,7 @@ package decoy
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -33,19 +34,22 @@ type arrival struct {
 	r       *http.Request
 	wire    *conn // nil in tests
 	written bool
-	writes  time.Time // until when the client may take what it is sent
 }
 
-// writeBy bounds how long a client that does not read may hold the answer, and
-// with it the event, which is recorded once the answer is out. It may be a tenth less:
-// a bound that was set a moment ago stays.
-func (a *arrival) writeBy(d time.Duration) {
-	until := time.Now().Add(d)
-	if until.Sub(a.writes) < d/10 {
-		return
+// clientContext is the context that ends when the client leaves, which is watched for from
+// now on. Nobody takes it from the request itself.
+func (a *arrival) clientContext() context.Context {
+	if a.wire != nil {
+		a.wire.watch()
 	}
-	a.writes = until
-	_ = http.NewResponseController(a.w).SetWriteDeadline(until) // fails on a dead connection only
+	return a.r.Context()
+}
+
+// writeBy is [conn.writeBy] for the answer.
+func (a *arrival) writeBy(d time.Duration) {
+	if a.wire != nil {
+		a.wire.writeBy(d)
+	}
 }
 
 // handle answers every HTTP request there is.
@@ -102,7 +106,7 @@ func (s *Server) route(a *arrival) {
 
 // personaRoute serves the persona's own paths beside MCP, as /health.
 func (s *Server) personaRoute(a *arrival, path string) {
-	c, err := s.engine.catalog(a.r.Context())
+	c, err := s.engine.catalog(a.clientContext())
 	body, ok := sdk.RawJSON(nil), false
 	if err == nil {
 		body, ok = c.routes[path]
@@ -246,8 +250,10 @@ func (s *Server) guard(a *arrival) profile.Code {
 }
 
 func hostOnly(hostport string) string {
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		return h
+	if strings.Contains(hostport, ":") { // else the error would be made for nothing
+		if h, _, err := net.SplitHostPort(hostport); err == nil {
+			return h
+		}
 	}
 	return strings.Trim(hostport, "[]")
 }
@@ -264,9 +270,15 @@ func contains(list []string, v string) bool {
 	return slices.ContainsFunc(list, func(e string) bool { return strings.EqualFold(e, v) })
 }
 
+// usualAccept is what the official SDKs send.
+const usualAccept = "application/json, text/event-stream"
+
 // acceptsBoth reports whether Accept names JSON and an event stream, as a client
 // of Streamable HTTP must.
 func acceptsBoth(h http.Header) bool {
+	if lines := h["Accept"]; len(lines) == 1 && lines[0] == usualAccept {
+		return true
+	}
 	return accepts(h, "application/json") && accepts(h, "text/event-stream")
 }
 

@@ -232,3 +232,37 @@ func TestRequestsEndWithTheirSession(t *testing.T) {
 		s.rec.wait(t, 5) // initialize, the request, both ends of the later stream, DELETE
 	}
 }
+
+// A client that leaves while a persona takes its time ends the call, in a session that
+// cannot be taken up again, in a batch, and without one.
+func TestClientLeaves(t *testing.T) {
+	modern := "MCP-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: late\n"
+	for name, tt := range map[string]struct{ version, headers, body, outcome string }{
+		"session":    {"2025-06-18", "", toolCall(2, "late"), "client_disconnected"},
+		"batch":      {"2025-03-26", "", `[` + toolCall(2, "late") + `]`, "cancelled"},
+		"2026-07-28": {"", modern, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"late",` + meta + `}}`, "client_disconnected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, nil)
+			head := "POST /mcp HTTP/1.1\nHost: localhost\nContent-Type: application/json\nAccept: application/json, text/event-stream\n" + tt.headers
+			if tt.version != "" {
+				for k, v := range s.initialize(t, tt.version).headers {
+					head += k + ": " + v[0] + "\n"
+				}
+			}
+			before := len(s.rec.wait(t, 0))
+			w, err := newWire(s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.send(request(head+"\n"+tt.body, "")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond) // it waits for its delay
+			w.close()
+			if got := s.rec.wait(t, before+1)[before].Outcome; got != tt.outcome {
+				t.Errorf("the outcome is %s, want %s", got, tt.outcome)
+			}
+		})
+	}
+}

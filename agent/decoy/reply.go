@@ -124,29 +124,27 @@ func (s *Server) respond(a *arrival, m *message, serve func(ctx context.Context)
 	r := &reply{s: s, a: a}
 	a.out = r
 	defer r.done()
-	ctx, leave, ended := s.admit(a, m)
+	ctx := s.admit(a, m)
 	if ctx == nil {
 		r.finish(profile.Outcome{Code: profile.ClientGone, Era: a.era, ID: m.id})
 		return
 	}
-	defer ended()
-	defer context.AfterFunc(a.r.Context(), func() { r.left(leave) })()
+	ctx.reply = r
+	defer ctx.done()
 	r.finish(serve(ctx))
 }
 
 // admit makes the context of a request: its session's if it may outlive its connection.
 // There is none when the client left before the session had room for it.
-func (s *Server) admit(a *arrival, m *message) (ctx context.Context, leave context.CancelCauseFunc, ended func()) {
+func (s *Server) admit(a *arrival, m *message) *requestContext {
 	n := a.session
 	if n == nil || a.era != profile.Legacy || !outlives[m.method] {
-		ctx, leave = context.WithCancelCause(s.life)
-		return ctx, leave, func() { leave(nil) }
+		return &requestContext{parent: s.life}
 	}
 	if !s.takeSlot(a) {
-		return nil, nil, nil
+		return nil
 	}
-	ctx, leave, done := n.begin(m)
-	return ctx, leave, func() { done(); <-n.slots }
+	return n.begin(m)
 }
 
 // takeSlot waits until the session may have another request that outlives its
@@ -160,17 +158,10 @@ func (s *Server) takeSlot(a *arrival) bool {
 	select {
 	case a.session.slots <- struct{}{}:
 		return true
-	case <-a.r.Context().Done():
+	case <-a.clientContext().Done():
 	case <-s.life.Done():
 	}
 	return false
-}
-
-// left ends a request whose connection has, unless it can be taken up again.
-func (r *reply) left(leave context.CancelCauseFunc) {
-	if !r.stays.Load() {
-		leave(errLeft)
-	}
 }
 
 // newStream makes a stream of a session, which may be nil.

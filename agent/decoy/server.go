@@ -178,7 +178,8 @@ func (s *Server) newHTTPServer() *http.Server {
 	e.HideBanner, e.HidePort = true, true
 	// Before the router: what it does not know ("OPTIONS *", a CONNECT) it would
 	// answer by itself, and its 404 and 405 bodies would give the stack away.
-	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return s.handle })
+	handle := echo.HandlerFunc(s.handle)
+	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return handle })
 	e.HTTPErrorHandler = func(error, echo.Context) {}
 	return &http.Server{
 		Handler:           e,

@@ -17,7 +17,7 @@ import (
 const (
 	maxSubscriptions = 64      // resources
 	maxSubscribed    = 8 << 10 // bytes of their URIs
-	maxRunning       = 64      // requests at once
+	maxRunning       = 64      // requests at once that may outlive their connection
 	maxAsked         = 16      // requests to the client that wait for an answer
 )
 
@@ -44,8 +44,8 @@ type session struct {
 	can      []string // abilities of the client, see sdk.Call
 	level    int      // least severity of log notifications, as logLevels has it
 
-	running    map[string]context.CancelCauseFunc // by request id as it was spelled
-	asked      map[string]chan<- *message         // by the id of our request
+	running    map[string]*requestContext // by request id as it was spelled
+	asked      map[string]chan<- *message // by the id of our request
 	asks       int
 	subscribed map[string]bool
 
@@ -242,30 +242,35 @@ func (n *session) abilities() []string {
 	return n.can
 }
 
-// begin makes a request cancellable by its id; it ends with the session at the
-// latest. It is called before the goroutine that serves it runs: what arrives next
-// may take it back. Of several requests with one id, the first can be.
-func (n *session) begin(m *message) (ctx context.Context, cancel context.CancelCauseFunc, done func()) {
-	ctx, cancel = context.WithCancelCause(n.life)
+// begin makes a request cancellable by its id, in the slot that the caller has taken for
+// it; it ends with the session at the latest. It is called before the goroutine that
+// serves it runs: what arrives next may take it back. Of several requests with one id,
+// the first can be.
+func (n *session) begin(m *message) *requestContext {
+	ctx := &requestContext{parent: n.life, session: n}
 	if !m.isRequest() {
-		return ctx, cancel, func() { cancel(nil) }
+		return ctx
 	}
 	key := string(m.id)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.running == nil {
-		n.running = map[string]context.CancelCauseFunc{}
+		n.running = map[string]*requestContext{}
 	}
-	if len(n.running) >= maxRunning || n.running[key] != nil {
-		return ctx, cancel, func() { cancel(nil) }
+	if n.running[key] == nil {
+		ctx.key, n.running[key] = key, ctx
 	}
-	n.running[key] = cancel
-	return ctx, cancel, func() {
-		n.mu.Lock()
-		delete(n.running, key)
-		n.mu.Unlock()
-		cancel(nil)
+	return ctx
+}
+
+// finished takes a request out of the session, and gives its slot back.
+func (n *session) finished(ctx *requestContext) {
+	n.mu.Lock()
+	if ctx.key != "" {
+		delete(n.running, ctx.key)
 	}
+	n.mu.Unlock()
+	<-n.slots
 }
 
 // cancel ends the request with an id, if it is running.
@@ -274,10 +279,10 @@ func (n *session) cancel(id sdk.RawJSON) {
 		return
 	}
 	n.mu.Lock()
-	cancel := n.running[string(id)]
+	ctx := n.running[string(id)]
 	n.mu.Unlock()
-	if cancel != nil {
-		cancel(nil)
+	if ctx != nil {
+		ctx.cancel(nil)
 	}
 }
 

@@ -2,7 +2,9 @@ package decoy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -64,35 +66,70 @@ func TestAskedLimit(t *testing.T) {
 	}
 }
 
-// The requests that can be cancelled by id are bounded, one of several with an id
-// can be, and all of them end with the session.
-func TestRunningLimit(t *testing.T) {
+// One of several requests with an id can be taken back, whether somebody waits for its
+// end or not, its id is free when it is done, and all of them end with the session.
+func TestRunning(t *testing.T) {
 	n := newTestSession(t)
-	begin := func(id string) (context.Context, func()) {
-		ctx, _, done := n.begin(&message{id: sdk.RawJSON(id), method: "tools/call"})
-		return ctx, done
+	begin := func(id string) *requestContext {
+		n.slots <- struct{}{}
+		return n.begin(&message{id: sdk.RawJSON(id), method: "tools/call"})
 	}
-	first, done := begin("0")
-	var all []context.Context
-	for i := range maxRunning {
-		ctx, _ := begin(fmt.Sprint(i + 1))
-		all = append(all, ctx)
-	}
-	again, _ := begin("0")
+	first, again, other := begin("0"), begin("0"), begin("1")
 	n.cancel(sdk.RawJSON("0"))
-	n.cancel(sdk.RawJSON(fmt.Sprint(maxRunning)))
-	if first.Err() == nil || again.Err() != nil || all[maxRunning-1].Err() != nil {
-		t.Errorf("cancelled: first %v, same id %v, one too many %v", first.Err(), again.Err(), all[maxRunning-1].Err())
+	if first.Err() == nil || again.Err() != nil || other.Err() != nil {
+		t.Errorf("cancelled: first %v, same id %v, other %v", first.Err(), again.Err(), other.Err())
 	}
-	done()
+	<-first.Done()
+	if cause := context.Cause(first); !errors.Is(cause, context.Canceled) {
+		t.Errorf("taken back because of %v", cause)
+	}
+	waits, stop := context.WithCancel(other)
+	defer stop()
+	n.cancel(sdk.RawJSON("1"))
+	<-waits.Done()
+	again.done()
+	first.done()
+	third := begin("0")
+	if n.cancel(sdk.RawJSON("0")); third.Err() == nil {
+		t.Error("an id is not free when its request is done")
+	}
+	third.done()
+	other.done()
+	if len(n.slots) != 0 || len(n.running) != 0 {
+		t.Errorf("%d slots are taken and %d requests run when all are done", len(n.slots), len(n.running))
+	}
+
+	unwaited, waited := begin("5"), begin("6")
+	ended := waited.Done()
 	n.close()
-	late, _ := begin("7")
-	for _, ctx := range append(all, again, late) {
-		select {
-		case <-ctx.Done():
-		case <-time.After(10 * time.Second):
-			t.Fatal("a request outlives its session")
+	<-ended
+	if unwaited.Err() == nil || begin("7").Err() == nil {
+		t.Error("a request outlives its session")
+	}
+}
+
+// Whoever leaves ends the request that somebody waits for, and what is said of it is why;
+// one that can be taken up again goes on.
+func TestRequestOfOneWhoLeft(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		client, leave := context.WithCancel(t.Context())
+		r := &reply{a: &arrival{r: httptest.NewRequest("POST", "/mcp", nil).WithContext(client)}}
+		r.stays.Store(stays)
+		c := &requestContext{parent: t.Context(), reply: r}
+		waits, stop := context.WithTimeout(c, time.Minute)
+		leave()
+		if stays {
+			stop()
 		}
+		<-waits.Done()
+		if got := errors.Is(context.Cause(c), errLeft); got == stays {
+			t.Errorf("it can be taken up again: %v; it ended because of %v", stays, context.Cause(c))
+		}
+		c.done()
+		if !errors.Is(c.Err(), context.Canceled) {
+			t.Errorf("what is done has not ended: %v", c.Err())
+		}
+		stop()
 	}
 }
 

@@ -117,10 +117,9 @@ func (s *Server) answerOnStream(a *arrival, msgs []*message) {
 			s.record(x, profile.Outcome{Code: profile.ClientGone}, accepted.Status, 0)
 			continue
 		}
-		ctx, _, done := a.session.begin(m)
+		ctx := a.session.begin(m)
 		s.wg.Go(func() {
-			defer func() { <-a.session.slots }()
-			defer done()
+			defer ctx.done()
 			s.serveOnStream(ctx, x, m, out)
 		})
 	}

@@ -199,13 +199,12 @@ func (c *stdioClient) beside(ctx, open context.Context, x *exchange, m *message,
 		return
 	}
 	x.out = c
-	ctx, _, done := c.session.begin(m)
+	request := c.session.begin(m)
 	wg.Go(func() {
-		defer func() { <-c.session.slots }()
-		defer done()
-		o := c.serve(ctx, x, m)
+		defer request.done()
+		o := c.serve(request, x, m)
 		if o.Code == profile.Listening {
-			c.listen(ctx, open, x, m, o)
+			c.listen(request, open, x, m, o)
 			return
 		}
 		c.reply(x, o)

@@ -157,7 +157,7 @@ func (s *Server) postModern(a *arrival, m *message) {
 
 // postListen answers subscriptions/listen with a stream that stays open.
 func (s *Server) postListen(a *arrival, m *message) {
-	o := s.engine.modern(a.r.Context(), a.exchange, a.r.Header, m)
+	o := s.engine.modern(a.clientContext(), a.exchange, a.r.Header, m)
 	if o.Code != profile.Listening {
 		s.finish(a, o)
 		return
@@ -196,7 +196,7 @@ func (s *Server) postLegacy(a *arrival, m *message) {
 
 // handshake opens a session for an initialize that succeeds.
 func (s *Server) handshake(a *arrival, m *message) {
-	o := s.engine.serve(a.r.Context(), a.exchange, m)
+	o := s.engine.serve(a.clientContext(), a.exchange, m)
 	if o.Code == profile.Result {
 		n := s.engine.sessions.open(limitKey(a.event.IP), false, a.arrival)
 		n.initialized(a.event.Protocol, a.event.Client, abilities(m.params.Object("capabilities"), a.event.Protocol))
@@ -262,7 +262,7 @@ func (s *Server) postBatch(a *arrival, msgs []*message) {
 	var answers [][]byte
 	for i, m := range msgs {
 		x := s.branch(a.exchange, i)
-		o := s.engine.serve(a.r.Context(), x, m.batched())
+		o := s.engine.serve(a.clientContext(), x, m.batched())
 		answer := s.Profile.Message(o)
 		if answer != nil {
 			answers = append(answers, answer)
