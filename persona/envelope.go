@@ -41,7 +41,7 @@ func (p *loaded) envelope(c *sdk.Call, state []byte, with conditions) *envelope 
 	w.Reset()
 	w.Obj().Key("abi").Int(sdk.ABIVersion).Key("op").Str(c.Op).Key("persona").Str(p.id)
 	w.Key("seed").Str(p.seeds[0]).Key("company").Str(p.seeds[1])
-	w.Key("now").Str(p.now(c.Now).Format(time.RFC3339))
+	w.Key("now").Str(p.tell(c.Now))
 	w.Key("state").Raw(orElse(state, "null"))
 	w.Key("can").Arr()
 	can := c.Can
@@ -112,6 +112,22 @@ func orElse(v []byte, without string) []byte {
 		return []byte(without)
 	}
 	return v
+}
+
+// clock is a time as envelopes have it.
+type clock struct {
+	at   time.Time
+	text string
+}
+
+// tell spells the time, which many requests in a row share.
+func (p *loaded) tell(t time.Time) string {
+	at, last := p.now(t), p.clock.Load()
+	if last == nil || !last.at.Equal(at) {
+		last = &clock{at, at.Format(time.RFC3339)}
+		p.clock.Store(last)
+	}
+	return last.text
 }
 
 func (p *loaded) now(t time.Time) time.Time { return t.UTC().Truncate(p.grain) }

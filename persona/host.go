@@ -23,6 +23,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/killdeer-mcp/killdeer/internal/wasm"
@@ -88,6 +89,7 @@ type loaded struct {
 
 	seeds     [2]string // its own and the company's, as envelopes have them
 	markKey   []byte    // of the marks in envelopes
+	clock     atomic.Pointer[clock]
 	envelopes sync.Pool
 }
 

@@ -465,6 +465,67 @@ func TestStatesOfOwners(t *testing.T) {
 	}
 }
 
+// Turns come in the order in which they were asked for, one at a time, and who gives up
+// leaves the line, or passes on the turn that came meanwhile.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStates()
+		var order []int
+		first, err := s.lock(t.Context(), "s", "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		gaveUp, cancel := context.WithCancel(t.Context())
+		for i := range 4 {
+			ctx := t.Context()
+			if i == 1 {
+				ctx = gaveUp
+			}
+			go func() {
+				turn, err := s.lock(ctx, "s", "p")
+				if err != nil {
+					return
+				}
+				order = append(order, i)
+				time.Sleep(time.Second) // the next must wait
+				turn.unlock()
+			}()
+			synctest.Wait()
+		}
+		cancel()
+		synctest.Wait()
+		other, err := s.lock(t.Context(), "s", "other persona")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.unlock()
+		first.unlock()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if fmt.Sprint(order) != "[0 2 3]" || len(s.turns) != 0 {
+			t.Errorf("turns came in the order %v; %d are left", order, len(s.turns))
+		}
+
+		// Both at once: whichever is noticed, the turn is somebody's or nobody's.
+		for range 100 {
+			first, _ := s.lock(t.Context(), "s", "p")
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				if turn, err := s.lock(ctx, "s", "p"); err == nil {
+					turn.unlock()
+				}
+			}()
+			synctest.Wait()
+			first.unlock()
+			cancel()
+			synctest.Wait()
+			if len(s.turns) != 0 {
+				t.Fatal("a turn is left when nobody wants it")
+			}
+		}
+	})
+}
+
 // A call that is under way ends with the module that it began with, and Swap
 // waits for it; the next one meets the new module. State stays.
 func TestSwap(t *testing.T) { synctest.Test(t, testSwap) }

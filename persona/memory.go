@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"context"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,26 +108,34 @@ type stateEntry struct {
 	owned *list.Element
 }
 
-// turn has room for the one whose turn it is.
+// turn is that of a source and persona, from when it is taken until nobody wants it.
 type turn struct {
 	of      *states
 	key     stateKey
-	taken   chan struct{}
-	waiting int // guarded by of.mu
+	waiting []chan<- struct{} // whose turn comes, the longest first; guarded by of.mu
 }
 
-// unlock gives the turn back.
+// unlock gives the turn to the next in line.
 func (t *turn) unlock() {
-	<-t.taken
-	t.leave()
-}
-
-func (t *turn) leave() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	if t.waiting--; t.waiting == 0 {
+	if len(t.waiting) == 0 {
 		delete(t.of.turns, t.key)
+		return
 	}
+	close(t.waiting[0])
+	t.waiting = t.waiting[1:]
+}
+
+// leave takes one out of the line, and reports false when the turn is its own by now.
+func (t *turn) leave(mine chan<- struct{}) bool {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	i := slices.Index(t.waiting, mine)
+	if i >= 0 {
+		t.waiting = slices.Delete(t.waiting, i, i+1)
+	}
+	return i >= 0
 }
 
 func newStates() *states {
@@ -141,16 +150,21 @@ func (s *states) lock(ctx context.Context, source, persona string) (*turn, error
 	s.mu.Lock()
 	t := s.turns[key]
 	if t == nil {
-		t = &turn{of: s, key: key, taken: make(chan struct{}, 1)}
+		t = &turn{of: s, key: key}
 		s.turns[key] = t
+		s.mu.Unlock()
+		return t, nil
 	}
-	t.waiting++
+	mine := make(chan struct{})
+	t.waiting = append(t.waiting, mine)
 	s.mu.Unlock()
 	select {
-	case t.taken <- struct{}{}:
+	case <-mine:
 		return t, nil
 	case <-ctx.Done():
-		t.leave()
+		if !t.leave(mine) {
+			t.unlock()
+		}
 		return nil, ctx.Err()
 	}
 }
