@@ -92,6 +92,7 @@ type gate struct {
 	atLeast []threshold
 	at      []threshold
 	subject string
+	last    marked
 }
 
 // threshold is what a window, or a number of the event, must have come to.

@@ -116,6 +116,9 @@ func listJSON[T any](list []T) string {
 }
 
 func parseNumber(s string) float64 {
+	if s == "" {
+		return 0 // without the error, which costs more
+	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
 		return 0

@@ -15,7 +15,7 @@ type filter struct {
 	exact   []condition
 	matches []matcher
 	key     string // equal filters have equal keys
-	asked   bool   // whether it looks at nothing but what is asked for
+	asked   bool   // whether it looks at nothing that [asked] does not decide
 }
 
 // anything is the value of a condition that wants a field to be there.

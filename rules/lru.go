@@ -21,16 +21,25 @@ func newLRU[K comparable, V any]() *lru[K, V] {
 
 // peek returns the value of k without using it, nil when there is none.
 func (l *lru[K, V]) peek(k K) *V {
-	if e := l.entries[k]; e != nil {
+	if e := l.find(k); e != nil {
 		return &e.value
 	}
 	return nil
 }
 
+// find returns the entry of k, nil when there is none. It is the newest one for all of
+// what one source does in a row.
+func (l *lru[K, V]) find(k K) *lruEntry[K, V] {
+	if e := l.root.next; e != &l.root && e.key == k {
+		return e
+	}
+	return l.entries[k]
+}
+
 // use returns the value of k, the zero value when it is new, and makes it the
 // newest.
 func (l *lru[K, V]) use(k K) *V {
-	e := l.entries[k]
+	e := l.find(k)
 	if e == nil {
 		e = &lruEntry[K, V]{key: k}
 		l.entries[k] = e

@@ -91,7 +91,16 @@ func (p *pack) settled(g *gate, ev *sdk.Event, d *dedup) bool {
 	if subject == sdk.SubjectTool {
 		subject = unnamed(ev)
 	}
-	return d.repeats(mark(ev, r.info.ID, r.info.Dedup.By, subject), ev.Time, r.over)
+	if from := source(ev, r.info.Dedup.By); from != g.last.source || subject != g.last.subject {
+		g.last = marked{from, subject, mark(ev, r.info.ID, r.info.Dedup.By, subject)}
+	}
+	return d.repeats(g.last.mark, ev.Time, r.over)
+}
+
+// marked is what a gate was asked last, which in a flood is what it is asked next.
+type marked struct {
+	source, subject string
+	mark            fingerprint
 }
 
 // reached reports whether the windows and numbers that a gate names are where it

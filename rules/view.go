@@ -27,29 +27,33 @@ type view struct {
 	headRead bool
 	heads    map[string]headFacts // of events before: most clients' heads recur
 
-	// What follows from the request alone serves for the next event too if that asks
-	// the same: in a flood most do.
+	// What follows from the request and its outcome alone serves for the next event too
+	// if they are the same: in a flood most are.
 	asked  asked
-	again  bool // this event asks what the one before did
+	again  bool // this event asks what the one before did, with the same outcome
 	text   textFacts
 	textBy *terms // who read it, nil when nobody has
 	prose  verdict
 }
 
-// asked is what a client asks for.
+// asked is what a client asks for, and what comes of it.
 type asked struct {
-	method, tool, uri, prompt string
-	args                      sdk.RawJSON
+	texts [10]string
+	args  sdk.RawJSON
 }
 
-func (a *asked) equal(b *asked) bool {
-	return a.method == b.method && a.tool == b.tool && a.uri == b.uri && a.prompt == b.prompt && bytes.Equal(a.args, b.args)
+func askedIn(ev *sdk.Event) asked {
+	return asked{[...]string{
+		ev.Method, ev.MCPMethod, ev.Tool, ev.URI, ev.Prompt, ev.Service, ev.Class, ev.Category, ev.Event, ev.Outcome,
+	}, ev.Args}
 }
+
+func (a *asked) equal(b *asked) bool { return a.texts == b.texts && bytes.Equal(a.args, b.args) }
 
 // reset makes ev the event that is seen.
 func (v *view) reset(ev *sdk.Event) {
 	var have [maxFields / 64]uint64
-	now := asked{ev.MCPMethod, ev.Tool, ev.URI, ev.Prompt, ev.Args}
+	now := askedIn(ev)
 	if v.again = v.ev != nil && v.asked.equal(&now); v.again {
 		for w := range have {
 			have[w] = v.have[w] & ofAsked[w]
@@ -60,9 +64,12 @@ func (v *view) reset(ev *sdk.Event) {
 	v.ev, v.have, v.asked, v.idRead, v.headRead = ev, have, now, false, false
 }
 
-// ofAsked are the fields that say what is asked for, and the facts that follow from it.
+// ofAsked are the fields that [asked] has, and the facts that follow from them.
 var ofAsked = func() (set [maxFields / 64]uint64) {
-	for _, name := range []string{"mcp_method", "tool", "uri", "prompt", "args", "call", "key", "page", "odd_chars", "longest_run"} {
+	for _, name := range []string{
+		"method", "mcp_method", "tool", "uri", "prompt", "service", "class", "category", "event", "outcome", "args",
+		"fault", "call", "key", "page", "odd_chars", "longest_run",
+	} {
 		c, _ := sendableColumn(name)
 		set[c.at/64] |= 1 << (c.at % 64)
 	}
@@ -111,7 +118,7 @@ func sendableColumn(name string) (column, bool) {
 	return column{}, false
 }
 
-// asked reports whether the column follows from what is asked for.
+// asked reports whether the column follows from [asked].
 func (c column) asked() bool {
 	return c.at < 0 || ofAsked[c.at/64]&(1<<(c.at%64)) != 0
 }
