@@ -208,8 +208,6 @@ func (j *judge) verdicts(ctx context.Context, events []*sdk.Event, end uint64) (
 	return found, end
 }
 
-// commit stores verdicts and place. While the journal takes none, as on a full
-// disk, judging waits: what is not judged now is judged later.
 // tell counts what was found.
 func (j *judge) tell(found []*sdk.Event) {
 	for _, ev := range found {
@@ -219,6 +217,8 @@ func (j *judge) tell(found []*sdk.Event) {
 	}
 }
 
+// commit stores verdicts and place. While the journal takes none, as on a full
+// disk, judging waits: what is not judged now is judged later.
 func (j *judge) commit(ctx context.Context, found []*sdk.Event, at uint64) error {
 	if len(found) == 0 && time.Since(j.marked) < markEvery {
 		return nil

@@ -21,11 +21,19 @@ type commit struct {
 	kept    []*sdk.Event
 	ids     [][]byte
 	minutes []uint64
-	terms   map[string]*[]int // term -> offsets of its events, rising
+	terms   map[string]*[]int     // term -> offsets of its events, rising
+	last    ['z' - 'a' + 1]valued // of each field
+	term    []byte
 	marks   []Mark
 	edge    uint64 // no event up to it is kept
 
 	records []byte // what is written
+}
+
+// valued is a field's value, and the offsets of the events that have it.
+type valued struct {
+	value   string
+	offsets *[]int
 }
 
 // maxBuffer is how large a buffer of a commit may be to serve for the next.
@@ -65,19 +73,32 @@ func prepare(buf []byte, events []*sdk.Event, marks []Mark) (*commit, error) {
 		if ev.ID != "" {
 			c.ids[i] = idKey(ev.ID)
 		}
-		eventTerms(ev, func(t []byte) { c.addTerm(t, i) })
+		eventValues(ev, func(f field, value string) { c.addValue(f, value, i) })
 	}
 	return c, nil
 }
 
-func (c *commit) addTerm(t []byte, offset int) {
-	offsets := c.terms[string(t)]
-	switch {
-	case offsets == nil:
-		c.terms[string(t)] = &[]int{offset}
-	case (*offsets)[len(*offsets)-1] != offset: // an event and its detection often share a value
-		*offsets = append(*offsets, offset)
+// addValue adds what an event is found by. It often is what the one before is found by.
+func (c *commit) addValue(f field, value string, offset int) {
+	last := &c.last[f-'a']
+	if last.offsets == nil || last.value != value {
+		c.term = appendTerm(c.term[:0], f, value)
+		*last = valued{value, c.offsets(c.term)}
 	}
+	// An event and its detection often share a value.
+	if o := last.offsets; len(*o) == 0 || (*o)[len(*o)-1] != offset {
+		*o = append(*o, offset)
+	}
+}
+
+// offsets are those of the events that a term finds.
+func (c *commit) offsets(t []byte) *[]int {
+	o := c.terms[string(t)]
+	if o == nil {
+		o = new([]int)
+		c.terms[string(t)] = o
+	}
+	return o
 }
 
 // Append records events in order, and stores marks, in one commit that is on
@@ -220,7 +241,8 @@ func (c *commit) putEvents(tx *bolt.Tx, base uint64) error {
 		}
 		further, late := clock.pass(c.minutes[i])
 		if late {
-			c.addTerm([]byte(lateTerm), i)
+			o := c.offsets([]byte(lateTerm))
+			*o = append(*o, i)
 		}
 		if further {
 			if err := times.Put(be64(c.minutes[i]), be64(seq)); err != nil {

@@ -52,7 +52,7 @@ func (r *newest) add(events []*sdk.Event, records [][]byte) {
 }
 
 // after returns the events that follow a number, at most limit; ok is false when
-// they are not all here, or there are none.
+// they are not all here, or there are none. Others get the same ones.
 func (r *newest) after(seq uint64, limit int) (events []*sdk.Event, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,11 +61,5 @@ func (r *newest) after(seq uint64, limit int) (events []*sdk.Event, ok bool) {
 		return nil, false
 	}
 	skip := int(seq + 1 - r.events[0].Seq)
-	given := make([]sdk.Event, min(limit, n-skip)) // theirs to change, as decoded ones are
-	events = make([]*sdk.Event, len(given))
-	for i := range given {
-		given[i] = *r.events[skip+i]
-		events[i] = &given[i]
-	}
-	return events, true
+	return slices.Clone(r.events[skip:min(skip+limit, n)]), true
 }

@@ -76,7 +76,8 @@ func (j *Journal) Marks() ([]Mark, error) {
 // Read returns the events after the given number in order, at most limit of
 // them and perhaps fewer; none means that there are none yet. Numbers may be
 // missing where retention or damage took events. At a damaged record it returns
-// what precedes it together with a [*RecordError].
+// what precedes it together with a [*RecordError]. Readers share events: they are not to
+// be changed.
 func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]*sdk.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -58,10 +58,17 @@ func digest(value string) string {
 // most one for each field of the event and one for each field of its detection.
 func eventTerms(ev *sdk.Event, add func(t []byte)) {
 	buf := make([]byte, 0, maxTerm+len("k="))
+	eventValues(ev, func(f field, value string) {
+		buf = appendTerm(buf[:0], f, value)
+		add(buf)
+	})
+}
+
+// eventValues calls add with each field that ev is found by.
+func eventValues(ev *sdk.Event, add func(f field, value string)) {
 	one := func(f field, value string) {
 		if value != "" {
-			buf = appendTerm(buf[:0], f, value)
-			add(buf)
+			add(f, value)
 		}
 	}
 	one(fieldKind, string(ev.Kind))
