@@ -30,7 +30,8 @@ type Backend interface {
 	// Catalog returns what is on offer, waiting until it is loaded.
 	Catalog(ctx context.Context) (*sdk.Catalog, error)
 	// Call asks a persona. The source keeps guest instance and state: an address, a
-	// blank, and its session, or its actor where there is none.
+	// blank, and its session, or its actor where there is none. What takes its time waits
+	// for the end of ctx as well: only then is a client noticed that leaves.
 	Call(ctx context.Context, source string, c *sdk.Call) (*sdk.Answer, error)
 	// Release says that a source will not call again.
 	Release(source string)

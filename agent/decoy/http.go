@@ -61,7 +61,9 @@ func (s *Server) handle(c echo.Context) error {
 	var head wireHead
 	wire, ok := r.Context().Value(connKey{}).(*conn)
 	if ok {
-		head = wire.takeHead()
+		if head = wire.takeHead(); r.Close {
+			wire.watch() // nobody reads later what comes behind: it is recorded as not served
+		}
 	}
 	a := &arrival{w: c.Response().Writer, r: r, wire: wire, exchange: &exchange{arrival: now, event: s.httpEvent(now, r, head)}}
 	if ok {
@@ -132,6 +134,9 @@ func (s *Server) refuse(a *arrival, code profile.Code, detail string) {
 // finish answers a request that led to one outcome, and records it.
 func (s *Server) finish(a *arrival, o profile.Outcome) {
 	resp := s.Profile.HTTP(o)
+	if s.committer != nil {
+		a.clientContext() // what comes during a long commit is recorded, should the server stop
+	}
 	s.settle(a.exchange, func() { s.write(a, resp) }, func() { s.record(a.exchange, o, resp.Status, resp.Size()) })
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +264,103 @@ func TestClientLeaves(t *testing.T) {
 			w.close()
 			if got := s.rec.wait(t, before+1)[before].Outcome; got != tt.outcome {
 				t.Errorf("the outcome is %s, want %s", got, tt.outcome)
+			}
+		})
+	}
+}
+
+// gate holds up whoever passes until it is opened.
+type gate struct{ waits, open chan struct{} }
+
+func newGate() gate { return gate{make(chan struct{}, 1), make(chan struct{})} }
+
+func (g gate) pass() {
+	g.waits <- struct{}{}
+	<-g.open
+}
+
+// slowCommits takes its time to record.
+type slowCommits struct {
+	*recorder
+	gate
+}
+
+func (s slowCommits) Commit() { s.pass() }
+
+// slowCatalog takes its time, but for the first, and waits for nobody.
+type slowCatalog struct {
+	*backend
+	gate
+	asked atomic.Int32
+}
+
+func (s *slowCatalog) Catalog(context.Context) (*sdk.Catalog, error) {
+	if s.asked.Add(1) > 1 {
+		s.pass()
+	}
+	return catalog, nil
+}
+
+// What comes behind a request after which its connection ends is recorded, and the client
+// sees an orderly end: the last request of a connection, whatever takes its time, and one
+// during a stop.
+func TestBehindTheLast(t *testing.T) {
+	const behind = "GET /behind HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	list := post("/mcp", "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/list\r\n", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+meta+`}}`)
+	for name, tt := range map[string]struct {
+		commit, stop bool
+		more         string
+		outcomes     string
+	}{
+		"a request behind a slow commit": {true, false, behind, "result result not_served"},
+		"a part of a head":               {true, false, behind[:12], "result result head_incomplete"},
+		"a blank line":                   {true, false, "\r\n", "result result"},
+		"a stop during a slow commit":    {true, true, behind, "result result not_served"},
+		"a request behind a slow answer": {false, false, behind, "result result not_served"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec, g := &recorder{}, newGate()
+			s := start(t, func(o *decoy.Options) {
+				o.Recorder, o.Backend = rec, &slowCatalog{backend: &backend{}, gate: g}
+				if tt.commit {
+					o.Recorder, o.Backend = slowCommits{rec, g}, &backend{}
+				}
+			})
+			if tt.commit {
+				go func() { <-g.waits; g.open <- struct{}{} }()
+			}
+			raw(t, s.addr, list) // nobody asks for the end of a context to get the catalog from now on
+			c, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			last := list
+			if tt.stop {
+				last = strings.Replace(list, "Connection: close\r\n", "", 1)
+			}
+			_, _ = io.WriteString(c, last)
+			<-g.waits
+			_, _ = io.WriteString(c, tt.more)
+			time.Sleep(200 * time.Millisecond) // it is read
+			stopped := make(chan error, 1)
+			if tt.stop {
+				go func() { stopped <- s.Shutdown(t.Context()) }()
+				time.Sleep(50 * time.Millisecond)
+			}
+			close(g.open)
+			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if answer, err := io.ReadAll(c); err != nil || !strings.Contains(string(answer), "HTTP/1.1 200") {
+				t.Errorf("%v after %q", err, answer)
+			}
+			if got := rec.outcomes(t, len(strings.Fields(tt.outcomes))); got != tt.outcomes {
+				t.Errorf("outcomes %q, want %q", got, tt.outcomes)
+			}
+			if tt.stop {
+				if err := <-stopped; err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"crypto/tls"
 	"errors"
 	"os"
 	"sync"
@@ -33,9 +34,10 @@ func (c *conn) writeBy(d time.Duration) {
 }
 
 // SetWriteDeadline implements [net.Conn]. What net/http says of it after each request,
-// that there is none, changes nothing: whoever writes has called writeBy.
+// that there is none, changes nothing: whoever writes has called writeBy. But TLS writes
+// while it reads, to answer a new key or a bad record.
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	if t.IsZero() {
+	if _, secure := c.Conn.(*tls.Conn); t.IsZero() && !secure {
 		return nil
 	}
 	c.writes = t
@@ -103,9 +105,13 @@ func (c *conn) read(buf []byte) (int, error) {
 		if err := c.arm(late); err != nil {
 			return 0, err
 		}
+		told := p.armed
 		n, err := c.readSocket(buf)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
+		}
+		if told == p.armed && (told.IsZero() || told.After(time.Now())) {
+			return 0, err // not of that deadline: a handshake that took too long says so for ever
 		}
 	}
 }

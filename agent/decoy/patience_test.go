@@ -14,10 +14,15 @@ import (
 type counted struct {
 	net.Conn
 	reads, readBy, writeBy int
+	late                   time.Duration // after which it is out of time for ever
 }
 
 func (c *counted) Read(p []byte) (int, error) {
-	c.reads++
+	if c.reads++; c.late > 0 {
+		time.Sleep(c.late)
+		c.late = 1
+		return 0, os.ErrDeadlineExceeded
+	}
 	return c.Conn.Read(p)
 }
 
@@ -195,4 +200,29 @@ func TestWriteBy(t *testing.T) {
 			t.Errorf("cut off after %v with %v", time.Since(began), err)
 		}
 	})
+}
+
+// A connection below that is out of time for ever, as one whose handshake was too slow, is
+// not asked for ever, whatever the deadline has become.
+func TestReadOfOneOutOfTime(t *testing.T) {
+	for name, until := range map[string]time.Duration{"none": 0, "later": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, n, its := newCounted()
+				defer its.Close()
+				n.late = time.Second
+				_ = c.SetReadDeadline(in(time.Second))
+				time.AfterFunc(time.Second/2, func() {
+					if until == 0 {
+						_ = c.SetReadDeadline(time.Time{})
+						return
+					}
+					_ = c.SetReadDeadline(in(until))
+				})
+				if _, err := c.Read(make([]byte, 4096)); !errors.Is(err, os.ErrDeadlineExceeded) || n.reads > 2 {
+					t.Errorf("%v after %d reads", err, n.reads)
+				}
+			})
+		})
+	}
 }

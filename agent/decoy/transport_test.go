@@ -264,3 +264,38 @@ func TestBatchesOverTLS(t *testing.T) {
 		t.Errorf("%d calls are recorded", seen)
 	}
 }
+
+// A client over TLS that is idle for longer than an answer may take is told of a bad record
+// in TLS's own words, beside an event stream as well: reading TLS is writing too.
+func TestAlertToIdleClient(t *testing.T) {
+	s := start(t, func(o *decoy.Options) { secured(t, o); o.Limits.Write = 300 * time.Millisecond })
+	for name, request := range map[string]string{
+		"answer": "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"stream": "GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			socket, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer socket.Close()
+			c := tls.Client(socket, &tls.Config{InsecureSkipVerify: true})
+			if _, err := io.WriteString(c, request); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(socket, "\x17\x03\x03\x00\x20"+strings.Repeat("x", 32))
+			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			for err == nil {
+				_, err = c.Read(make([]byte, 4096))
+			}
+			if !strings.Contains(err.Error(), "remote error: tls: bad record MAC") {
+				t.Errorf("the client sees %q, want the alert", err)
+			}
+		})
+	}
+}
