@@ -204,9 +204,8 @@ func TestAskedDecides(t *testing.T) {
 		Event: "connect", Outcome: "parse_error", Args: sdk.RawJSON(`{"customer_id":"CUST-12","page":3,"q":"aaaaaaaaaa \u202e"}`),
 	}
 	other := *one
-	v := reflect.ValueOf(&other).Elem()
-	for i := range v.NumField() {
-		if f := v.Field(i); f.IsZero() && f.Kind() == reflect.String {
+	for _, f := range reflect.ValueOf(&other).Elem().Fields() {
+		if f.IsZero() && f.Kind() == reflect.String {
 			f.SetString("other")
 		}
 	}
