@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// patience is how long reads of a connection may take. net/http changes its mind eight
-// times in the course of a request, and reads beside each to learn of a client that
+// patience is how long reads of a connection may take. net/http changes its mind half a
+// dozen times in the course of a request, and reads beside each to learn of a client that
 // leaves. Neither reaches the socket unless it matters: a deadline that is earlier than
 // it need be stays and is put off when it comes, and the read beside a request begins
 // when somebody wants to know.
