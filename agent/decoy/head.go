@@ -59,7 +59,7 @@ func (h *headFields) field(line []byte, end int) bool {
 	if colon <= 0 || !isToken(line[:colon]) {
 		return false
 	}
-	value := trimBlanks(line[colon+1:])
+	value := bytes.Trim(line[colon+1:], " \t")
 	for _, c := range value {
 		if (c < ' ' && c != '\t') || c == 0x7f {
 			return false
@@ -166,17 +166,6 @@ func parseLength(v []byte) (int64, bool) {
 		}
 	}
 	return n, true
-}
-
-// trimBlanks takes blanks and tabs off both ends.
-func trimBlanks(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for n := len(b); n > 0 && (b[n-1] == ' ' || b[n-1] == '\t'); n-- {
-		b = b[:n-1]
-	}
-	return b
 }
 
 // cutLine splits off the first line, without its CRLF or LF.

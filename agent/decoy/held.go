@@ -188,6 +188,6 @@ func (h *held) write(frames ...[]byte) bool {
 func (h *held) send(b []byte) bool {
 	h.conn.writeBy(h.server.now().Limits.Write)
 	_, err := h.conn.Write(b)
-	_ = h.conn.SetWriteDeadline(time.Time{}) // fails on a dead connection only
+	_ = h.conn.SetWriteDeadline(time.Time{}) // reading TLS may have to write, whenever that is
 	return err == nil
 }

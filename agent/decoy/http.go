@@ -39,10 +39,15 @@ type arrival struct {
 // clientContext is the context that ends when the client leaves, which is watched for from
 // now on. Nobody takes it from the request itself.
 func (a *arrival) clientContext() context.Context {
+	a.watch()
+	return a.r.Context()
+}
+
+// watch is [conn.watch].
+func (a *arrival) watch() {
 	if a.wire != nil {
 		a.wire.watch()
 	}
-	return a.r.Context()
 }
 
 // writeBy is [conn.writeBy] for the answer.
@@ -135,7 +140,7 @@ func (s *Server) refuse(a *arrival, code profile.Code, detail string) {
 func (s *Server) finish(a *arrival, o profile.Outcome) {
 	resp := s.Profile.HTTP(o)
 	if s.committer != nil {
-		a.clientContext() // what comes during a long commit is recorded, should the server stop
+		a.watch() // what comes during a long commit is recorded, should the server stop
 	}
 	s.settle(a.exchange, func() { s.write(a, resp) }, func() { s.record(a.exchange, o, resp.Status, resp.Size()) })
 }
