@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +37,19 @@ func TestNotifications(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(buf[:size]), want) {
 			t.Errorf("the service manager got %q, %v, want %q", buf[:size], err, want)
 		}
+	}
+}
+
+func TestSpareProcessor(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	t.Setenv("GOMAXPROCS", strconv.Itoa(before))
+	if SpareProcessor(); runtime.GOMAXPROCS(0) != before {
+		t.Errorf("%d threads, where the environment says %d", runtime.GOMAXPROCS(0), before)
+	}
+	t.Setenv("GOMAXPROCS", "")
+	if SpareProcessor(); runtime.GOMAXPROCS(0) != before+1 {
+		t.Errorf("%d threads, want one more than %d", runtime.GOMAXPROCS(0), before)
 	}
 }
 

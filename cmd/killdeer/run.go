@@ -67,6 +67,7 @@ func runSensor(cmd *cobra.Command, cfg *config.Config, load func() (*config.Conf
 	if err != nil {
 		return err
 	}
+	service.SpareProcessor()
 	if limit := service.LimitMemory(); limit > 0 {
 		log.Info("the heap keeps within the unit's memory", "bytes", limit)
 	}
