@@ -30,18 +30,21 @@ var contentShapes = map[string]shape{
 }
 
 var (
+	contentShape     = shape{{"type", isString, true}}
 	annotationsShape = shape{{"audience", isList, false}, {"priority", isNumber, false}, {"lastModified", isString, false}}
 	contentsShape    = metaShape.with(
 		member{"uri", isFilled, true}, member{"mimeType", isString, false}, member{"text", isString, false}, member{"blob", isBase64, false})
-	callShape = shape{
-		{"content", isList, true}, {"isError", isBoolean, false}, {"structuredContent", isObject, false},
-	}
-	resourceShape   = shape{{"contents", isList, true}}
-	promptShape     = shape{{"messages", isList, true}, {"description", isString, false}}
 	messageShape    = shape{{"role", isString, true}, {"content", isObject, true}}
-	completeShape   = shape{{"completion", isObject, true}}
 	completionShape = shape{{"values", isList, true}, {"total", isInteger, false}, {"hasMore", isBoolean, false}}
 )
+
+// resultShapes are the results by their operation.
+var resultShapes = map[string]shape{
+	sdk.OpCall:     {{"content", isList, true}, {"isError", isBoolean, false}, {"structuredContent", isObject, false}},
+	sdk.OpResource: {{"contents", isList, true}},
+	sdk.OpPrompt:   {{"messages", isList, true}, {"description", isString, false}},
+	sdk.OpComplete: {{"completion", isObject, true}},
+}
 
 // addedByHost are members that the host writes into every result itself.
 var addedByHost = []string{"resultType", "ttlMs", "cacheScope", "_meta"}
@@ -57,27 +60,27 @@ type expected struct {
 // checkResult refuses a result that is not what MCP has for the operation.
 // Failed says whether a tool's result reports an error.
 func (e expected) checkResult(b []byte) (failed bool, err error) {
+	o, err := resultShapes[e.op].read("result", b)
 	for _, name := range addedByHost {
-		if o, err := guest.ParseObject(b); err == nil && o.Raw(name) != nil {
+		if o.Raw(name) != nil {
 			return false, fmt.Errorf("result.%s is the host's to write", name)
 		}
 	}
-	switch e.op {
-	case sdk.OpCall:
-		return e.checkCall(b)
-	case sdk.OpResource:
-		return false, checkRead(b)
-	case sdk.OpPrompt:
-		return false, checkPrompt(b)
-	}
-	return false, checkCompletion(b)
-}
-
-func (e expected) checkCall(b []byte) (failed bool, err error) {
-	o, err := callShape.read("result", b)
 	if err != nil {
 		return false, err
 	}
+	switch e.op {
+	case sdk.OpCall:
+		return e.checkCall(o)
+	case sdk.OpResource:
+		return false, checkRead(o)
+	case sdk.OpPrompt:
+		return false, checkPrompt(o)
+	}
+	return false, checkCompletion(o)
+}
+
+func (e expected) checkCall(o guest.Object) (failed bool, err error) {
 	if err := each("result.content", o.Raw("content"), maxList, checkContent); err != nil {
 		return false, err
 	}
@@ -104,7 +107,7 @@ func (e expected) checkStructured(value []byte, failed bool) error {
 }
 
 func checkContent(at string, v []byte) error {
-	o, err := shape{{"type", isString, true}}.read(at, v)
+	o, err := contentShape.read(at, v)
 	if err != nil {
 		return err
 	}
@@ -113,7 +116,7 @@ func checkContent(at string, v []byte) error {
 	if !ok {
 		return fmt.Errorf("%s.type is %q, not text, image, audio, resource_link or resource", at, kind)
 	}
-	if _, err := of.read(at, v); err != nil {
+	if err := of.check(at, o); err != nil {
 		return err
 	}
 	if kind == "resource" {
@@ -144,19 +147,11 @@ func checkContents(at string, v []byte) error {
 	return nil
 }
 
-func checkRead(b []byte) error {
-	o, err := resourceShape.read("result", b)
-	if err != nil {
-		return err
-	}
+func checkRead(o guest.Object) error {
 	return each("result.contents", o.Raw("contents"), maxList, checkContents)
 }
 
-func checkPrompt(b []byte) error {
-	o, err := promptShape.read("result", b)
-	if err != nil {
-		return err
-	}
+func checkPrompt(o guest.Object) error {
 	return each("result.messages", o.Raw("messages"), maxList, func(at string, v []byte) error {
 		m, err := messageShape.read(at, v)
 		if err != nil {
@@ -169,11 +164,7 @@ func checkPrompt(b []byte) error {
 	})
 }
 
-func checkCompletion(b []byte) error {
-	o, err := completeShape.read("result", b)
-	if err != nil {
-		return err
-	}
+func checkCompletion(o guest.Object) error {
 	c, err := completionShape.read("result.completion", o.Raw("completion"))
 	if err != nil {
 		return err

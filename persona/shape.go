@@ -41,15 +41,20 @@ func (s shape) read(at string, v []byte) (guest.Object, error) {
 	if err != nil {
 		return o, fmt.Errorf("%s is not an object", at)
 	}
+	return o, s.check(at, o)
+}
+
+// check looks at the members of an object that is split already.
+func (s shape) check(at string, o guest.Object) error {
 	for _, m := range s {
 		switch value := o.Raw(m.name); {
 		case value == nil && m.required:
-			return o, fmt.Errorf("%s.%s is missing", at, m.name)
+			return fmt.Errorf("%s.%s is missing", at, m.name)
 		case value != nil && !m.kind.fits(value):
-			return o, fmt.Errorf("%s.%s is not %s", at, m.name, m.kind)
+			return fmt.Errorf("%s.%s is not %s", at, m.name, m.kind)
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // fits reports whether a value of valid JSON is of the kind.

@@ -15,9 +15,12 @@ const (
 	// wornAfter is how many bytes an instance of an image gathers before it is
 	// replaced: a new one takes a fraction of what collecting garbage does.
 	wornAfter = 3 << 20
-	// weighEvery is how many calls an instance that does not grow may have before it is
-	// weighed again: the kernel looks at each page for it.
-	weighEvery = 8
+	// After weighOften calls an instance that does not grow is weighed again, and after
+	// twice as many each time that it has gathered no more than little, up to
+	// weighSeldom: the kernel looks at each page for it.
+	weighOften  = 8
+	weighSeldom = 64
+	little      = 128 << 10
 )
 
 // image is the state of an instance between two calls: what other instances are

@@ -295,6 +295,52 @@ func TestImageReplacesWhatIsWorn(t *testing.T) {
 	}
 }
 
+// Weighing takes longer than many a call: what gathers little is weighed seldom, and
+// often again when it gathers more, or grows.
+func TestWeighedWhenDue(t *testing.T) {
+	m := prepared(t, bareRuntime(t), "state")
+	inst, err := m.build.instantiate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inst.close()
+	const pages = 4 * little / pageSize
+	at := 4 * pageSize
+	if _, ok := inst.mod.Memory().Grow(pages); !ok {
+		t.Fatal("no memory")
+	}
+	write := func(bytes int) {
+		all, _ := inst.mod.Memory().Read(uint32(at), uint32(bytes))
+		for n := range all {
+			all[n] = 1
+		}
+		at += bytes
+	}
+	until := func() (calls int) { // the next weighing
+		for calls = 1; ; calls++ {
+			if inst.calls++; inst.due() {
+				inst.weigh()
+				return calls
+			}
+		}
+	}
+	for i, step := range []struct{ writes, want int }{
+		{0, 1}, {0, weighOften}, {little, 2 * weighOften}, {0, 4 * weighOften}, {0, weighSeldom}, {0, weighSeldom},
+		{2 * little, weighSeldom}, {0, weighOften}, {0, 2 * weighOften},
+	} {
+		write(step.writes)
+		if got := until(); got != step.want {
+			t.Errorf("weighing %d came after %d calls, want %d", i, got, step.want)
+		}
+	}
+	if _, ok := inst.mod.Memory().Grow(1); !ok {
+		t.Fatal("no memory")
+	}
+	if got := until(); got != 1 {
+		t.Errorf("an instance that grew was weighed after %d calls", got)
+	}
+}
+
 func TestPagesCannotBeWritten(t *testing.T) {
 	content := slices.Concat([]byte("first"), make([]byte, 3*pageSize-5))
 	content[2*pageSize] = 'x'

@@ -30,6 +30,8 @@ type instance struct {
 	weighed int64  // its size when it was weighed
 	holds   int64  // bytes that it cost then, while idle
 	began   int64  // what it cost after its first call
+	pause   int    // calls from one weighing to the next
+	next    int    // of calls, the one after which it is weighed
 }
 
 // build describes how a module's instances are made.
@@ -172,18 +174,20 @@ func (i *instance) size() int64 { return int64(i.mod.Memory().Size()) }
 
 // due reports whether an instance is to be weighed after a call: that takes longer than
 // many a call.
-func (i *instance) due() bool {
-	return i.calls == 1 || i.calls%weighEvery == 0 || i.size() != i.weighed
-}
+func (i *instance) due() bool { return i.calls >= i.next || i.size() != i.weighed }
 
 // weigh finds what an idle instance costs: its memory, or what of it is not that
 // of an image, and tables.
 func (i *instance) weigh() {
+	before := i.holds
 	i.weighed = i.size()
 	if i.holds = i.weighed; i.of != nil {
 		i.holds = i.mem.private(i.weighed) + i.tables
 	}
-	if i.calls == 1 {
+	if i.pause = min(2*i.pause, weighSeldom); i.calls == 1 || i.holds-before > little {
+		i.pause = weighOften
+	}
+	if i.next = i.calls + i.pause; i.calls == 1 {
 		i.began = i.holds
 	}
 }
