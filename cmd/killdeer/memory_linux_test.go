@@ -13,7 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/killdeer-mcp/killdeer/agent/journal"
 	"github.com/killdeer-mcp/killdeer/sdk"
@@ -41,8 +43,7 @@ func TestMemoryUnderLoad(t *testing.T) {
 	buildGuests(t)
 	v := newVictim(t, "decoy.limits.sse_per_source = 8\n")
 	v.start()
-	atStart := v.peak() // of compiling the guests
-	v.forgetPeak()
+	held := v.watchMemory()
 	body := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"google_docs_read","arguments":{"file_name":"` + strings.Repeat("A", bigCall) + `"}}}`)
 	var callers sync.WaitGroup
 	for i := range 8 {
@@ -52,12 +53,12 @@ func TestMemoryUnderLoad(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	afterCalls := v.peak()
+	afterCalls := held()
 	refused := v.openStreams()
-	t.Logf("peak at start %d MB, over %d calls of %d kB %d MB, with %d idle streams %d MB; %d of 20 more streams of one source were refused",
-		atStart>>20, bigCalls, bigCall>>10, afterCalls>>20, idleStreams, v.peak()>>20, refused)
-	if v.peak() > mostMemory {
-		t.Errorf("the sensor held %d MB, want at most %d", v.peak()>>20, mostMemory>>20)
+	t.Logf("at most %d MB over %d calls of %d kB, with %d idle streams %d MB; %d of 20 more streams of one source were refused",
+		afterCalls>>20, bigCalls, bigCall>>10, idleStreams, held()>>20, refused)
+	if most := held(); most == 0 || most > mostMemory {
+		t.Errorf("the sensor held %d MB, want at most %d", most>>20, mostMemory>>20)
 	}
 	if refused == 0 {
 		t.Error("one source may hold any number of streams")
@@ -143,29 +144,30 @@ func loopback(network, host int) *net.TCPAddr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, byte(network), byte(1+host))}
 }
 
-// forgetPeak has the kernel count the peak from now on.
-func (v *victim) forgetPeak() {
-	v.t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", v.cmd.Process.Pid), []byte("5"), 0); err != nil {
-		v.t.Fatal(err)
-	}
-}
+var anonymous = regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB`)
 
-var highWater = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB`)
-
-// peak is the most memory that the sensor has held, in bytes.
-func (v *victim) peak() int {
+// watchMemory returns a function that tells the most memory that the sensor has held
+// since, in bytes, apart from what is of a file: the journal's pages are the kernel's to
+// take, those of a whole segment while it is packed.
+func (v *victim) watchMemory() func() int {
 	v.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.cmd.Process.Pid))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	m := highWater.FindSubmatch(text)
-	if m == nil {
-		v.t.Fatalf("no peak in %s", text)
-	}
-	kb, _ := strconv.Atoi(string(m[1]))
-	return kb << 10
+	var most atomic.Int64
+	done := v.t.Context().Done()
+	go func() {
+		for tick := time.Tick(5 * time.Millisecond); ; {
+			select {
+			case <-tick:
+			case <-done:
+				return
+			}
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.cmd.Process.Pid)) // none when it is gone
+			if m := anonymous.FindSubmatch(text); m != nil {
+				kb, _ := strconv.ParseInt(string(m[1]), 10, 64)
+				most.Store(max(most.Load(), kb<<10))
+			}
+		}
+	}()
+	return func() int { return int(most.Load()) }
 }
 
 // raced reports whether this binary, which is the sensor as well, has the race detector.
