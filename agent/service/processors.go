@@ -6,9 +6,9 @@ import (
 )
 
 // SpareProcessor has Go run code on one thread more than there are processors for the
-// program, unless GOMAXPROCS says otherwise. The kernel works for
-// connections and journal on threads that Go counts as running: with as many as there are
-// processors, some of these idle under load.
+// program, unless GOMAXPROCS says otherwise. The kernel works for connections and journal
+// on threads that Go counts as running: with as many as there are processors, some of
+// these idle under load.
 //
 // A control group's CPU limit that changes later is not followed any more.
 func SpareProcessor() {
