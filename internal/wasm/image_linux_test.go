@@ -325,8 +325,15 @@ func TestWeighedWhenDue(t *testing.T) {
 		}
 	}
 	for i, step := range []struct{ writes, want int }{
-		{0, 1}, {0, weighOften}, {little, 2 * weighOften}, {0, 4 * weighOften}, {0, weighSeldom}, {0, weighSeldom},
-		{2 * little, weighSeldom}, {0, weighOften}, {0, 2 * weighOften},
+		{0, 1},
+		{0, weighOften},
+		{little, 2 * weighOften},
+		{0, 4 * weighOften},
+		{0, weighSeldom},
+		{0, weighSeldom},
+		{2 * little, weighSeldom},
+		{0, weighOften},
+		{0, 2 * weighOften},
 	} {
 		write(step.writes)
 		if got := until(); got != step.want {
