@@ -61,13 +61,13 @@ type expected struct {
 // Failed says whether a tool's result reports an error.
 func (e expected) checkResult(b []byte) (failed bool, err error) {
 	o, err := resultShapes[e.op].read("result", b)
+	if err != nil {
+		return false, err
+	}
 	for _, name := range addedByHost {
 		if o.Raw(name) != nil {
 			return false, fmt.Errorf("result.%s is the host's to write", name)
 		}
-	}
-	if err != nil {
-		return false, err
 	}
 	switch e.op {
 	case sdk.OpCall:

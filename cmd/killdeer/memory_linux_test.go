@@ -30,9 +30,9 @@ const (
 	mostMemory  = 400 << 20
 )
 
-// TestMemoryUnderLoad holds that a sensor stays within 400 MB while it takes, answers
-// and records 300 MB of calls, and then holds 2000 idle streams; more streams than a
-// source may have are refused.
+// TestMemoryUnderLoad holds that a sensor stays within 400 MB, mapped files apart, while it
+// takes, answers and records 300 MB of calls, and then holds 2000 idle streams; more
+// streams than a source may have are refused.
 func TestMemoryUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("sends 300 MB to a sensor")

@@ -16,11 +16,11 @@ const (
 	// replaced: a new one takes a fraction of what collecting garbage does.
 	wornAfter = 3 << 20
 	// After weighOften calls an instance that does not grow is weighed again, and after
-	// twice as many each time that it has gathered no more than little, up to
-	// weighSeldom: the kernel looks at each page for it.
-	weighOften  = 8
-	weighSeldom = 64
-	little      = 128 << 10
+	// twice as many each time that it has gathered no more than gatheredLittle bytes, up
+	// to weighSeldom: the kernel looks at each page for it.
+	weighOften     = 8
+	weighSeldom    = 64
+	gatheredLittle = 128 << 10
 )
 
 // image is the state of an instance between two calls: what other instances are

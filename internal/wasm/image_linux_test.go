@@ -264,24 +264,36 @@ func TestImageSharesMemory(t *testing.T) {
 	}
 }
 
-// An instance that has gathered much since its first call is replaced. What it made
-// in that call does not count: the next one would have to make it again.
-func TestImageReplacesWhatIsWorn(t *testing.T) {
-	m := prepared(t, bareRuntime(t), "state")
-	inst, err := m.build.instantiate(t.Context())
+// roomy is an instance of an image with room for so many bytes more, and what writes to
+// so many of them from one on.
+func roomy(t *testing.T, room int) (inst *instance, write func(from, bytes int)) {
+	t.Helper()
+	inst, err := prepared(t, bareRuntime(t), "state").build.instantiate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer inst.close()
-	const pages = 2 * wornAfter / pageSize
-	if _, ok := inst.mod.Memory().Grow(pages); !ok {
+	t.Cleanup(inst.close)
+	before, ok := inst.mod.Memory().Grow(uint32(room / pageSize))
+	if !ok {
 		t.Fatal("no memory")
 	}
-	write := func(bytes int) {
-		all, _ := inst.mod.Memory().Read(3*pageSize, uint32(bytes))
+	return inst, func(from, bytes int) {
+		all, ok := inst.mod.Memory().Read(before*pageSize+uint32(from), uint32(bytes))
+		if !ok {
+			t.Fatalf("there is no room for %d bytes from %d on", bytes, from)
+		}
 		for at := range all {
 			all[at] = 1
 		}
+	}
+}
+
+// An instance that has gathered much since its first call is replaced. What it made
+// in that call does not count: the next one would have to make it again.
+func TestImageReplacesWhatIsWorn(t *testing.T) {
+	inst, write := roomy(t, 2*wornAfter)
+	gather := func(bytes int) {
+		write(0, bytes)
 		inst.calls++
 		inst.weigh()
 	}
@@ -289,7 +301,7 @@ func TestImageReplacesWhatIsWorn(t *testing.T) {
 		bytes int
 		worn  bool
 	}{{wornAfter / 2, false}, {wornAfter, false}, {wornAfter + wornAfter/2, false}, {2 * wornAfter, true}} {
-		if write(step.bytes); inst.worn() != step.worn {
+		if gather(step.bytes); inst.worn() != step.worn {
 			t.Errorf("after %d bytes, of which %d in the first call, worn is %v", step.bytes, wornAfter/2, inst.worn())
 		}
 	}
@@ -298,24 +310,8 @@ func TestImageReplacesWhatIsWorn(t *testing.T) {
 // Weighing takes longer than many a call: what gathers little is weighed seldom, and
 // often again when it gathers more, or grows.
 func TestWeighedWhenDue(t *testing.T) {
-	m := prepared(t, bareRuntime(t), "state")
-	inst, err := m.build.instantiate(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inst.close()
-	const pages = 4 * little / pageSize
-	at := 4 * pageSize
-	if _, ok := inst.mod.Memory().Grow(pages); !ok {
-		t.Fatal("no memory")
-	}
-	write := func(bytes int) {
-		all, _ := inst.mod.Memory().Read(uint32(at), uint32(bytes))
-		for n := range all {
-			all[n] = 1
-		}
-		at += bytes
-	}
+	inst, write := roomy(t, 4*gatheredLittle)
+	written := 0
 	until := func() (calls int) { // the next weighing
 		for calls = 1; ; calls++ {
 			if inst.calls++; inst.due() {
@@ -327,15 +323,16 @@ func TestWeighedWhenDue(t *testing.T) {
 	for i, step := range []struct{ writes, want int }{
 		{0, 1},
 		{0, weighOften},
-		{little, 2 * weighOften},
+		{gatheredLittle, 2 * weighOften},
 		{0, 4 * weighOften},
 		{0, weighSeldom},
 		{0, weighSeldom},
-		{2 * little, weighSeldom},
+		{2 * gatheredLittle, weighSeldom},
 		{0, weighOften},
 		{0, 2 * weighOften},
 	} {
-		write(step.writes)
+		write(written, step.writes)
+		written += step.writes
 		if got := until(); got != step.want {
 			t.Errorf("weighing %d came after %d calls, want %d", i, got, step.want)
 		}

@@ -184,7 +184,7 @@ func (i *instance) weigh() {
 	if i.holds = i.weighed; i.of != nil {
 		i.holds = i.mem.private(i.weighed) + i.tables
 	}
-	if i.pause = min(2*i.pause, weighSeldom); i.calls == 1 || i.holds-before > little {
+	if i.pause = min(2*i.pause, weighSeldom); i.calls == 1 || i.holds-before > gatheredLittle {
 		i.pause = weighOften
 	}
 	if i.next = i.calls + i.pause; i.calls == 1 {
